@@ -1,0 +1,3 @@
+//! The `baton` command: parse, run, exit.
+
+fn main() {}

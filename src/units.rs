@@ -1,0 +1,209 @@
+//! Quantities that people type, parsed once into types that the rest of the program trusts.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Why a typed quantity was refused; the text says what would have been accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UnitError(String);
+
+/// A length of time as people write it: `500ms`, `2s`, `1.5s`, `2m`, `1h`, `1m30s`; a bare `0` is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Span(pub Duration);
+
+impl Span {
+    /// A span of whole seconds.
+    pub const fn seconds(seconds: u64) -> Self {
+        Self(Duration::from_secs(seconds))
+    }
+}
+
+impl FromStr for Span {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let refuse = || {
+            UnitError(format!(
+                "'{text}' is not a time: write a number and a unit, as in 500ms, 2s, 1m30s or 1h"
+            ))
+        };
+        if text == "0" {
+            return Ok(Self(Duration::ZERO));
+        }
+        let mut rest = text;
+        let mut total = 0.0;
+        while !rest.is_empty() {
+            let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(refuse)?;
+            let number: f64 = rest[..digits].parse().map_err(|_| refuse())?;
+            rest = &rest[digits..];
+            let letters = rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len());
+            total += number * unit_seconds(&rest[..letters]).ok_or_else(refuse)?;
+            rest = &rest[letters..];
+        }
+        let whole = Duration::try_from_secs_f64(total).map_err(|_| refuse())?;
+        if text.is_empty() { Err(refuse()) } else { Ok(Self(whole)) }
+    }
+}
+
+/// The length of one unit in seconds.
+fn unit_seconds(unit: &str) -> Option<f64> {
+    Some(match unit {
+        "us" | "µs" => 1e-6,
+        "ms" => 1e-3,
+        "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        "d" => 86_400.0,
+        _ => return None,
+    })
+}
+
+impl fmt::Display for Span {
+    /// Three significant digits in the unit that fits: `850 µs`, `80 ms`, `12.4 s`, `2 min`.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs_f64();
+        let (value, unit) = match seconds {
+            0.0 => return out.write_str("0 s"),
+            s if s < 0.001 => (s * 1e6, "µs"),
+            s if s < 1.0 => (s * 1e3, "ms"),
+            s if s < 120.0 => (s, "s"),
+            s => (s / 60.0, "min"),
+        };
+        let digits = if value >= 99.95 { 0 } else { usize::from(value >= 9.995) ^ 1 };
+        let digits = digits.max(usize::from(value < 99.95));
+        let text = format!("{value:.digits$}");
+        let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+        write!(out, "{text} {unit}")
+    }
+}
+
+/// A number of things, with the suffixes `k` and `m` for thousands and millions: `500`, `10k`, `1.5m`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Count(pub u64);
+
+impl FromStr for Count {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let refuse = || {
+            UnitError(format!(
+                "'{text}' is not a count: write a whole number of at least 1, as in 500, 10k or 2m"
+            ))
+        };
+        let (number, scale) = match text.char_indices().last() {
+            Some((at, 'k' | 'K')) => (&text[..at], 1e3),
+            Some((at, 'm' | 'M')) => (&text[..at], 1e6),
+            _ => (text, 1.0),
+        };
+        if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+            return Err(refuse());
+        }
+        let value = number.parse::<f64>().map_err(|_| refuse())? * scale;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "bounded by the check before it"
+        )]
+        if (1.0..=1e15).contains(&value) && value.fract() == 0.0 {
+            Ok(Self(value as u64))
+        } else {
+            Err(refuse())
+        }
+    }
+}
+
+/// A text that must never be shown: its `Debug` and `Display` print a mask, only [`Secret::expose`] gives it out.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+/// What stands in place of a secret wherever a request is shown.
+pub const MASK: &str = "***";
+
+impl Secret {
+    /// Takes a text into custody.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The secret itself, for the one place that puts it on the wire.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(MASK)
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(MASK)
+    }
+}
+
+/// A whole number with thin groups of three digits, as in `6 659`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(' ');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        let read = |text: &str| text.parse::<Span>().map(|span| span.0);
+        assert_eq!(read("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(read("1.5s"), Ok(Duration::from_millis(1500)));
+        assert_eq!(read("1m30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(read("0"), Ok(Duration::ZERO));
+        for bad in ["", "5", "s", "-1s", "1.2.3s", "5 s", "ten", "1e99d", "99999999999999999999d"] {
+            assert!(read(bad).is_err(), "{bad} should be refused");
+        }
+    }
+
+    #[test]
+    fn times_are_shown_in_the_unit_that_fits() {
+        let show = |text: &str| text.parse::<Span>().unwrap().to_string();
+        assert_eq!(show("0"), "0 s");
+        assert_eq!(show("850us"), "850 µs");
+        assert_eq!(show("80ms"), "80 ms");
+        assert_eq!(show("12.43s"), "12.4 s");
+        assert_eq!(show("2m"), "2 min");
+        assert_eq!(show("30s"), "30 s");
+    }
+
+    #[test]
+    fn counts_take_suffixes_and_refuse_fractions_of_a_thing() {
+        assert_eq!("10k".parse(), Ok(Count(10_000)));
+        assert_eq!("1.5m".parse(), Ok(Count(1_500_000)));
+        for bad in ["", "0", "k", "1.5", "-3", "x", "1e3", "99999999999999999999"] {
+            assert!(bad.parse::<Count>().is_err(), "{bad} should be refused");
+        }
+    }
+
+    #[test]
+    fn a_secret_never_prints_itself() {
+        let secret = Secret::new("sk-planted");
+        assert_eq!(format!("{secret} {secret:?}"), "*** ***");
+        assert_eq!(secret.expose(), "sk-planted");
+    }
+
+    #[test]
+    fn large_numbers_get_thin_groups() {
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1_234_567), "1 234 567");
+    }
+}
