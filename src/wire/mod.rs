@@ -4,7 +4,10 @@
 //! [`Event`]s. Unknown events pass by. The entry functions are [`encode`], [`StreamDecoder::feed`],
 //! [`decode_whole`], [`decode_error`] and [`sniff`].
 
+pub mod sse;
+
 use std::borrow::Cow;
+
 
 /// One of the five request forms that a relay may speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
