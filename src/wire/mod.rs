@@ -4,10 +4,12 @@
 //! [`Event`]s. Unknown events pass by. The entry functions are [`encode`], [`StreamDecoder::feed`],
 //! [`decode_whole`], [`decode_error`] and [`sniff`].
 
+mod dialect;
 pub mod sse;
 
 use std::borrow::Cow;
 
+pub use dialect::UnknownDialect;
 
 /// One of the five request forms that a relay may speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
