@@ -5,11 +5,13 @@
 //! [`decode_whole`], [`decode_error`] and [`sniff`].
 
 mod dialect;
+mod sniff;
 pub mod sse;
 
 use std::borrow::Cow;
 
 pub use dialect::UnknownDialect;
+pub use sniff::{BodyKind, sniff};
 
 /// One of the five request forms that a relay may speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
