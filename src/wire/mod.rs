@@ -5,12 +5,15 @@
 //! [`decode_whole`], [`decode_error`] and [`sniff`].
 
 mod dialect;
+mod errors;
+mod printable;
 mod sniff;
 pub mod sse;
 
 use std::borrow::Cow;
 
 pub use dialect::UnknownDialect;
+pub use errors::decode_error;
 pub use sniff::{BodyKind, sniff};
 
 /// One of the five request forms that a relay may speak.

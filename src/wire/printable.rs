@@ -1,0 +1,61 @@
+//! Foreign text made safe to show: bounded in length, and unable to drive a terminal.
+
+/// The text on one line: white space folded into single spaces, other control characters escaped, at most `most`
+/// characters.
+pub(super) fn one_line(text: &str, most: usize) -> String {
+    let words = text.split_whitespace().enumerate();
+    bounded(words.flat_map(|(at, word)| (at > 0).then_some(' ').into_iter().chain(word.chars())), most)
+}
+
+/// Escapes what must not be shown and cuts to `most` characters, the mark of the cut included.
+fn bounded(chars: impl Iterator<Item = char>, most: usize) -> String {
+    let mut out = String::new();
+    let mut length = 0;
+    let mut cut_at = 0;
+    for char in chars {
+        let before = out.len();
+        if drives_terminal(char) {
+            out.extend(char.escape_default());
+        } else {
+            out.push(char);
+        }
+        length += out[before..].chars().count();
+        if length > most {
+            out.truncate(cut_at);
+            out.push('…');
+            break;
+        }
+        if length < most {
+            cut_at = out.len();
+        }
+    }
+    out
+}
+
+/// Whether a character can move a cursor or turn the direction of text.
+fn drives_terminal(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_escape_sequence_is_disarmed() {
+        assert_eq!(one_line("a\u{1b}[31m\r\n b\u{9b}2J\u{202e}", 100), r"a\u{1b}[31m b\u{9b}2J\u{202e}");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        assert_eq!(one_line("äöüß", 4), "äöüß");
+        assert_eq!(one_line("äöüßx", 4), "äöü…");
+    }
+
+    #[test]
+    fn an_escape_is_never_cut_in_two() {
+        assert_eq!(one_line("ab\u{1b}", 6), "ab…");
+        assert_eq!(one_line("ab\u{1b}", 8), r"ab\u{1b}");
+    }
+}
