@@ -4,14 +4,23 @@
 //! [`Event`]s. Unknown events pass by. The entry functions are [`encode`], [`StreamDecoder::feed`],
 //! [`decode_whole`], [`decode_error`] and [`sniff`].
 
+mod chat;
+mod complete;
+mod decode;
 mod dialect;
 mod errors;
+mod json;
+mod lenient;
+mod messages;
 mod printable;
+mod responses;
 mod sniff;
 pub mod sse;
+mod stop;
 
 use std::borrow::Cow;
 
+pub use decode::{StreamDecoder, decode_whole};
 pub use dialect::UnknownDialect;
 pub use errors::decode_error;
 pub use sniff::{BodyKind, sniff};

@@ -1,5 +1,16 @@
 //! Foreign text made safe to show: bounded in length, and unable to drive a terminal.
 
+/// The longest excerpt of a body that an error quotes, in characters.
+const EXCERPT: usize = 120;
+
+/// The beginning of some bytes for an error's text, line ends and other control characters escaped.
+pub(super) fn excerpt(bytes: &[u8]) -> String {
+    // A character takes four bytes at most, so the rest can never be shown.
+    let head = &bytes[..bytes.len().min(4 * EXCERPT + 4)];
+    let text = String::from_utf8_lossy(head);
+    bounded(text.chars(), EXCERPT)
+}
+
 /// The text on one line: white space folded into single spaces, other control characters escaped, at most `most`
 /// characters.
 pub(super) fn one_line(text: &str, most: usize) -> String {
@@ -45,17 +56,24 @@ mod tests {
     #[test]
     fn an_escape_sequence_is_disarmed() {
         assert_eq!(one_line("a\u{1b}[31m\r\n b\u{9b}2J\u{202e}", 100), r"a\u{1b}[31m b\u{9b}2J\u{202e}");
+        assert_eq!(excerpt(b"{\"a\":\n\x07"), r#"{"a":\n\u{7}"#);
     }
 
     #[test]
     fn a_long_text_is_cut_between_characters() {
         assert_eq!(one_line("äöüß", 4), "äöüß");
         assert_eq!(one_line("äöüßx", 4), "äöü…");
+        assert_eq!(excerpt("€".repeat(5000).as_bytes()), format!("{}…", "€".repeat(119)));
     }
 
     #[test]
     fn an_escape_is_never_cut_in_two() {
         assert_eq!(one_line("ab\u{1b}", 6), "ab…");
         assert_eq!(one_line("ab\u{1b}", 8), r"ab\u{1b}");
+    }
+
+    #[test]
+    fn broken_unicode_is_replaced() {
+        assert_eq!(excerpt(b"a\xff\xfeb"), "a\u{fffd}\u{fffd}b");
     }
 }
