@@ -8,6 +8,7 @@ mod chat;
 mod complete;
 mod decode;
 mod dialect;
+mod encode;
 mod errors;
 mod json;
 mod lenient;
@@ -22,6 +23,7 @@ use std::borrow::Cow;
 
 pub use decode::{StreamDecoder, decode_whole};
 pub use dialect::UnknownDialect;
+pub use encode::{encode, encode_body};
 pub use errors::decode_error;
 pub use sniff::{BodyKind, sniff};
 
@@ -174,6 +176,12 @@ pub enum WireError {
         problem: String,
         /// The beginning of the bytes, at most 120 characters, control characters escaped.
         excerpt: String,
+    },
+    /// A body that was given is JSON, but no object, so that no field can be set in it.
+    #[error("the body is {found} where a JSON object is needed")]
+    NotAnObject {
+        /// What it is, in words: "a list".
+        found: &'static str,
     },
     /// Valid JSON, but not a reply of the dialect.
     #[error("the body is JSON, but no {dialect} reply: {excerpt}")]
