@@ -1,5 +1,8 @@
 //! The library behind the `baton` command: prompts through an LLM relay, and what that relay can bear.
 
+pub mod client;
+pub mod config;
+pub mod net;
 pub mod outcome;
 pub mod units;
 pub mod wire;

@@ -1,0 +1,194 @@
+//! What can go wrong with one attempt, told apart by type and never by message.
+
+use std::error::Error as StdError;
+use std::io;
+use std::time::Duration;
+
+use crate::outcome::Class;
+use crate::units::Span;
+
+use super::probe::LookupError;
+
+/// Why an attempt brought no reply, or why a reply broke off.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The host's name has no address.
+    #[error("no address found for {host}")]
+    Dns {
+        /// The name that was looked up.
+        host: String,
+        /// The resolver's own words.
+        detail: String,
+    },
+    /// No connection: refused, unreachable, reset during the handshake, or a proxy that would not connect.
+    #[error("no connection: {detail}")]
+    Connect {
+        /// The innermost cause.
+        detail: String,
+    },
+    /// The connection took longer than its limit.
+    #[error("no connection within {}", Span(*limit))]
+    ConnectTimeout {
+        /// The limit of `--connect-timeout`.
+        limit: Duration,
+    },
+    /// The TLS handshake or the certificate failed.
+    #[error("TLS failed: {detail}")]
+    Tls {
+        /// What was wrong, in a person's words.
+        detail: String,
+        /// Whether the certificate was refused, rather than the handshake broken.
+        certificate: bool,
+    },
+    /// This machine has no descriptor, port or memory left for a connection.
+    #[error("this machine has no room for another connection: {detail}")]
+    Limit {
+        /// The operating system's words.
+        detail: String,
+    },
+    /// The answer is not HTTP.
+    #[error("the answer is not HTTP: {detail}")]
+    NotHttp {
+        /// The parser's words.
+        detail: String,
+    },
+    /// The connection ended after the request had begun to leave and before the response headers.
+    #[error("the connection was closed before an answer: {detail}")]
+    Closed {
+        /// The innermost cause.
+        detail: String,
+    },
+    /// The body broke off.
+    #[error("the answer broke off: {detail}")]
+    Broken {
+        /// The innermost cause.
+        detail: String,
+    },
+    /// The body's `content-encoding` could not be undone.
+    #[error("the answer's compression is broken: {detail}")]
+    Decode {
+        /// The decoder's words.
+        detail: String,
+    },
+    /// The client could not be set up or the request could not be built.
+    #[error("{0}")]
+    Setup(String),
+}
+
+impl Error {
+    /// The outcome class of an attempt that ended so.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Dns { .. } | Self::Connect { .. } | Self::Closed { .. } => Class::Connect,
+            Self::ConnectTimeout { .. } => Class::TimeoutConnect,
+            Self::Tls { .. } => Class::Tls,
+            Self::Limit { .. } | Self::Setup(_) => Class::ClientLimit,
+            Self::NotHttp { .. } | Self::Decode { .. } => Class::Protocol,
+            Self::Broken { .. } => Class::Truncated,
+        }
+    }
+
+    /// Whether the request may have reached the relay, so that sending it again may pay twice.
+    pub fn may_have_been_sent(&self) -> bool {
+        matches!(self, Self::Closed { .. } | Self::Broken { .. } | Self::NotHttp { .. } | Self::Decode { .. })
+    }
+
+    /// The error of an attempt that brought no reply.
+    pub(super) fn of_request(error: &reqwest::Error, connect_limit: Duration) -> Self {
+        let detail = || innermost(error);
+        if let Some(lookup) = find::<LookupError>(error) {
+            return Self::Dns { host: lookup.host.clone(), detail: innermost(lookup) };
+        }
+        if let Some(tls) = find_tls(error) {
+            let certificate = matches!(tls, rustls::Error::InvalidCertificate(_));
+            return Self::Tls { detail: describe_tls(tls), certificate };
+        }
+        if find_io(error).is_some_and(is_local_limit) {
+            return Self::Limit { detail: detail() };
+        }
+        if error.is_connect() {
+            if error.is_timeout() {
+                return Self::ConnectTimeout { limit: connect_limit };
+            }
+            return Self::Connect { detail: detail() };
+        }
+        if error.is_builder() {
+            return Self::Setup(detail());
+        }
+        match find::<hyper::Error>(error) {
+            Some(hyper) if hyper.is_parse() => Self::NotHttp { detail: hyper.to_string() },
+            _ => Self::Closed { detail: detail() },
+        }
+    }
+
+    /// The error of a body that ended before its time.
+    pub(super) fn of_body(error: &reqwest::Error) -> Self {
+        let detail = innermost(error);
+        if error.is_decode() && find::<hyper::Error>(error).is_none() {
+            Self::Decode { detail }
+        } else {
+            Self::Broken { detail }
+        }
+    }
+}
+
+/// The first error of a type in a chain of causes.
+fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+    chain(error).find_map(|cause| cause.downcast_ref::<E>())
+}
+
+/// The error and its causes, outermost first; an I/O error's own payload counts as a cause.
+fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |cause: &&'a (dyn StdError + 'static)| {
+        let cause: &'a (dyn StdError + 'static) = *cause;
+        let payload = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        match payload {
+            Some(payload) => Some(payload as &(dyn StdError + 'static)),
+            None => cause.source(),
+        }
+    })
+}
+
+fn find_io<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a io::Error> {
+    chain(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).last()
+}
+
+fn find_tls<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    find::<rustls::Error>(error)
+}
+
+/// The words of the innermost cause, which is the one that a person can act on.
+fn innermost(error: &(dyn StdError + 'static)) -> String {
+    chain(error).last().map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+/// EMFILE, ENFILE, ENOMEM, EADDRNOTAVAIL and ENOBUFS: this side's fault, never the relay's.
+fn is_local_limit(error: &io::Error) -> bool {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    const LIMITS: [i32; 5] = [24, 23, 12, 99, 105];
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    const LIMITS: [i32; 5] = [24, 23, 12, 49, 55];
+    error.raw_os_error().is_some_and(|code| LIMITS.contains(&code))
+        || matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::OutOfMemory)
+}
+
+/// A TLS failure in words that say what to look at.
+fn describe_tls(error: &rustls::Error) -> String {
+    use rustls::CertificateError as Bad;
+    match error {
+        rustls::Error::InvalidCertificate(Bad::UnknownIssuer) => {
+            "the certificate's issuer is not trusted here".to_owned()
+        }
+        rustls::Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. }) => {
+            "the certificate has expired".to_owned()
+        }
+        rustls::Error::InvalidCertificate(Bad::NotValidYet | Bad::NotValidYetContext { .. }) => {
+            "the certificate is not valid yet (is this machine's clock right?)".to_owned()
+        }
+        rustls::Error::InvalidCertificate(Bad::NotValidForName | Bad::NotValidForNameContext { .. }) => {
+            "the certificate is for another host name".to_owned()
+        }
+        rustls::Error::InvalidMessage(_) => "the answer is not TLS (is it an http:// address?)".to_owned(),
+        other => other.to_string(),
+    }
+}

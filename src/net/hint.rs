@@ -1,0 +1,72 @@
+//! What a relay's headers say about trying again: `Retry-After` in all its forms and `x-should-retry`.
+
+use std::time::{Duration, SystemTime};
+
+use super::HeaderMap;
+
+/// How long the relay asks to wait: `retry-after-ms`, then `retry-after` in seconds (a fraction is allowed) or as an
+/// HTTP date (RFC 9110, section 10.2.3). A date that has passed means no wait.
+pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    if let Some(ms) = text("retry-after-ms").and_then(|ms| ms.parse::<f64>().ok()) {
+        return Duration::try_from_secs_f64(ms / 1000.0).ok();
+    }
+    let hint = text("retry-after")?;
+    if let Ok(seconds) = hint.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let until = httpdate::parse_http_date(hint).ok()?;
+    Some(until.duration_since(now).unwrap_or_default())
+}
+
+/// The relay's own word on whether trying again makes sense (a convention of both vendors' SDKs).
+pub fn should_retry(headers: &HeaderMap) -> Option<bool> {
+    match headers.get("x-should-retry")?.as_bytes() {
+        b"true" => Some(true),
+        b"false" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hint(name: &'static str, value: &'static str) -> Option<Duration> {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, value.parse().unwrap());
+        // Sunday, 6 November 1994, 08:49:00 UTC.
+        retry_after(&headers, SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_740))
+    }
+
+    #[test]
+    fn retry_after_is_read_in_all_its_forms() {
+        assert_eq!(hint("retry-after", "7"), Some(Duration::from_secs(7)));
+        assert_eq!(hint("retry-after", "0.5"), Some(Duration::from_millis(500)));
+        assert_eq!(hint("retry-after-ms", "1500"), Some(Duration::from_millis(1500)));
+        assert_eq!(hint("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::from_secs(37)));
+        assert_eq!(hint("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO));
+        for bad in ["soon", "-3", "", "NaN", "inf", "1e400"] {
+            assert_eq!(hint("retry-after", bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_millisecond_form_wins_over_seconds() {
+        let mut headers = HeaderMap::new();
+        headers.insert("retry-after", "7".parse().unwrap());
+        headers.insert("retry-after-ms", "250".parse().unwrap());
+        assert_eq!(retry_after(&headers, SystemTime::now()), Some(Duration::from_millis(250)));
+    }
+
+    #[test]
+    fn only_a_plain_true_or_false_counts_as_the_relays_word() {
+        let word = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-should-retry", value.parse().unwrap());
+            should_retry(&headers)
+        };
+        assert_eq!((word("true"), word("false"), word("maybe")), (Some(true), Some(false), None));
+        assert_eq!(should_retry(&HeaderMap::new()), None);
+    }
+}

@@ -1,0 +1,65 @@
+//! How a request gets there: one attempt's request and reply, what can go wrong with it, and the pooled client.
+//!
+//! [`Transport`] sends one HTTP attempt. [`Pool`] does it over reqwest's keep-alive pool; tests play a script of
+//! replies. [`Credential`] is the policy that adds exactly one credential, and only for the origin it belongs to.
+
+mod auth;
+mod error;
+mod hint;
+mod pool;
+mod probe;
+#[cfg(test)]
+pub(crate) mod script;
+
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::Bytes;
+pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+pub use url::Url;
+
+pub use self::auth::{Credential, Origin, is_secret_header};
+pub use self::error::Error;
+pub use self::hint::{retry_after, should_retry};
+pub use self::pool::{Body, Connection, HttpVersion, Pool, ProxyChoice, Trust};
+
+/// One HTTP attempt as it leaves.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The absolute address.
+    pub url: Url,
+    /// All headers but those that the HTTP library owns (`host`, `content-length`).
+    pub headers: HeaderMap,
+    /// The body, exactly as it leaves.
+    pub body: Bytes,
+}
+
+/// The head of a reply, with its body still to be read.
+#[derive(Debug)]
+pub struct Reply {
+    /// The status code.
+    pub status: u16,
+    /// The response headers.
+    pub headers: HeaderMap,
+    /// The HTTP version spoken, as in `HTTP/1.1`.
+    pub version: &'static str,
+    /// What making the connection took, if one was made.
+    pub connection: ConnectionTimes,
+    /// The body.
+    pub body: Body,
+}
+
+/// What making a connection took; absent parts were not needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ConnectionTimes {
+    /// The name look-up.
+    pub dns: Option<Duration>,
+    /// TCP and TLS handshakes together: the library hides where one ends.
+    pub connect: Option<Duration>,
+}
+
+/// Sends one HTTP attempt.
+pub trait Transport {
+    /// Sends the request and returns once the response headers are in.
+    fn send(&self, request: Request) -> impl Future<Output = Result<Reply, Error>>;
+}

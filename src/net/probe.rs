@@ -1,0 +1,135 @@
+//! Takes the times of making a connection from inside the pool, for the request that caused it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::time::Instant;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::ConnectionTimes;
+
+tokio::task_local! {
+    /// The request that is being sent by this task: a pool connects within the task that needs the connection.
+    static CURRENT: Arc<Probe>;
+}
+
+/// The times of one request's connection, written by the pool, read by the sender. Zero means absent.
+#[derive(Debug, Default)]
+pub(super) struct Probe {
+    dns_ns: AtomicU64,
+    connect_ns: AtomicU64,
+}
+
+impl Probe {
+    /// Runs a request with this probe in place.
+    pub(super) async fn watch<F: Future>(self: &Arc<Self>, request: F) -> F::Output {
+        CURRENT.scope(Arc::clone(self), request).await
+    }
+
+    /// What was measured; the connector's time includes the look-up, which is taken out again.
+    pub(super) fn times(&self) -> ConnectionTimes {
+        let read = |cell: &AtomicU64| match cell.load(Ordering::Relaxed) {
+            0 => None,
+            ns => Some(Duration::from_nanos(ns)),
+        };
+        let dns = read(&self.dns_ns);
+        let connect = read(&self.connect_ns).map(|whole| whole.saturating_sub(dns.unwrap_or_default()));
+        ConnectionTimes { dns, connect }
+    }
+}
+
+/// Stores a time that has passed; never zero, which would read as absent.
+fn store(cell: &AtomicU64, passed: Duration) {
+    cell.store(u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX).max(1), Ordering::Relaxed);
+}
+
+/// A name could not be resolved.
+#[derive(Debug, thiserror::Error)]
+#[error("no address found for {host}")]
+pub(super) struct LookupError {
+    /// The name that was looked up.
+    pub(super) host: String,
+    source: std::io::Error,
+}
+
+/// The system's resolver, timed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TimedResolver;
+
+impl Resolve for TimedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let probe = CURRENT.try_with(Arc::clone).ok();
+        Box::pin(async move {
+            let start = Instant::now();
+            let host = name.as_str().to_owned();
+            let found: Result<Vec<_>, _> =
+                tokio::net::lookup_host((host.as_str(), 0)).await.map(Iterator::collect);
+            if let Some(probe) = probe {
+                store(&probe.dns_ns, start.elapsed());
+            }
+            match found {
+                Ok(addresses) => Ok(Box::new(addresses.into_iter()) as Addrs),
+                Err(source) => Err(LookupError { host, source }.into()),
+            }
+        })
+    }
+}
+
+/// Wraps the pool's connector: counts the connections made and times each for the request that waits for it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct TimedConnector {
+    /// Connections made so far, shared with the pool that reports them.
+    pub(super) opened: Arc<AtomicU64>,
+}
+
+impl<S> Layer<S> for TimedConnector {
+    type Service = TimedService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        TimedService { inner, opened: Arc::clone(&self.opened) }
+    }
+}
+
+/// The connector with its clock.
+#[derive(Debug, Clone)]
+pub(super) struct TimedService<S> {
+    inner: S,
+    opened: Arc<AtomicU64>,
+}
+
+impl<S, R> Service<R> for TimedService<S>
+where
+    S: Service<R>,
+    S::Future: Send + 'static,
+    S::Response: Send,
+    S::Error: Send,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, target: R) -> Self::Future {
+        let probe = CURRENT.try_with(Arc::clone).ok();
+        let opened = Arc::clone(&self.opened);
+        let start = Instant::now();
+        let connecting = self.inner.call(target);
+        Box::pin(async move {
+            let connection = connecting.await?;
+            opened.fetch_add(1, Ordering::Relaxed);
+            if let Some(probe) = probe {
+                store(&probe.connect_ns, start.elapsed());
+            }
+            Ok(connection)
+        })
+    }
+}
