@@ -1,0 +1,116 @@
+//! One prompt encoded for a dialect and an address, ready to be sent any number of times.
+
+use bytes::Bytes;
+
+use crate::net::{HeaderMap, HeaderName, HeaderValue, Request, Transport, Url};
+use crate::wire::{Dialect, Prompt, Shape, WireError, encode, encode_body};
+
+use super::address::join;
+use super::exchange::Ids;
+use super::{Client, Credential};
+
+/// What a request says: a prompt to be encoded, or a whole body of the user's own.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// A prompt, encoded in the dialect.
+    Prompt(Prompt),
+    /// A body in which only `stream` is set.
+    Body(Vec<u8>),
+}
+
+/// A request, encoded once.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The form of request and answer.
+    pub dialect: Dialect,
+    /// The address it goes to.
+    pub url: Url,
+    /// Whether the answer is asked for as a stream.
+    pub stream: bool,
+    headers: HeaderMap,
+    body: Bytes,
+    /// The same body without the wish for usage, where there is such a wish.
+    body_without_usage: Option<Bytes>,
+}
+
+impl Call {
+    /// Encodes a request to `base`; the user's own headers win over the dialect's.
+    pub fn new(dialect: Dialect, base: &Url, content: &Content, stream: bool) -> Result<Self, WireError> {
+        let encoded = |stream_usage| {
+            let shape = Shape { stream, stream_usage };
+            Ok(Bytes::from(match content {
+                Content::Prompt(prompt) => encode(dialect, prompt, shape),
+                Content::Body(body) => encode_body(dialect, body, shape)?,
+            }))
+        };
+        let body = encoded(true)?;
+        let plain = encoded(false)?;
+        let body_without_usage = (plain != body).then_some(plain);
+        let headers = dialect_headers(dialect, stream);
+        Ok(Self { dialect, url: join(base, dialect), stream, headers, body, body_without_usage })
+    }
+
+    /// Adds the user's own headers; each replaces what the dialect would have sent under that name.
+    #[must_use]
+    pub fn with_headers(mut self, own: &HeaderMap) -> Self {
+        for name in own.keys() {
+            self.headers.remove(name);
+        }
+        for (name, value) in own {
+            self.headers.append(name.clone(), value.clone());
+        }
+        self
+    }
+
+    /// The request as it would leave, with the credential of its origin.
+    pub fn request(&self, ids: &Ids, credential: Option<&Credential>) -> Request {
+        let mut headers = self.headers.clone();
+        for name in ["x-request-id", "idempotency-key"] {
+            // A user's own id is kept: somebody else may be waiting for it in a log.
+            if !headers.contains_key(name) {
+                headers.insert(HeaderName::from_static(name), ids.header());
+            }
+        }
+        if let Some(credential) = credential {
+            credential.apply(&self.url, &mut headers);
+        }
+        Request { url: self.url.clone(), headers, body: self.body.clone() }
+    }
+
+    /// Whether there is a form of this request that does not ask for usage.
+    pub(super) fn can_go_without_usage(&self) -> bool {
+        self.body_without_usage.is_some()
+    }
+
+    /// The size of the body in bytes.
+    pub fn body_len(&self) -> usize {
+        self.body.len()
+    }
+}
+
+impl<T: Transport> Client<T> {
+    /// The request of one attempt.
+    pub(super) fn request(&self, call: &Call, ids: &Ids, with_usage: bool) -> Request {
+        let mut request = call.request(ids, self.credential.as_ref());
+        if let (false, Some(plain)) = (with_usage, &call.body_without_usage) {
+            request.body = plain.clone();
+        }
+        request
+    }
+}
+
+fn dialect_headers(dialect: Dialect, stream: bool) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", HeaderValue::from_static("application/json"));
+    if stream {
+        headers.insert("accept", HeaderValue::from_static("text/event-stream"));
+        // A compressed stream is held back until a block of it is full.
+        headers.insert("accept-encoding", HeaderValue::from_static("identity"));
+    } else {
+        headers.insert("accept", HeaderValue::from_static("application/json"));
+    }
+    for (name, value) in dialect.headers() {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    headers
+}

@@ -1,0 +1,294 @@
+//! What became of one call: its class, its times, its attempts, and in words what went wrong.
+
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use crate::net;
+use crate::net::{HeaderMap, HeaderValue, Url};
+use crate::outcome::{Class, Marks, Tokens};
+use crate::units::Span;
+use crate::wire::{ApiError, Stop, Usage, WireError};
+
+use super::Call;
+use super::retry::{Decision, Evidence, Why};
+
+/// The ids of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ids {
+    /// Ours, the same over all attempts: `X-Request-ID` and `Idempotency-Key`.
+    pub request: String,
+    /// The relay's own, of the last attempt.
+    pub relay: Option<String>,
+}
+
+impl Ids {
+    /// The ids of a request that has not left yet.
+    pub fn new(request: String) -> Self {
+        Self { request, relay: None }
+    }
+
+    /// Our id as a header; ids are made of printable ASCII, checked where a prefix is read.
+    pub(super) fn header(&self) -> HeaderValue {
+        HeaderValue::from_str(&self.request).expect("request ids are printable ASCII")
+    }
+
+    /// The relay's own id in a reply's headers, under the names that vendors and relays use.
+    pub(super) fn of_relay(headers: &HeaderMap) -> Option<String> {
+        const NAMES: [&str; 4] = ["request-id", "x-request-id", "x-litellm-call-id", "x-oneapi-request-id"];
+        let value = NAMES.iter().find_map(|name| headers.get(*name))?;
+        value.to_str().ok().map(str::to_owned)
+    }
+}
+
+/// One attempt of an exchange.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// Counted from 1, repairs included.
+    pub number: u32,
+    /// How it ended.
+    pub class: Class,
+    /// The status, if there was a reply.
+    pub status: Option<u16>,
+    /// When it ended, counted from the start of the first attempt.
+    pub ended: Duration,
+    /// The wait that followed it; zero after the last one.
+    pub waited: Duration,
+    /// Whether it failed although the relay may have done, and billed, the work.
+    pub maybe_billed: bool,
+    /// The relay's own id of it.
+    pub relay_request_id: Option<String>,
+    /// What went wrong; empty if nothing did.
+    pub message: String,
+}
+
+/// Why an exchange did not bring a whole answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// No reply, or the reply broke off.
+    #[error("{0}")]
+    Net(#[from] net::Error),
+    /// A status other than 2xx.
+    #[error("{0}")]
+    Status(ApiErrorText),
+    /// A redirect; it is not followed.
+    #[error("it redirects to {0}")]
+    Redirect(String),
+    /// An error inside a 200.
+    #[error("inside a 200 it reported {0}")]
+    Reported(ApiErrorText),
+    /// Bytes that cannot be read as an answer.
+    #[error("{0}")]
+    Wire(#[from] WireError),
+    /// A limit passed.
+    #[error("{what} within {}", Span(*limit))]
+    Timeout {
+        /// What did not happen, as in `no byte of the answer`.
+        what: &'static str,
+        /// The flag that sets the limit.
+        flag: &'static str,
+        /// The limit.
+        limit: Duration,
+    },
+    /// The stream ended without its terminal event.
+    #[error("the stream ended after {deltas} pieces without its terminal event ({expected})")]
+    Truncated {
+        /// Generated deltas received.
+        deltas: u64,
+        /// The terminal event that was missing.
+        expected: &'static str,
+    },
+    /// Status 200 with no body at all.
+    #[error("the body is empty")]
+    EmptyBody,
+    /// A proper answer in which nothing was generated.
+    #[error("nothing was generated")]
+    NothingGenerated,
+    /// A page instead of an answer.
+    #[error("the body is an HTML page{0}")]
+    Html(String),
+    /// A text instead of an answer.
+    #[error("the body is neither JSON nor an event stream: {0}")]
+    Text(String),
+    /// A whole answer over the bound that keeps this process's memory in hand.
+    #[error("the answer is larger than {limit} bytes")]
+    TooLarge {
+        /// The bound.
+        limit: usize,
+    },
+    /// A whole reply although a stream was asked for.
+    #[error("the relay answered a stream request with one whole JSON body")]
+    NotAStream,
+}
+
+/// A vendor's or relay's error as one line: status, type or code, message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiErrorText {
+    /// The status of the reply.
+    pub status: u16,
+    /// The error as it was worded.
+    pub error: ApiError,
+}
+
+impl std::fmt::Display for ApiErrorText {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ApiError { kind, code, message, .. } = &self.error;
+        if self.status != 200 {
+            write!(out, "{} ", self.status)?;
+        }
+        match (kind, code) {
+            (Some(kind), Some(code)) if kind != code && *code != self.status.to_string() => {
+                write!(out, "{kind} ({code}): {message}")
+            }
+            (Some(name), _) | (None, Some(name)) if *name != self.status.to_string() => {
+                write!(out, "{name}: {message}")
+            }
+            _ => write!(out, "{message}"),
+        }
+    }
+}
+
+/// What became of one call.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The one class of the outcome.
+    pub class: Class,
+    /// What went wrong, if anything did.
+    pub trouble: Option<Trouble>,
+    /// The address it went to.
+    pub url: Url,
+    /// The status of the last attempt, if there was a reply.
+    pub status: Option<u16>,
+    /// The HTTP version of the last reply.
+    pub version: Option<&'static str>,
+    /// Our request id and the relay's.
+    pub ids: Ids,
+    /// The model, as the answer names it.
+    pub model: Option<String>,
+    /// Why the model stopped.
+    pub stop: Option<Stop>,
+    /// Token counts in one form over all vendors.
+    pub usage: Usage,
+    /// Prompt and generated tokens, estimated where the server sent no usage.
+    pub tokens: Tokens,
+    /// The moments of the last attempt.
+    pub marks: Marks,
+    /// Generated deltas of the last attempt.
+    pub deltas: u64,
+    /// Whether the answer came as a stream.
+    pub streamed: bool,
+    /// Every attempt, in order.
+    pub attempts: Vec<Attempt>,
+    /// Why there was no further attempt.
+    pub ended: Decision,
+    pub(super) should_retry: Option<bool>,
+    /// The wait that the relay asked for.
+    pub retry_after: Option<Duration>,
+    /// Whether the terminal event was seen.
+    pub complete: bool,
+}
+
+impl Exchange {
+    /// An exchange of which nothing is known yet but its start.
+    pub(super) fn starting(call: &Call, start: Instant) -> Self {
+        Self {
+            class: Class::Cancelled,
+            trouble: None,
+            url: call.url.clone(),
+            status: None,
+            version: None,
+            ids: Ids::new(String::new()),
+            model: None,
+            stop: None,
+            usage: Usage::default(),
+            tokens: Tokens::default(),
+            marks: Marks::starting(start),
+            deltas: 0,
+            streamed: false,
+            attempts: Vec::new(),
+            ended: Decision::Stop(Why::Done),
+            should_retry: None,
+            retry_after: None,
+            complete: false,
+        }
+    }
+
+    /// An exchange that its sink stopped before an attempt began.
+    pub(super) fn stopped(call: &Call, ids: Ids, attempts: Vec<Attempt>) -> Self {
+        Self { ids, attempts, ..Self::starting(call, Instant::now()) }
+    }
+
+    /// Ends the exchange with what went wrong.
+    pub(super) fn fail(mut self, class: Class, trouble: impl Into<Trouble>) -> Self {
+        self.class = class;
+        self.trouble = Some(trouble.into());
+        self
+    }
+
+    /// Takes from a reply's head what outlives it.
+    pub(super) fn read_head(&mut self, reply: &net::Reply) {
+        self.status = Some(reply.status);
+        self.version = Some(reply.version);
+        self.ids.relay = Ids::of_relay(&reply.headers);
+        self.should_retry = net::should_retry(&reply.headers);
+        self.retry_after = net::retry_after(&reply.headers, SystemTime::now());
+        self.marks.dns = reply.connection.dns;
+        self.marks.connect = reply.connection.connect;
+        self.marks.headers = Some(self.marks.start.elapsed());
+    }
+
+    /// Whether the reply was a refusal of `stream_options`, which can be left out.
+    pub(super) fn usage_was_rejected(&self) -> bool {
+        match (&self.trouble, self.status) {
+            (Some(Trouble::Status(text)), Some(400 | 422)) => text.error.rejects_stream_options(),
+            _ => false,
+        }
+    }
+
+    /// Whether the relay may have worked on a request that failed here.
+    fn maybe_billed(&self) -> bool {
+        match &self.trouble {
+            Some(Trouble::Net(error)) => error.may_have_been_sent(),
+            Some(Trouble::Timeout { .. }) => self.class != Class::TimeoutConnect,
+            Some(Trouble::Status(_) | Trouble::Redirect(_)) | None => false,
+            Some(_) => true,
+        }
+    }
+
+    /// What the retry decision needs to know.
+    pub(super) fn evidence(&self) -> Evidence {
+        Evidence {
+            class: self.class,
+            status: self.status,
+            delivered: self.deltas > 0,
+            complete: self.complete,
+            ambiguous: self.maybe_billed(),
+            should_retry: self.should_retry,
+            hint: self.retry_after,
+        }
+    }
+
+    /// This attempt as an entry of the list of attempts.
+    pub(super) fn summarise(&self, number: u32, started: Instant) -> Attempt {
+        Attempt {
+            number,
+            class: self.class,
+            status: self.status,
+            ended: started.elapsed(),
+            waited: Duration::ZERO,
+            maybe_billed: self.maybe_billed(),
+            relay_request_id: self.ids.relay.clone(),
+            message: self.trouble.as_ref().map(ToString::to_string).unwrap_or_default(),
+        }
+    }
+}
+
+/// An exchange that failed, as an error, with what is known of the credential that went with it.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", exchange.trouble.as_ref().map(ToString::to_string).unwrap_or_default())]
+pub struct Failed {
+    /// What became of the call.
+    pub exchange: Box<Exchange>,
+    /// Where its credential came from, or why none was sent.
+    pub credential: String,
+}

@@ -1,0 +1,158 @@
+//! Joins `wire` to `net`: one prompt becomes timed events, with the one retry loop of the program.
+//!
+//! A [`Call`] is a prompt encoded for a dialect and an address. [`Client::run`] carries it and hands every event to a
+//! sink as it arrives; what became of it is an [`Exchange`]. No part of the answer's text is kept here.
+
+mod address;
+mod attempt;
+mod call;
+mod deadlines;
+mod exchange;
+mod fold;
+mod retry;
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use crate::net::Credential;
+use crate::net::Transport;
+use crate::wire::Event;
+
+pub use self::address::join;
+pub use self::call::{Call, Content};
+pub use self::deadlines::Timeouts;
+pub use self::exchange::{ApiErrorText, Attempt, Exchange, Failed, Ids, Trouble};
+pub use self::retry::{Ambiguous, Decision, Evidence, Policy, Why};
+
+use self::attempt::Departure;
+
+/// What a sink is told while an exchange goes on.
+#[derive(Debug)]
+pub enum Piece<'a> {
+    /// An attempt begins; whatever an earlier one delivered is void (nothing generated was among it).
+    Attempt(u32),
+    /// Bytes of a successful reply's body, as they arrived.
+    Wire(&'a [u8]),
+    /// One event, and when it arrived, counted from the start of the attempt.
+    Event(Duration, &'a Event<'a>),
+    /// An attempt failed and another follows after this wait.
+    Retry(&'a Attempt, Duration),
+    /// The request is repaired and sent again at once; the text says what was changed.
+    Repair(&'a Attempt, &'static str),
+}
+
+/// Carries calls over one transport, under one set of policies.
+#[derive(Debug)]
+pub struct Client<T> {
+    transport: T,
+    credential: Option<Credential>,
+    policy: Policy,
+    timeouts: Timeouts,
+    request_id_prefix: String,
+    /// Learned from a relay that rejects `stream_options`; later calls leave them out from the start.
+    usage_rejected: AtomicBool,
+}
+
+impl<T: Transport> Client<T> {
+    /// A client over a transport; a credential goes only to its own origin.
+    pub fn new(transport: T, credential: Option<Credential>, policy: Policy, timeouts: Timeouts) -> Self {
+        let request_id_prefix = String::new();
+        Self {
+            transport,
+            credential,
+            policy,
+            timeouts,
+            request_id_prefix,
+            usage_rejected: AtomicBool::new(false),
+        }
+    }
+
+    /// Puts a prefix before every request id.
+    #[must_use]
+    pub fn with_request_id_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.request_id_prefix = prefix.into();
+        self
+    }
+
+    /// Takes over what another client of the same relay has learned.
+    #[must_use]
+    pub fn having_learned(self, learned: Learned) -> Self {
+        self.usage_rejected.store(learned.usage_rejected, Ordering::Relaxed);
+        self
+    }
+
+    /// What this client has learned of its relay.
+    pub fn learned(&self) -> Learned {
+        Learned { usage_rejected: self.usage_rejected.load(Ordering::Relaxed) }
+    }
+
+    /// The transport, for its counters.
+    pub fn transport(&self) -> &T {
+        &self.transport
+    }
+
+    /// Carries one call to its end: attempts, back-off and repairs.
+    ///
+    /// The order of policies, of which these exist so far:
+    /// 1. each attempt adds its credential last, because it is bound to the origin that the attempt goes to;
+    /// 2. the transport sends exactly those bytes;
+    /// 3. the typed outcome of the attempt reaches the retry decision, never a message.
+    ///
+    /// A repair (the request was understood and one detail of it refused) is made at most once, at once, and does not
+    /// count as one of the attempts.
+    pub async fn run(&self, call: &Call, sink: &mut impl FnMut(Piece<'_>) -> ControlFlow<()>) -> Exchange {
+        let ids = Ids::new(format!("{}{}", self.request_id_prefix, Uuid::new_v4()));
+        let started = Instant::now();
+        let mut past: Vec<Attempt> = Vec::new();
+        let mut counted = 1;
+        loop {
+            let with_usage = !self.usage_rejected.load(Ordering::Relaxed);
+            let number = u32::try_from(past.len()).unwrap_or(u32::MAX).saturating_add(1);
+            if sink(Piece::Attempt(number)).is_break() {
+                return Exchange::stopped(call, ids, past);
+            }
+            let request = self.request(call, &ids, with_usage);
+            let mut exchange = self.attempt(call, Departure { request, began: started }, sink).await;
+            exchange.ids.request.clone_from(&ids.request);
+            let mut attempt = exchange.summarise(number, started);
+            if with_usage && call.can_go_without_usage() && exchange.usage_was_rejected() {
+                self.usage_rejected.store(true, Ordering::Relaxed);
+                let _ = sink(Piece::Repair(&attempt, "sent again without stream_options"));
+                past.push(attempt);
+                continue;
+            }
+            let mut decision = self.policy.decide(&exchange.evidence(), counted, fastrand::f64());
+            if let (Decision::Retry { wait }, Some(total)) = (decision, self.timeouts.total)
+                && started.elapsed() + wait >= total
+            {
+                decision = Decision::Stop(Why::OutOfTime);
+            }
+            let Decision::Retry { wait } = decision else {
+                past.push(attempt);
+                return Exchange { attempts: past, ended: decision, ..exchange };
+            };
+            attempt.waited = wait;
+            if sink(Piece::Retry(&attempt, wait)).is_break() {
+                past.push(attempt);
+                return Exchange { attempts: past, ..exchange };
+            }
+            past.push(attempt);
+            sleep(wait).await;
+            counted += 1;
+        }
+    }
+}
+
+/// What a client found out about its relay while using it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Learned {
+    /// The relay answers 400 or 422 to `stream_options`.
+    pub usage_rejected: bool,
+}
+
+#[cfg(test)]
+mod tests;
