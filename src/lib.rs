@@ -1,6 +1,7 @@
 //! The library behind the `baton` command: prompts through an LLM relay, and what that relay can bear.
 
 pub mod client;
+pub mod config;
 pub mod net;
 pub mod outcome;
 pub mod units;

@@ -1,0 +1,125 @@
+//! The user's own headers, from `--header` and from the variables that vendors' tools read.
+
+use crate::net::{HeaderMap, HeaderName, HeaderValue, is_secret_header};
+
+use super::target::{Bindings, vendor};
+use super::{Environment, Error, Given};
+
+/// Headers that carry a credential: at most one of them is ever sent.
+pub(super) const CREDENTIAL_HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
+
+/// Headers that are the HTTP library's to set.
+const RESERVED: [&str; 5] = ["host", "content-length", "transfer-encoding", "connection", "content-encoding"];
+
+/// All headers of the user's own; a flag wins over a variable of the same name.
+pub(super) fn collect(
+    given: &Given,
+    environment: &Environment,
+    bound: &Bindings,
+) -> Result<HeaderMap, Error> {
+    let mut headers = HeaderMap::new();
+    for line in &given.headers {
+        let (name, value) = parse(line, "--header")?;
+        headers.append(name, value);
+    }
+    let vendor = vendor(bound.dialect).filter(|_| !bound.embedded && bound.vendor_elsewhere.is_none());
+    let Some(vendor) = vendor else {
+        return checked(headers);
+    };
+    for (variable, name) in vendor.fields {
+        if let Some(text) = environment.value(variable)
+            && !headers.contains_key(*name)
+        {
+            headers.insert(HeaderName::from_static(name), value_of(text, name, variable)?);
+        }
+    }
+    if let Some((variable, text)) =
+        vendor.custom_headers.and_then(|name| Some((name, environment.value(name)?)))
+    {
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            let (name, value) = parse(line, variable)?;
+            headers.entry(name).or_insert(value);
+        }
+    }
+    checked(headers)
+}
+
+/// Refuses two credentials at once.
+fn checked(headers: HeaderMap) -> Result<HeaderMap, Error> {
+    let sent: usize = CREDENTIAL_HEADERS.iter().map(|name| headers.get_all(*name).iter().count()).sum();
+    if sent < 2 {
+        return Ok(headers);
+    }
+    let names: Vec<_> =
+        CREDENTIAL_HEADERS.iter().filter(|name| headers.contains_key(**name)).copied().collect();
+    let message = format!("--header gives more than one credential ({})", names.join(", "));
+    Err(Error::new(message).hint("relays refuse requests with two credentials: leave all but one out"))
+}
+
+/// `Name: value`; the value appears in no message, because it may be a secret.
+fn parse(line: &str, source: &str) -> Result<(HeaderName, HeaderValue), Error> {
+    let Some((name, value)) = line.split_once(':') else {
+        let message = format!("{source}: a header is written 'Name: value', and one has no colon");
+        return Err(Error::new(message).hint("quote the whole header, as in --header 'x-tenant: blue'"));
+    };
+    let shown = name.trim();
+    let name: HeaderName = shown
+        .parse()
+        .map_err(|_| Error::new(format!("{source}: '{}' is not a header name", shown.escape_debug())))?;
+    if RESERVED.contains(&name.as_str()) {
+        return Err(Error::new(format!("{source}: '{name}' is set by baton itself and cannot be given")));
+    }
+    let value = value_of(value.trim(), name.as_str(), source)?;
+    Ok((name, value))
+}
+
+fn value_of(text: &str, name: &str, source: &str) -> Result<HeaderValue, Error> {
+    let mut value = HeaderValue::from_str(text).map_err(|_| {
+        Error::new(format!("{source}: the value of '{name}' holds a line break or another control character"))
+    })?;
+    let secret = HeaderName::try_from(name).is_ok_and(|name| is_secret_header(&name));
+    value.set_sensitive(secret);
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Settings, resolve};
+
+    fn settings(headers: &[&str], variables: &[(&str, &str)]) -> Result<Settings, Error> {
+        let headers = headers.iter().map(|line| (*line).to_owned()).collect();
+        let given = Given { url: Some("https://relay.example".to_owned()), headers, ..Given::default() };
+        resolve(&given, &Environment::of(variables))
+    }
+
+    #[test]
+    fn malformed_headers_are_refused_without_showing_their_values() {
+        for bad in [
+            "no colon sk-planted",
+            "bad name: sk-planted",
+            ": sk-planted",
+            "x-a: sk-planted\nx-b: 1",
+            "host: sk-planted",
+        ] {
+            let error = settings(&[bad], &[]).unwrap_err();
+            assert!(error.message.starts_with("--header"), "{}", error.message);
+            assert!(!format!("{error:?}").contains("planted"), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn two_credentials_at_once_are_refused() {
+        let error = settings(&["authorization: Bearer a", "x-api-key: b"], &[]).unwrap_err();
+        assert!(error.message.contains("authorization, x-api-key"), "{}", error.message);
+    }
+
+    #[test]
+    fn custom_headers_of_the_environment_go_only_where_its_key_goes() {
+        let custom = ("ANTHROPIC_CUSTOM_HEADERS", "x-tenant: blue\n\nx-other: 1");
+        assert_eq!(settings(&["x-tenant: red"], &[custom]).unwrap().headers["x-tenant"], "red");
+        assert_eq!(settings(&[], &[custom]).unwrap().headers["x-other"], "1");
+        let elsewhere = ("ANTHROPIC_BASE_URL", "https://other.example");
+        assert!(settings(&[], &[custom, elsewhere]).unwrap().headers.is_empty());
+    }
+}
