@@ -2,5 +2,6 @@
 
 pub mod load;
 pub mod outcome;
+pub mod report;
 pub mod units;
 pub mod wire;
