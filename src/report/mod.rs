@@ -1,7 +1,7 @@
 //! Results on paper: one versioned document, and every printed form a view of it.
 //!
 //! A run becomes a [`Document`] once; table, notes, Markdown, CSV and JSON are printed from the document, so that a
-//! saved file prints later what the run printed itself.
+//! saved file prints later what the run printed itself. [`Progress`] shows a run while it lasts.
 
 mod columns;
 mod csv;
@@ -11,6 +11,7 @@ mod golden;
 mod json;
 mod markdown;
 mod notes;
+mod progress;
 mod result;
 mod table;
 
@@ -31,6 +32,8 @@ pub use json::json;
 pub use json::read;
 pub use markdown::markdown;
 pub use notes::notes;
+pub use progress::Progress;
+pub use progress::line;
 pub use result::RunInfo;
 pub use result::Traffic;
 pub use table::Style;
