@@ -2,7 +2,9 @@
 
 pub mod client;
 pub mod config;
+pub mod load;
 pub mod net;
 pub mod outcome;
+pub mod report;
 pub mod units;
 pub mod wire;

@@ -1,0 +1,151 @@
+//! Where the users of one worker at one level sit: each starts a request, has it made, and writes down the outcome.
+
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use tokio::task::yield_now;
+use tokio::time::Instant;
+
+use super::Target;
+use super::Ticket;
+use super::control::Control;
+use super::guard::Finish;
+use super::guard::guarded;
+use super::pace::Pace;
+use super::recorder::Entry;
+use super::recorder::Flight;
+use super::recorder::Recorder;
+use super::schedule::Schedule;
+use crate::outcome::Class;
+use crate::outcome::Sample;
+
+/// Identical failures in a row, on one worker, after which a run gives up.
+pub(super) const HOPELESS_AFTER: u32 = 20;
+
+/// What the users of one worker share; single-threaded, so nothing is locked.
+#[derive(Debug)]
+pub(super) struct Desk<T> {
+    /// Makes the requests.
+    pub target: Rc<T>,
+    pub schedule: Schedule,
+    pub control: Control,
+    /// What is written down; borrowed only between two waits.
+    pub recorder: RefCell<Recorder>,
+    /// Requests under way, for the live view.
+    pub in_flight: Cell<u32>,
+    /// The class of the last failures and how many came in a row, warm-up included.
+    streak: Cell<(Class, u32)>,
+}
+
+impl<T: Target> Desk<T> {
+    /// An empty desk.
+    pub(super) fn new(target: Rc<T>, schedule: Schedule, control: Control) -> Self {
+        Self {
+            target,
+            schedule,
+            control,
+            recorder: RefCell::default(),
+            in_flight: Cell::new(0),
+            streak: Cell::new((Class::Ok, 0)),
+        }
+    }
+
+    /// The end of the window as far as it is known: its planned end, or the moment of a stop.
+    fn limit(&self) -> Option<Instant> {
+        let planned = self.schedule.window_end();
+        if self.control.is_stopping() {
+            planned.into_iter().chain(self.control.stopped_at()).min()
+        } else {
+            planned
+        }
+    }
+
+    /// Gives the run up once failures that waiting cannot cure have repeated themselves long enough.
+    fn watch_for_hopelessness(&self, sample: &Sample) {
+        if !matches!(sample.class, Class::Auth | Class::Quota | Class::Connect) {
+            self.streak.set((sample.class, 0));
+            return;
+        }
+        let (class, length) = self.streak.get();
+        let length = if class == sample.class { length + 1 } else { 1 };
+        self.streak.set((sample.class, length));
+        if length == HOPELESS_AFTER {
+            self.control.give_up(sample.class, &sample.message);
+        }
+    }
+}
+
+/// Sends the requests of one user until there are none left or the run is stopped.
+pub(super) async fn user<T: Target>(desk: Rc<Desk<T>>, user: u32) {
+    let pace = Pace::new(desk.schedule, user);
+    let mut seat = Seat { sample: Sample::starting(desk.schedule.t0), desk, pace, flight: None };
+    while let Some(ticket) = seat.begin() {
+        let finish = {
+            let Seat { desk, sample, .. } = &mut seat;
+            guarded(async { desk.target.run(ticket, sample).await }).await
+        };
+        let waited = finish == Finish::Waited;
+        seat.end(finish);
+        // A target that fails at once must not keep the thread from everyone else.
+        if !waited || !seat.sample.class.is_ok() {
+            yield_now().await;
+        }
+    }
+}
+
+/// The place of one user. Dropping it in mid-flight writes the request down as cut.
+struct Seat<T: Target> {
+    desk: Rc<Desk<T>>,
+    /// Reused from request to request.
+    sample: Sample,
+    pace: Pace,
+    /// The request under way.
+    flight: Option<Flight>,
+}
+
+impl<T: Target> Seat<T> {
+    /// Starts the next request, if there is one.
+    fn begin(&mut self) -> Option<Ticket> {
+        if self.desk.control.is_stopping() {
+            return None;
+        }
+        let now = Instant::now();
+        let ticket = self.pace.next(now)?;
+        self.sample.restart(now);
+        self.flight = Some(Flight { start: now, recorded: !ticket.is_warmup() });
+        self.desk.in_flight.set(self.desk.in_flight.get() + 1);
+        Some(ticket)
+    }
+
+    /// Writes down the request that has just ended.
+    fn end(&mut self, finish: Finish) {
+        let Some(flight) = self.flight.take() else { return };
+        let now = Instant::now();
+        self.desk.in_flight.set(self.desk.in_flight.get() - 1);
+        if let Finish::Panicked(message) = finish {
+            // The panic may have left the old sample half-written.
+            self.sample = Sample::starting(flight.start);
+            self.sample.class = Class::ClientLimit;
+            self.sample.message = format!("the client panicked: {message}");
+        }
+        let mut recorder = self.desk.recorder.borrow_mut();
+        if self.sample.class == Class::Cancelled {
+            recorder.cut(flight, now, &self.sample);
+        } else {
+            let entry =
+                Entry { schedule: &self.desk.schedule, limit: self.desk.limit(), sample: &self.sample };
+            recorder.finished(flight, now, &entry);
+            self.desk.watch_for_hopelessness(&self.sample);
+        }
+    }
+}
+
+impl<T: Target> Drop for Seat<T> {
+    fn drop(&mut self) {
+        if let Some(flight) = self.flight.take() {
+            self.desk.in_flight.set(self.desk.in_flight.get() - 1);
+            self.desk.recorder.borrow_mut().cut(flight, Instant::now(), &self.sample);
+        }
+    }
+}

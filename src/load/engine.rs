@@ -1,0 +1,317 @@
+//! Runs a plan: one thread a worker for the whole sweep, one common start a level, one summary each.
+
+use std::any::Any;
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio::time::MissedTickBehavior;
+use tokio::time::interval_at;
+
+use super::Target;
+use super::control::Control;
+use super::control::Ended;
+use super::guard::panic_text;
+use super::live::INTERVAL;
+use super::live::Live;
+use super::live::Slot;
+use super::live::survey;
+use super::monitor::Health;
+use super::plan::Plan;
+use super::plan::PlanError;
+use super::plan::share_start;
+use super::recorder::Recorder;
+use super::schedule::Schedule;
+use super::summary::Course;
+use super::summary::Summary;
+use super::worker::Line;
+use super::worker::Report;
+use super::worker::Shift;
+use super::worker::work;
+
+/// How far ahead of its start a level is announced, so that every worker is awake by then.
+const NOTICE: Duration = Duration::from_millis(20);
+
+/// What a run yields.
+#[derive(Debug)]
+pub struct Run {
+    /// One summary a level that was measured at all, in the order of the plan.
+    pub levels: Vec<Summary>,
+    /// How the run ended.
+    pub ended: Ended,
+}
+
+/// Why a run could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The plan makes no sense.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A worker could not be started.
+    #[error("a worker could not be started")]
+    Worker(#[from] io::Error),
+    /// A worker came to an end of its own before the run did.
+    #[error("a worker was lost: {0}")]
+    Lost(String),
+}
+
+/// Runs every level of a plan, calling `on_live` about four times a second.
+///
+/// `make_target` is called once on each worker's thread with the number of the worker, inside its runtime.
+pub async fn run<T, F>(
+    plan: &Plan,
+    make_target: F,
+    control: Control,
+    mut on_live: impl FnMut(Live),
+) -> Result<Run, LoadError>
+where
+    T: Target + 'static,
+    F: Fn(usize) -> T + Send + Sync + 'static,
+{
+    plan.validate()?;
+    let mut crew = Crew::hire(plan.workers, make_target, control)?;
+    let mut levels: Vec<Summary> = Vec::with_capacity(plan.levels.len());
+    for (position, users) in (0..).zip(plan.levels.iter().copied()) {
+        if crew.control.is_stopping() {
+            break;
+        }
+        let t0 = Instant::now() + NOTICE;
+        let schedule = Schedule {
+            level: position,
+            users,
+            t0,
+            measured_from: t0 + plan.warmup,
+            extent: plan.extent,
+            drain: plan.drain,
+        };
+        let (recorder, health) = crew.run_level(schedule, &mut on_live).await?;
+        let stopped_at = crew.control.stopped_at();
+        let course = Course { schedule, recorder, health, stopped_at, previous: levels.last() };
+        levels.extend(Summary::of(course));
+    }
+    let ended = crew.control.ended();
+    crew.dismiss().await?;
+    Ok(Run { levels, ended })
+}
+
+/// All workers of a run. Dropping it stops them, so that a run whose caller has gone away leaves no load behind.
+struct Crew {
+    control: Control,
+    workers: Vec<Worker>,
+    /// Reports of all workers; closed once the last of them has ended.
+    reports: mpsc::UnboundedReceiver<Box<Report>>,
+    /// Whether the workers were dismissed in good order.
+    dismissed: bool,
+}
+
+struct Worker {
+    shifts: mpsc::UnboundedSender<Shift>,
+    slot: Arc<Slot>,
+    thread: thread::JoinHandle<io::Result<()>>,
+}
+
+impl Crew {
+    /// Starts the workers.
+    fn hire<T, F>(number: usize, make_target: F, control: Control) -> Result<Self, LoadError>
+    where
+        T: Target + 'static,
+        F: Fn(usize) -> T + Send + Sync + 'static,
+    {
+        let make_target = Arc::new(make_target);
+        let (sender, reports) = mpsc::unbounded_channel();
+        let mut crew = Self { control, workers: Vec::with_capacity(number), reports, dismissed: false };
+        for index in 0..number {
+            let (shifts, to_do) = mpsc::unbounded_channel();
+            let slot = Arc::new(Slot::default());
+            let (control, reports) = (crew.control.clone(), sender.clone());
+            let line = Line { shifts: to_do, reports, control, slot: Arc::clone(&slot) };
+            let make_target = Arc::clone(&make_target);
+            let thread = thread::Builder::new()
+                .name(format!("load-{index}"))
+                .spawn(move || work(line, || make_target(index)))?;
+            crew.workers.push(Worker { shifts, slot, thread });
+        }
+        Ok(crew)
+    }
+
+    /// Runs one level on all workers.
+    async fn run_level(
+        &mut self,
+        schedule: Schedule,
+        on_live: &mut impl FnMut(Live),
+    ) -> Result<(Recorder, Health), LoadError> {
+        let workers = self.workers.len() as u64;
+        let first = |index: u64| {
+            let start = share_start(u64::from(schedule.users), index, workers);
+            u32::try_from(start).expect("a share of a u32 is a u32")
+        };
+        for (index, worker) in (0..).zip(&self.workers) {
+            // A worker that is gone is noticed below.
+            let _ = worker.shifts.send(Shift { schedule, users: first(index)..first(index + 1) });
+        }
+        let mut views = interval_at(schedule.t0 + INTERVAL, INTERVAL);
+        views.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let (mut recorder, mut health) = (Recorder::default(), Health::default());
+        let mut missing = self.workers.len();
+        while missing > 0 {
+            tokio::select! {
+                report = self.reports.recv() => {
+                    let Some(report) = report else { return Err(self.post_mortem()) };
+                    recorder.merge(&report.recorder);
+                    if let Some(watch) = &report.watch {
+                        health.add(watch);
+                    }
+                    missing -= 1;
+                }
+                _ = views.tick() => {
+                    if self.workers.iter().any(|worker| worker.thread.is_finished()) {
+                        return Err(self.post_mortem());
+                    }
+                    on_live(survey(self.workers.iter().map(|worker| &*worker.slot), &schedule, &self.control));
+                }
+            }
+        }
+        Ok((recorder, health))
+    }
+
+    /// Lets the workers go home and waits until they have closed their connections.
+    async fn dismiss(mut self) -> Result<(), LoadError> {
+        self.dismissed = true;
+        let workers = std::mem::take(&mut self.workers);
+        let threads: Vec<_> = workers.into_iter().map(|worker| worker.thread).collect();
+        // The shifts are dropped by now; when the last report line is dropped too, the threads are at their end.
+        while self.reports.recv().await.is_some() {}
+        for thread in threads {
+            thread.join().map_err(|payload| lost(payload.as_ref()))??;
+        }
+        Ok(())
+    }
+
+    /// Why a worker has ended before its time.
+    fn post_mortem(&mut self) -> LoadError {
+        let ended = self.workers.iter().position(|worker| worker.thread.is_finished());
+        let Some(index) = ended else { return LoadError::Lost("no reason given".to_owned()) };
+        match self.workers.swap_remove(index).thread.join() {
+            Ok(Ok(())) => LoadError::Lost("it ended by itself".to_owned()),
+            Ok(Err(error)) => LoadError::Worker(error),
+            Err(payload) => lost(payload.as_ref()),
+        }
+    }
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        if !self.dismissed {
+            self.control.abort();
+        }
+    }
+}
+
+/// The error of a worker that panicked.
+fn lost(payload: &(dyn Any + Send)) -> LoadError {
+    LoadError::Lost(panic_text(payload))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::Ordering;
+
+    use tokio::time::sleep;
+
+    use super::super::Extent;
+    use super::super::Phase;
+    use super::super::Ticket;
+    use super::*;
+    use crate::outcome::Class;
+    use crate::outcome::Sample;
+
+    /// Sleeps 5 ms; holds an `Rc`, as a target made on its own thread may.
+    struct Napper {
+        calls: Rc<Cell<u64>>,
+    }
+
+    impl Target for Napper {
+        async fn run(&self, _: Ticket, sample: &mut Sample) {
+            self.calls.set(self.calls.get() + 1);
+            sleep(Duration::from_millis(5)).await;
+            sample.class = Class::Ok;
+            sample.marks.last_delta = Some(sample.marks.start.elapsed());
+        }
+    }
+
+    fn napper(_: usize) -> Napper {
+        Napper { calls: Rc::default() }
+    }
+
+    fn plan(levels: &[u32], extent: Extent) -> Plan {
+        let (warmup, drain) = (Duration::from_millis(20), Duration::from_secs(5));
+        Plan { levels: levels.to_vec(), extent, warmup, drain, workers: 2 }
+    }
+
+    #[tokio::test]
+    async fn a_sweep_runs_every_level_with_its_users_on_workers_that_live_throughout() {
+        static MADE: AtomicUsize = AtomicUsize::new(0);
+        let make = |index| {
+            MADE.fetch_add(1, Ordering::Relaxed);
+            napper(index)
+        };
+        let plan = plan(&[1, 3], Extent::Requests(30));
+        let run = run(&plan, make, Control::new(), |_| {}).await.unwrap();
+        assert_eq!(run.ended, Ended::Completed);
+        let seen: Vec<_> = run.levels.iter().map(|level| (level.concurrency, level.ok)).collect();
+        assert_eq!(seen, [(1, 30), (3, 30)]);
+        assert_eq!(MADE.load(Ordering::Relaxed), 2);
+        // A single user has one worker; the other one has nothing to say about itself.
+        let workers: Vec<_> = run.levels.iter().map(|level| level.health.workers).collect();
+        assert_eq!(workers, [1, 2]);
+    }
+
+    #[tokio::test]
+    async fn the_live_view_follows_a_level() {
+        let plan = plan(&[4], Extent::Window(Duration::from_millis(900)));
+        let mut views = Vec::new();
+        run(&plan, napper, Control::new(), |live| views.push(live)).await.unwrap();
+        assert!((2..=5).contains(&views.len()), "{}", views.len());
+        let last = &views[views.len() - 1];
+        assert!(last.level == 4 && last.finished > 50, "{last:?}");
+        assert!(views.iter().any(|live| live.phase == Phase::Measuring && live.rps > Some(50.0)));
+    }
+
+    #[tokio::test]
+    async fn a_stopped_run_reports_what_it_has_and_starts_no_further_level() {
+        let control = Control::new();
+        let stopper = control.clone();
+        let plan = plan(&[2, 4], Extent::Window(Duration::from_secs(60)));
+        let run = run(&plan, napper, control, |live| {
+            if live.finished > 0 {
+                stopper.stop();
+            }
+        });
+        let run = run.await.unwrap();
+        assert_eq!((run.ended, run.levels.len()), (Ended::Interrupted, 1));
+        assert!(run.levels[0].ended_early && run.levels[0].window_s < 10.0);
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_cannot_make_its_target_fails_the_run() {
+        let make = |index| {
+            assert!(index == 0, "no pool for worker {index}");
+            napper(index)
+        };
+        let plan = plan(&[2], Extent::Window(Duration::from_secs(60)));
+        let error = run(&plan, make, Control::new(), |_| {}).await.unwrap_err();
+        assert_eq!(error.to_string(), "a worker was lost: no pool for worker 1");
+    }
+
+    #[tokio::test]
+    async fn a_plan_that_makes_no_sense_is_not_begun() {
+        let error = run(&plan(&[], Extent::Requests(1)), napper, Control::new(), |_| {}).await.unwrap_err();
+        assert!(matches!(error, LoadError::Plan(PlanError::NoLevels)));
+    }
+}

@@ -1,0 +1,85 @@
+//! Traffic and its measurement: plans, the closed loop, recorders and verdicts; it knows nothing of HTTP or prompts.
+//!
+//! *When* a request starts is the business of `pace`, *when* a level ends that of `schedule`, *how* one request is made
+//! that of the [`Target`]; `desk` is where the three meet on a worker, and `engine` runs the levels on all workers.
+
+mod control;
+mod desk;
+mod engine;
+mod guard;
+mod live;
+mod metric;
+mod monitor;
+mod pace;
+mod plan;
+mod quantile;
+mod recorder;
+mod schedule;
+mod summary;
+mod tally;
+mod throughput;
+mod verdict;
+mod worker;
+
+use std::future::Future;
+
+use crate::outcome::Sample;
+
+pub use control::Control;
+pub use control::Ended;
+pub use engine::LoadError;
+pub use engine::Run;
+pub use engine::run;
+pub use live::Live;
+pub use metric::Bound;
+pub use metric::Metric;
+pub use metric::Quantile;
+pub use metric::read_histogram;
+pub use monitor::Health;
+pub use plan::Extent;
+pub use plan::Levels;
+pub use plan::LevelsError;
+pub use plan::Plan;
+pub use plan::PlanError;
+pub use quantile::Percentile;
+pub use recorder::Metrics;
+pub use schedule::Phase;
+pub use summary::Summary;
+pub use tally::ClassCounts;
+pub use tally::Failure;
+pub use verdict::Evidence;
+pub use verdict::Verdict;
+pub use verdict::judge;
+
+/// Iterations of a warm-up are numbered from here, so that measured ones begin at 0 however fast the warm-up was.
+pub const WARMUP_ITERATIONS: u64 = 1 << 32;
+
+/// Performs one unit of load: the client in production, a sleeper in tests.
+///
+/// A target is made on the worker's thread and stays there, so neither it nor its futures need be `Send`.
+pub trait Target {
+    /// Makes the request that `ticket` names and fills `sample`, which has just been restarted.
+    ///
+    /// The future may be dropped at any point (the sample then counts as cut) and may panic (a counted failure).
+    fn run(&self, ticket: Ticket, sample: &mut Sample) -> impl Future<Output = ()>;
+}
+
+/// Names one request of a run; the same plan yields the same tickets on every machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket {
+    /// Position of the level in the sweep, from 0.
+    pub level: u32,
+    /// Number of the request within the level: iteration × users + user.
+    pub index: u64,
+    /// The user who sends it, from 0.
+    pub user: u32,
+    /// How many requests this user has sent before it; a warm-up counts from [`WARMUP_ITERATIONS`].
+    pub iteration: u64,
+}
+
+impl Ticket {
+    /// Whether the request belongs to the warm-up and will not be recorded.
+    pub const fn is_warmup(self) -> bool {
+        self.iteration >= WARMUP_ITERATIONS
+    }
+}

@@ -1,0 +1,112 @@
+//! The client watches itself: how long a ready task waits for its turn, and how busy a worker's thread is.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::task::yield_now;
+use tokio::time::Instant;
+use tokio::time::sleep_until;
+
+use super::Target;
+use super::desk::Desk;
+use super::live::INTERVAL;
+use super::live::Slot;
+use super::live::Snapshot;
+use super::metric::Metric;
+use super::quantile::Percentile;
+use super::schedule::Phase;
+
+/// How often the wait of a ready task is measured.
+const PERIOD: Duration = Duration::from_millis(10);
+
+/// How late a timer may be without anyone being at fault: tokio's timers and epoll each round up to a whole ms.
+const TIMER_SLACK: Duration = Duration::from_millis(2);
+
+/// The client's own health at one level.
+#[derive(Debug, Clone, Default)]
+pub struct Health {
+    /// Workers that carried users.
+    pub workers: usize,
+    /// Waits of a ready task for its turn, over all workers.
+    pub delay: Metric,
+    /// TP99 of those waits on the worker where it is largest.
+    pub delay_p99: Option<Duration>,
+    /// Share of the window, between 0 and 1, in which the busiest worker's thread had no rest.
+    pub busy_max: Option<f64>,
+}
+
+impl Health {
+    /// Adds what one worker saw of itself.
+    pub(super) fn add(&mut self, watch: &Watch) {
+        let p99 = watch.delay.quantile_of_any(Percentile::P99).map(|quantile| quantile.value);
+        self.workers += 1;
+        self.delay.merge(&watch.delay);
+        self.delay_p99 = self.delay_p99.max(p99);
+        self.busy_max = match (self.busy_max, watch.busy()) {
+            (Some(one), Some(other)) => Some(one.max(other)),
+            (one, other) => one.or(other),
+        };
+    }
+}
+
+/// What one worker sees of itself during the measured part of a level.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Watch {
+    delay: Metric,
+    /// First and last moment seen inside the window, each with the busy time of the thread until then.
+    first: Option<(Instant, Duration)>,
+    last: Option<(Instant, Duration)>,
+}
+
+impl Watch {
+    /// Share of the watched time in which the thread had no rest; absent where nothing was watched.
+    fn busy(&self) -> Option<f64> {
+        let ((from, busy_before), (to, busy_after)) = (self.first?, self.last?);
+        let watched = to.checked_duration_since(from).filter(|watched| !watched.is_zero())?;
+        let busy = busy_after.saturating_sub(busy_before);
+        Some((busy.as_secs_f64() / watched.as_secs_f64()).min(1.0))
+    }
+}
+
+/// Watches one worker until it is dropped, and puts out a snapshot now and then.
+pub(super) async fn monitor<T: Target>(desk: Rc<Desk<T>>, watch: Rc<RefCell<Watch>>, slot: impl AsRef<Slot>) {
+    let runtime = Handle::current().metrics();
+    let mut due = Instant::now() + PERIOD;
+    let mut publish_at = due;
+    loop {
+        sleep_until(due).await;
+        let woken = Instant::now();
+        yield_now().await;
+        let now = Instant::now();
+        // A poll that blocks the thread keeps this task from being woken at all: that lateness counts as well.
+        let late = woken.saturating_duration_since(due + TIMER_SLACK);
+        if desk.schedule.phase(now) == Phase::Measuring && !desk.control.is_stopping() {
+            let mut watch = watch.borrow_mut();
+            watch.delay.record(late + now.saturating_duration_since(woken));
+            let state = (now, runtime.worker_total_busy_duration(0));
+            watch.first.get_or_insert(state);
+            watch.last = Some(state);
+        }
+        if now >= publish_at {
+            slot.as_ref().put(snapshot(&desk));
+            publish_at = now + INTERVAL;
+        }
+        due = now + PERIOD;
+    }
+}
+
+/// What there is to see on a desk.
+fn snapshot<T: Target>(desk: &Desk<T>) -> Snapshot {
+    let recorder = desk.recorder.borrow();
+    Snapshot {
+        in_flight: desk.in_flight.get(),
+        finished: recorder.classes.ok() + recorder.classes.failures(),
+        completions: recorder.completions,
+        errors: recorder.classes.failures(),
+        ttft_count: recorder.metrics.ttft.count(),
+        ttft_sum: recorder.metrics.ttft.sum(),
+        latency: recorder.metrics.latency.clone(),
+    }
+}

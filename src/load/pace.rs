@@ -1,0 +1,89 @@
+//! When a user of a closed loop sends its next request, and when it has sent its last.
+
+use tokio::time::Instant;
+
+use super::Ticket;
+use super::WARMUP_ITERATIONS;
+use super::plan::Extent;
+use super::plan::share;
+use super::schedule::Phase;
+use super::schedule::Schedule;
+
+/// The requests of one user at one level, in order.
+#[derive(Debug)]
+pub(super) struct Pace {
+    schedule: Schedule,
+    user: u32,
+    /// Warm-up requests begun so far.
+    warmups: u64,
+    /// Measured requests begun so far.
+    measured: u64,
+    /// How many measured requests fall to this user; without a limit where the window is a time.
+    quota: u64,
+}
+
+impl Pace {
+    /// The pace of a user, numbered from 0 over all workers.
+    pub(super) fn new(schedule: Schedule, user: u32) -> Self {
+        let quota = match schedule.extent {
+            Extent::Window(_) => u64::MAX,
+            Extent::Requests(requests) => share(requests, u64::from(user), u64::from(schedule.users)),
+        };
+        Self { schedule, user, warmups: 0, measured: 0, quota }
+    }
+
+    /// The request to start now, if there is one left; a closed loop asks when the last one has ended.
+    pub(super) fn next(&mut self, now: Instant) -> Option<Ticket> {
+        let counter = match self.schedule.phase(now) {
+            Phase::WarmUp => &mut self.warmups,
+            Phase::Measuring if self.measured < self.quota => &mut self.measured,
+            Phase::Measuring | Phase::Draining => return None,
+        };
+        let base = if self.schedule.phase(now) == Phase::WarmUp { WARMUP_ITERATIONS } else { 0 };
+        let iteration = base + *counter;
+        *counter += 1;
+        Some(Ticket {
+            level: self.schedule.level,
+            index: iteration * u64::from(self.schedule.users) + u64::from(self.user),
+            user: self.user,
+            iteration,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn schedule(extent: Extent) -> Schedule {
+        let t0 = Instant::now();
+        let measured_from = t0 + Duration::from_secs(1);
+        Schedule { level: 0, users: 3, t0, measured_from, extent, drain: Duration::ZERO }
+    }
+
+    #[test]
+    fn measured_requests_are_numbered_alike_however_many_warmed_up() {
+        let schedule = schedule(Extent::Window(Duration::from_secs(1)));
+        let mut pace = Pace::new(schedule, 2);
+        assert!(pace.next(schedule.t0).unwrap().is_warmup());
+        assert!(pace.next(schedule.t0).unwrap().is_warmup());
+        let first = pace.next(schedule.measured_from).unwrap();
+        assert_eq!((first.iteration, first.index, first.is_warmup()), (0, 2, false));
+        assert_eq!(pace.next(schedule.measured_from).unwrap().index, 5);
+        assert_eq!(pace.next(schedule.measured_from + Duration::from_secs(1)), None);
+    }
+
+    #[test]
+    fn a_count_of_requests_is_split_among_the_users_beforehand() {
+        let schedule = schedule(Extent::Requests(7));
+        let sent: Vec<u64> = (0..3)
+            .map(|user| {
+                let mut pace = Pace::new(schedule, user);
+                (0..).map_while(|_: u64| pace.next(schedule.measured_from)).count() as u64
+            })
+            .collect();
+        assert_eq!(sent, [2, 2, 3]);
+    }
+}

@@ -1,0 +1,119 @@
+//! The result of one level: what all of its workers wrote down, added up and judged.
+
+use tokio::time::Instant;
+
+use super::monitor::Health;
+use super::plan::Extent;
+use super::quantile::Percentile;
+use super::recorder::Metrics;
+use super::recorder::Recorder;
+use super::schedule::Schedule;
+use super::tally::ClassCounts;
+use super::tally::Failure;
+use super::verdict::Evidence;
+use super::verdict::Verdict;
+use super::verdict::judge;
+use crate::outcome::Class;
+
+/// The result of one level.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// Users of the level.
+    pub concurrency: u32,
+    /// Length in seconds of the window to which the rates refer.
+    pub window_s: f64,
+    /// Recorded requests that ended by themselves, failures included, cut ones not.
+    pub requests: u64,
+    /// Those that succeeded.
+    pub ok: u64,
+    /// Those that failed.
+    pub errors: u64,
+    /// Recorded requests that were cut before they ended.
+    pub censored: u64,
+    /// Recorded requests by class, cut ones as `cancelled`.
+    pub classes: ClassCounts,
+    /// Successful requests per second, by overlap; absent where the window has no length.
+    pub rps: Option<f64>,
+    /// Output tokens per second, by overlap; absent where no request told its tokens.
+    pub tokens_per_s: Option<f64>,
+    /// Whether some of the tokens were estimated.
+    pub tokens_estimated: bool,
+    /// The distributions.
+    pub metrics: Metrics,
+    /// The first failure of each class that occurred.
+    pub failures: Vec<Failure>,
+    /// The client's own health.
+    pub health: Health,
+    /// What the figures are worth.
+    pub verdict: Verdict,
+    /// Whether the level was stopped before its planned end.
+    pub ended_early: bool,
+}
+
+/// What a summary is made of.
+#[derive(Debug)]
+pub(super) struct Course<'a> {
+    pub schedule: Schedule,
+    pub recorder: Recorder,
+    pub health: Health,
+    /// When the run was stopped, if it was.
+    pub stopped_at: Option<Instant>,
+    /// The level before.
+    pub previous: Option<&'a Summary>,
+}
+
+impl Summary {
+    /// Adds up a level; `None` where it was stopped before anything was measured.
+    pub(super) fn of(level: Course<'_>) -> Option<Self> {
+        let (from, to) = window(&level)?;
+        let Course { schedule, recorder, health, stopped_at, previous } = level;
+        let rates = recorder.throughput.rates(from, to);
+        let (ok, errors) = (recorder.classes.ok(), recorder.classes.failures());
+        let censored = recorder.classes[Class::Cancelled];
+        let (rps, metrics) = (rates.map(|rates| rates.requests), recorder.metrics);
+        let waits = if metrics.ttft.count() > 0 { &metrics.ttft } else { &metrics.latency };
+        let verdict = judge(&Evidence {
+            concurrency: schedule.users,
+            ok,
+            wait_p99: waits.quantile_of_any(Percentile::P99).map(|quantile| quantile.value),
+            delay_p99: health.delay_p99,
+            busy_max: health.busy_max,
+            turned_away: recorder.classes[Class::RateLimited] + recorder.classes[Class::Overloaded],
+            rps,
+            previous: previous.and_then(|before| before.rps.map(|rps| (before.concurrency, rps))),
+        });
+        let ended_early = match (schedule.extent, stopped_at) {
+            (_, None) => false,
+            (Extent::Window(window), Some(at)) => at < schedule.measured_from + window,
+            (Extent::Requests(requests), Some(_)) => ok + errors < requests,
+        };
+        Some(Self {
+            concurrency: schedule.users,
+            window_s: to.saturating_duration_since(from).as_secs_f64(),
+            requests: ok + errors,
+            ok,
+            errors,
+            censored,
+            classes: recorder.classes,
+            rps,
+            tokens_per_s: rates.and_then(|rates| rates.tokens),
+            tokens_estimated: recorder.throughput.is_estimated(),
+            metrics,
+            failures: recorder.failures,
+            health,
+            verdict,
+            ended_early,
+        })
+    }
+}
+
+/// The window to which rates refer: the planned one, or from the first recorded start to the last end; either ends
+/// with the last start that was allowed.
+fn window(level: &Course<'_>) -> Option<(Instant, Instant)> {
+    let (from, to) = match level.schedule.window_end() {
+        Some(end) => (level.schedule.measured_from, end),
+        None => (level.recorder.first_start?, level.recorder.last_end?),
+    };
+    let to = level.stopped_at.map_or(to, |stopped_at| to.min(stopped_at));
+    (from <= to).then_some((from, to))
+}

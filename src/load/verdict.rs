@@ -1,0 +1,170 @@
+//! Whether the figures of a level may be believed, and whom they speak about: the relay or this client.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+/// What a level's figures are worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Nothing succeeded, so nothing was measured.
+    NoSuccess,
+    /// The client was the bottleneck: its own delays are in the figures.
+    ClientBound,
+    /// Too few successes for a TP99.
+    WeakN,
+    /// The relay refused load, or more users brought hardly more throughput.
+    RelaySaturated,
+    /// The figures speak of the relay, and it carried the load.
+    Ok,
+}
+
+impl Verdict {
+    /// The name used in every table and document.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoSuccess => "no-success",
+            Self::ClientBound => "client-bound",
+            Self::WeakN => "weak-n",
+            Self::RelaySaturated => "relay-saturated",
+            Self::Ok => "ok",
+        }
+    }
+}
+
+/// What a verdict is based on.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Evidence {
+    /// Users of the level.
+    pub concurrency: u32,
+    /// Successful requests.
+    pub ok: u64,
+    /// TP99 of TTFT, or of latency where nothing was streamed.
+    pub wait_p99: Option<Duration>,
+    /// TP99 of the client's event-loop delay on its slowest worker.
+    pub delay_p99: Option<Duration>,
+    /// Busy share of the busiest worker, between 0 and 1.
+    pub busy_max: Option<f64>,
+    /// Requests in the classes `rate_limited` and `overloaded`.
+    pub turned_away: u64,
+    /// Successful requests per second.
+    pub rps: Option<f64>,
+    /// Users and successful requests per second of the level before.
+    pub previous: Option<(u32, f64)>,
+}
+
+/// Successes below which a level has no TP99.
+const FEWEST: u64 = 100;
+
+/// The share of the measured time that the client's own delay may make up.
+const DELAY_SHARE: f64 = 0.05;
+
+/// A delay that is never blamed on the client.
+const HARMLESS_DELAY: Duration = Duration::from_millis(1);
+
+/// The busy share above which a worker's thread is a bottleneck.
+const BUSY: f64 = 0.9;
+
+/// The least growth of throughput, as a share of the growth of concurrency, that is no saturation.
+const GROWTH_SHARE: f64 = 0.1;
+
+/// Judges a level; the first rule that applies decides, in the order of [`Verdict`].
+pub fn judge(evidence: &Evidence) -> Verdict {
+    if evidence.ok == 0 {
+        Verdict::NoSuccess
+    } else if is_client_bound(evidence) {
+        Verdict::ClientBound
+    } else if evidence.ok < FEWEST {
+        Verdict::WeakN
+    } else if evidence.turned_away > 0 || has_stopped_growing(evidence) {
+        Verdict::RelaySaturated
+    } else {
+        Verdict::Ok
+    }
+}
+
+/// Whether the client's own delay is a visible part of what was measured.
+fn is_client_bound(evidence: &Evidence) -> bool {
+    let delayed = evidence.delay_p99.zip(evidence.wait_p99).is_some_and(|(delay, wait)| {
+        delay > HARMLESS_DELAY && delay.as_secs_f64() > DELAY_SHARE * wait.as_secs_f64()
+    });
+    delayed || evidence.busy_max.is_some_and(|busy| busy > BUSY)
+}
+
+/// Whether throughput grew by less than a tenth of what concurrency did.
+fn has_stopped_growing(evidence: &Evidence) -> bool {
+    evidence.previous.zip(evidence.rps).is_some_and(|((users, before), now)| {
+        let more_users = f64::from(evidence.concurrency) / f64::from(users) - 1.0;
+        more_users > 0.0 && before > 0.0 && now / before - 1.0 < GROWTH_SHARE * more_users
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: fn(u64) -> Option<Duration> = |ms| Some(Duration::from_millis(ms));
+
+    fn healthy() -> Evidence {
+        Evidence {
+            concurrency: 100,
+            ok: 1_000,
+            wait_p99: MS(100),
+            delay_p99: MS(1),
+            busy_max: Some(0.5),
+            turned_away: 0,
+            rps: Some(180.0),
+            previous: Some((50, 100.0)),
+        }
+    }
+
+    #[test]
+    fn a_healthy_level_is_ok() {
+        assert_eq!(judge(&healthy()), Verdict::Ok);
+    }
+
+    #[test]
+    fn a_level_without_a_success_says_nothing_else() {
+        assert_eq!(judge(&Evidence { ok: 0, busy_max: Some(1.0), ..healthy() }), Verdict::NoSuccess);
+    }
+
+    #[test]
+    fn the_client_is_blamed_for_delay_only_above_a_twentieth_and_a_millisecond() {
+        assert_eq!(judge(&Evidence { delay_p99: MS(6), ..healthy() }), Verdict::ClientBound);
+        assert_eq!(judge(&Evidence { delay_p99: MS(5), ..healthy() }), Verdict::Ok);
+        assert_eq!(judge(&Evidence { delay_p99: MS(1), wait_p99: MS(2), ..healthy() }), Verdict::Ok);
+        assert_eq!(judge(&Evidence { busy_max: Some(0.91), ..healthy() }), Verdict::ClientBound);
+        assert_eq!(judge(&Evidence { busy_max: Some(0.90), ..healthy() }), Verdict::Ok);
+    }
+
+    #[test]
+    fn a_busy_client_outranks_a_small_sample_and_that_a_saturated_relay() {
+        let few = Evidence { ok: 99, turned_away: 5, ..healthy() };
+        assert_eq!(judge(&few), Verdict::WeakN);
+        assert_eq!(judge(&Evidence { busy_max: Some(1.0), ..few }), Verdict::ClientBound);
+    }
+
+    #[test]
+    fn a_relay_that_turns_requests_away_is_saturated() {
+        assert_eq!(judge(&Evidence { turned_away: 1, ..healthy() }), Verdict::RelaySaturated);
+    }
+
+    #[test]
+    fn throughput_that_grows_by_less_than_a_tenth_of_the_users_is_saturation() {
+        assert_eq!(judge(&Evidence { rps: Some(109.0), ..healthy() }), Verdict::RelaySaturated);
+        assert_eq!(judge(&Evidence { rps: Some(111.0), ..healthy() }), Verdict::Ok);
+        let fewer_users = Evidence { concurrency: 25, rps: Some(60.0), ..healthy() };
+        assert_eq!(judge(&fewer_users), Verdict::Ok);
+    }
+
+    #[test]
+    fn every_verdict_is_written_as_its_name() {
+        for verdict in
+            [Verdict::NoSuccess, Verdict::ClientBound, Verdict::WeakN, Verdict::RelaySaturated, Verdict::Ok]
+        {
+            assert_eq!(serde_json::to_value(verdict).unwrap(), verdict.name());
+        }
+    }
+}

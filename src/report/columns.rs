@@ -1,0 +1,143 @@
+//! The columns of the bench table as text, shared by the forms that people read: terminal and Markdown.
+
+use super::document::Distribution;
+use super::document::Document;
+use super::document::Level;
+use super::document::Tail;
+use crate::units::grouped;
+
+/// Samples below which a TP99 is marked as weak.
+const WEAK: u64 = 300;
+
+/// What stands where a figure does not exist.
+const ABSENT: &str = "n/a";
+
+/// One column, a cell for each level.
+#[derive(Debug)]
+pub(super) struct Column {
+    pub heading: &'static str,
+    pub cells: Vec<String>,
+}
+
+impl Column {
+    /// Whether the cells are words, which stand to the left; the verdict's are.
+    pub(super) fn is_text(&self) -> bool {
+        self.heading == VERDICT
+    }
+}
+
+/// The heading of the only column of words.
+const VERDICT: &str = "Verdict";
+
+/// A figure with the mark that stands before it.
+type Marked = Option<(f64, &'static str)>;
+
+/// All columns of a document, the verdict last; those of the first token only where answers were streamed.
+pub(super) fn columns(document: &Document) -> Vec<Column> {
+    let levels = &document.levels;
+    let count = |heading, value: fn(&Level) -> u64| Column {
+        heading,
+        cells: levels.iter().map(|level| grouped(value(level))).collect(),
+    };
+    let figure = |heading, least_whole, value: fn(&Level) -> Marked| {
+        let values: Vec<_> = levels.iter().map(value).collect();
+        Column { heading, cells: figures(&values, least_whole) }
+    };
+    let mut columns = vec![
+        count("Concurrency", |level| level.concurrency.into()),
+        figure("Avg (ms)", WHOLE_MS, |level| average(level.latency_ms.as_ref())),
+        figure("TP99 (ms)", WHOLE_MS, |level| tp99(level, level.latency_ms.as_ref())),
+        figure("Req/s", WHOLE_RATE, |level| level.rps.map(|rps| (rps, ""))),
+        count("Errors", |level| level.errors),
+    ];
+    if document.plan.stream {
+        columns.push(figure("TTFT avg", WHOLE_MS, |level| average(level.ttft_ms.as_ref())));
+        columns.push(figure("TTFT TP99", WHOLE_MS, |level| tp99(level, level.ttft_ms.as_ref())));
+    }
+    columns.push(figure("Tok/s", WHOLE_RATE, tokens));
+    columns.push(Column {
+        heading: VERDICT,
+        cells: levels.iter().map(|level| level.verdict.name().to_owned()).collect(),
+    });
+    columns
+}
+
+/// From this value in ms on, a column shows whole numbers.
+const WHOLE_MS: f64 = 100.0;
+
+/// From this rate on, a column shows whole numbers.
+const WHOLE_RATE: f64 = 1_000.0;
+
+/// The mean of a distribution.
+fn average(distribution: Option<&Distribution>) -> Marked {
+    distribution.map(|distribution| (distribution.avg, ""))
+}
+
+/// TP99 of a distribution, marked `≥` where it is a lower bound and `~` where few samples stand behind it.
+fn tp99(level: &Level, distribution: Option<&Distribution>) -> Marked {
+    let distribution = distribution?;
+    let value = distribution.p99?;
+    let mark = match distribution.p99_bound {
+        Some(Tail::Lower) => "≥",
+        None if distribution.n + level.censored < WEAK => "~",
+        None => "",
+    };
+    Some((value, mark))
+}
+
+/// Tokens per second, marked `~` where some of them were estimated.
+fn tokens(level: &Level) -> Marked {
+    level.tokens_per_s.map(|rate| (rate, if level.tokens_estimated { "~" } else { "" }))
+}
+
+/// Cells of one precision: that of the largest value, so that a column compares at a glance.
+fn figures(values: &[Marked], least_whole: f64) -> Vec<String> {
+    let largest = values.iter().flatten().map(|(value, _)| *value).fold(0.0, f64::max);
+    // What rounds up to the next power of ten counts as that.
+    let digits = if largest >= least_whole - 0.05 {
+        0
+    } else if largest >= 9.995 {
+        1
+    } else {
+        2
+    };
+    let cell = |value: &Marked| match value {
+        None => ABSENT.to_owned(),
+        Some((value, mark)) if digits == 0 => format!("{mark}{}", grouped(whole(*value))),
+        Some((value, mark)) => format!("{mark}{value:.digits$}"),
+    };
+    values.iter().map(cell).collect()
+}
+
+/// The nearest whole number.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "figures are positive and saturate"
+)]
+fn whole(value: f64) -> u64 {
+    value.round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_has_one_precision_that_of_its_largest_value() {
+        let show = |values: &[f64]| {
+            let marked: Vec<_> = values.iter().map(|value| Some((*value, ""))).collect();
+            figures(&marked, WHOLE_MS)
+        };
+        assert_eq!(show(&[45.2, 101.6]), ["45", "102"]);
+        assert_eq!(show(&[45.25, 99.94]), ["45.2", "99.9"]);
+        assert_eq!(show(&[45.25, 99.96]), ["45", "100"]);
+        assert_eq!(show(&[1.254, 9.0]), ["1.25", "9.00"]);
+        assert_eq!(show(&[1_234_567.0]), [grouped(1_234_567)]);
+    }
+
+    #[test]
+    fn a_figure_that_does_not_exist_is_not_a_zero() {
+        assert_eq!(figures(&[None, Some((0.0, "~"))], WHOLE_MS), ["n/a", "~0.00"]);
+    }
+}

@@ -1,0 +1,231 @@
+//! The result document `baton.bench/1`: plain data, as it is saved and read back; schema in `docs/result.schema.json`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::load::Verdict;
+
+/// The name and version of the document, in its field `schema`.
+pub const SCHEMA: &str = "baton.bench/1";
+
+/// The result of a run. Times are in ms where a name ends in `_ms` and in seconds where it ends in `_s`; what does not
+/// exist is `None`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Document {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// What was to be done.
+    pub plan: PlanInfo,
+    /// Where it was done.
+    pub machine: Machine,
+    /// When the run began, RFC 3339 in UTC.
+    pub started: String,
+    /// Whether someone stopped the run before its end.
+    pub interrupted: bool,
+    /// Why the run ended itself, if it did.
+    pub gave_up: Option<GaveUp>,
+    /// One entry a level, in the order in which they ran.
+    pub levels: Vec<Level>,
+    /// Thresholds and whether they held.
+    pub thresholds: Vec<serde_json::Value>,
+    /// Where the requests went.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// What a run was to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlanInfo {
+    /// How arrivals are made; `closed` is a closed loop.
+    #[serde(rename = "loop")]
+    pub arrivals: String,
+    /// The dialect.
+    pub api: String,
+    /// The model asked for.
+    pub model: Option<String>,
+    /// Whether answers were streamed.
+    pub stream: bool,
+    /// Length of the prompt in characters.
+    pub prompt_chars: Option<u64>,
+    /// The limit on output tokens.
+    pub max_tokens: Option<u64>,
+    /// Users of each level.
+    pub levels: Vec<u32>,
+    /// Length of the measured window, where it was a time.
+    pub window_s: Option<f64>,
+    /// Number of measured requests, where it was a count.
+    pub requests: Option<u64>,
+    /// Length of the warm-up.
+    pub warmup_s: f64,
+    /// How long requests in flight could go on after the last start.
+    pub drain_s: f64,
+    /// Threads that carried the users.
+    pub workers: usize,
+}
+
+/// The machine that made the load.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    /// Operating system.
+    pub os: String,
+    /// Architecture of the processor.
+    pub arch: String,
+    /// Cores that this process may use.
+    pub cores: usize,
+    /// Version of baton.
+    pub version: String,
+}
+
+/// Why a run ended itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GaveUp {
+    /// The class that repeated itself.
+    pub class: String,
+    /// What the last of those requests said.
+    pub message: String,
+}
+
+/// Where requests went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// Its base URL, without credentials.
+    pub url: String,
+}
+
+/// The result of one level.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Level {
+    /// Users of the level.
+    pub concurrency: u32,
+    /// Planned arrivals per second; `None` in a closed loop.
+    pub rate: Option<f64>,
+    /// Length of the window to which rates refer.
+    pub window_s: f64,
+    /// Recorded requests that ended by themselves, failures included.
+    pub requests: u64,
+    /// Those that failed.
+    pub errors: u64,
+    /// Recorded requests that were cut before they ended.
+    pub censored: u64,
+    /// Recorded requests by class.
+    pub classes: BTreeMap<String, u64>,
+    /// Successful requests per second.
+    pub rps: Option<f64>,
+    /// Output tokens per second.
+    pub tokens_per_s: Option<f64>,
+    /// Whether some of the tokens were estimated.
+    pub tokens_estimated: bool,
+    /// Start to the last generated delta.
+    pub latency_ms: Option<Distribution>,
+    /// Start to the first generated delta.
+    pub ttft_ms: Option<Distribution>,
+    /// Start to the first delta that is not reasoning.
+    pub ttfa_ms: Option<Distribution>,
+    /// Start to the first byte of the body.
+    pub ttfb_ms: Option<Distribution>,
+    /// Start to the response headers.
+    pub headers_ms: Option<Distribution>,
+    /// Time per output token after the first.
+    pub tpot_ms: Option<Distribution>,
+    /// Between consecutive generated deltas.
+    pub gap_ms: Option<Distribution>,
+    /// The longest gap of each request.
+    pub stall_ms: Option<Distribution>,
+    /// Start to the terminal event.
+    pub end_ms: Option<Distribution>,
+    /// Name look-ups of new connections.
+    pub dns_ms: Option<Distribution>,
+    /// Connecting, TLS included, of new connections.
+    pub connect_ms: Option<Distribution>,
+    /// Planned start to the last generated delta; `None` in a closed loop.
+    pub response_ms: Option<Distribution>,
+    /// Planned start to the start; `None` in a closed loop.
+    pub lag_ms: Option<Distribution>,
+    /// The first failure of each class.
+    pub failures: Vec<FailureNote>,
+    /// The client's own health.
+    pub client: Client,
+    /// Whether the level was stopped before its planned end.
+    pub ended_early: bool,
+    /// What the figures are worth.
+    pub verdict: Verdict,
+}
+
+/// The distribution of one duration, in ms to the µs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Distribution {
+    /// Number of values.
+    pub n: u64,
+    /// Arithmetic mean.
+    pub avg: f64,
+    /// Sample standard deviation; `None` below two values.
+    pub sd: Option<f64>,
+    /// Exact sum of the values.
+    pub sum: f64,
+    /// Smallest value.
+    pub min: f64,
+    /// Half of the values are at most this; `None` below 2 samples.
+    pub p50: Option<f64>,
+    /// Nine in ten are at most this; `None` below 10 samples.
+    pub p90: Option<f64>,
+    /// Nineteen in twenty are at most this; `None` below 20 samples.
+    pub p95: Option<f64>,
+    /// Ninety-nine in a hundred are at most this; `None` below 100 samples.
+    pub p99: Option<f64>,
+    /// Largest value.
+    pub max: f64,
+    /// 95 % interval of `p99`; an end that no sample reaches is `None`.
+    pub p99_ci: Option<[Option<f64>; 2]>,
+    /// Set where `p50` is only a lower bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p50_bound: Option<Tail>,
+    /// Set where `p90` is only a lower bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p90_bound: Option<Tail>,
+    /// Set where `p95` is only a lower bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p95_bound: Option<Tail>,
+    /// Set where `p99` is only a lower bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99_bound: Option<Tail>,
+    /// The values in µs as an HDR histogram, V2 with deflate, in base64.
+    pub hdr: String,
+    /// Ages in µs at which requests were cut, in the same form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub censored_hdr: Option<String>,
+}
+
+/// What a percentile says about the truth where it is not the truth itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tail {
+    /// The true value is this or more.
+    Lower,
+}
+
+/// The first failure of a class at a level.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FailureNote {
+    /// The class.
+    pub class: String,
+    /// How many requests of the level ended in it.
+    pub count: u64,
+    /// What the first of them said.
+    pub message: String,
+    /// When that one ended, counted from the start of the level.
+    pub after_s: f64,
+    /// How long the relay asked to wait.
+    pub retry_after_s: Option<f64>,
+}
+
+/// The client's own health at a level.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Client {
+    /// Workers that carried users.
+    pub workers: usize,
+    /// TP99 of the wait of a ready task, on the slowest worker.
+    pub event_loop_delay_p99_ms: Option<f64>,
+    /// Busy share of the busiest worker's thread, between 0 and 1.
+    pub busy_max: Option<f64>,
+}

@@ -1,0 +1,169 @@
+//! Fixed documents and the golden files that hold their printed forms; `UPDATE_GOLDEN=1` rewrites the files.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use super::document::Document;
+use super::document::Machine;
+use super::document::PlanInfo;
+use super::result::RunInfo;
+use super::result::Traffic;
+use crate::load::ClassCounts;
+use crate::load::Ended;
+use crate::load::Evidence;
+use crate::load::Extent;
+use crate::load::Failure;
+use crate::load::Health;
+use crate::load::Metric;
+use crate::load::Metrics;
+use crate::load::Plan;
+use crate::load::Run;
+use crate::load::Summary;
+use crate::load::judge;
+use crate::outcome::Class;
+
+/// Holds a text against its golden file.
+pub(super) fn compare(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/report").join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, text).unwrap();
+    }
+    let golden = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(text, golden, "{} is stale: run with UPDATE_GOLDEN=1", path.display());
+}
+
+/// A streamed sweep of three levels: a healthy one, one with refusals, and a short one that was cut.
+pub(super) fn streamed() -> Document {
+    let mut cut = level(200, 180, 230);
+    for age in [6_000, 7_000, 8_000] {
+        cut.metrics.latency.censor(Duration::from_millis(age));
+        cut.metrics.ttft.censor(Duration::from_millis(age / 10));
+        cut.classes.count(Class::Cancelled);
+    }
+    cut.censored = 3;
+    cut.tokens_estimated = true;
+    let levels = vec![level(50, 4_162, 120), refused(level(100, 250, 180)), cut];
+    document(Traffic { stream: true, ..traffic() }, levels, Ended::Completed)
+}
+
+/// A sweep of whole answers, one level of it too short for a TP99.
+pub(super) fn whole() -> Document {
+    let mut levels = vec![level(1, 40, 8), level(2, 900, 9)];
+    for level in &mut levels {
+        level.metrics.ttft = Metric::default();
+        level.metrics.ttfa = Metric::default();
+        level.metrics.tpot = Metric::default();
+        level.metrics.gap = Metric::default();
+        level.metrics.stall = Metric::default();
+        level.tokens_per_s = None;
+    }
+    document(Traffic { stream: false, model: None, ..traffic() }, levels, Ended::Completed)
+}
+
+/// A run that gave itself up before anything had succeeded.
+pub(super) fn stopped() -> Document {
+    let mut level = level(50, 0, 100);
+    for _ in 0..23 {
+        level.classes.count(Class::Auth);
+    }
+    level.failures = vec![failure(Class::Auth, "401 invalid x-api-key", 10, None)];
+    level = Summary { requests: 23, errors: 23, window_s: 0.25, ended_early: true, ..level };
+    let message = "401 invalid x-api-key".to_owned();
+    document(traffic(), vec![level], Ended::GaveUp { class: Class::Auth, message })
+}
+
+fn traffic() -> Traffic {
+    Traffic {
+        api: "messages".to_owned(),
+        model: Some("claude-x".to_owned()),
+        stream: true,
+        prompt_chars: Some(48),
+        max_tokens: Some(64),
+    }
+}
+
+fn document(traffic: Traffic, levels: Vec<Summary>, ended: Ended) -> Document {
+    let plan = Plan {
+        levels: levels.iter().map(|level| level.concurrency).collect(),
+        extent: Extent::Window(Duration::from_secs(10)),
+        warmup: Duration::from_secs(2),
+        drain: Duration::from_secs(30),
+        workers: 2,
+    };
+    let info = RunInfo {
+        plan: PlanInfo::of(&plan, traffic),
+        machine: Machine {
+            os: "linux".to_owned(),
+            arch: "x86_64".to_owned(),
+            cores: 2,
+            version: "0.1.0".to_owned(),
+        },
+        started: "2026-11-23T05:12:00.25Z".parse().unwrap(),
+        urls: vec!["https://relay.example".to_owned()],
+    };
+    Document::of(info, &Run { levels, ended })
+}
+
+/// A level of `ok` requests whose latencies spread evenly from half to one and a half times the average.
+fn level(concurrency: u32, ok: u32, average_ms: u32) -> Summary {
+    let mut metrics = Metrics::default();
+    let mut classes = ClassCounts::default();
+    for number in 0..ok {
+        let latency =
+            Duration::from_millis(average_ms.into()).mul_f64(0.5 + f64::from(number) / f64::from(ok));
+        metrics.latency.record(latency);
+        metrics.end.record(latency + Duration::from_micros(200));
+        metrics.headers.record(latency / 3);
+        metrics.ttfb.record(latency / 3);
+        metrics.ttft.record(latency * 2 / 5);
+        metrics.ttfa.record(latency * 2 / 5);
+        metrics.tpot.record(latency / 25);
+        metrics.gap.record(latency / 25);
+        metrics.stall.record(latency / 10);
+        classes.count(Class::Ok);
+    }
+    let rps = f64::from(ok) / 10.0;
+    let delay = Duration::from_micros(210);
+    let verdict = judge(&Evidence { concurrency, ok: ok.into(), rps: Some(rps), ..Evidence::default() });
+    Summary {
+        concurrency,
+        window_s: 10.0,
+        requests: ok.into(),
+        ok: ok.into(),
+        errors: 0,
+        censored: 0,
+        classes,
+        rps: Some(rps),
+        tokens_per_s: (ok > 0).then_some(rps * 16.0),
+        tokens_estimated: false,
+        metrics,
+        failures: Vec::new(),
+        health: Health {
+            workers: 2,
+            delay: Metric::default(),
+            delay_p99: Some(delay),
+            busy_max: Some(0.214),
+        },
+        verdict,
+        ended_early: false,
+    }
+}
+
+/// The same level with requests turned away.
+fn refused(mut level: Summary) -> Summary {
+    for number in 0..44 {
+        level.classes.count(if number < 41 { Class::RateLimited } else { Class::Overloaded });
+    }
+    level.failures = vec![
+        failure(Class::RateLimited, "429 rate_limit_error:\n slow down", 12_400, Some(7)),
+        failure(Class::Overloaded, "529 overloaded_error", 13_000, None),
+    ];
+    let verdict = judge(&Evidence { ok: level.ok, turned_away: 44, ..Evidence::default() });
+    Summary { requests: level.ok + 44, errors: 44, verdict, ..level }
+}
+
+fn failure(class: Class, message: &str, after_ms: u64, retry_after_s: Option<u64>) -> Failure {
+    let (message, retry_after) = (message.to_owned(), retry_after_s.map(Duration::from_secs));
+    Failure { class, message, after: Duration::from_millis(after_ms), retry_after }
+}

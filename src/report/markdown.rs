@@ -1,0 +1,49 @@
+//! The bench table as GitHub renders it in an issue, a comment or a job summary.
+
+use super::columns::Column;
+use super::columns::columns;
+use super::document::Document;
+
+/// The table in Markdown, with its columns aligned in the source as well.
+pub fn markdown(document: &Document) -> String {
+    let columns = columns(document);
+    let rows = document.levels.len();
+    let mut text = line(&columns, |column, width| aligned(column, column.heading, width));
+    text += &line(&columns, |column, width| {
+        let rule = "-".repeat(width - 1);
+        if column.is_text() { format!(":{rule}") } else { format!("{rule}:") }
+    });
+    for row in 0..rows {
+        text += &line(&columns, |column, width| aligned(column, &column.cells[row], width));
+    }
+    text
+}
+
+/// A text at the side where its column has it.
+fn aligned(column: &Column, text: &str, width: usize) -> String {
+    if column.is_text() { format!("{text:<width$}") } else { format!("{text:>width$}") }
+}
+
+/// One line of the table; `cell` fills a column of the given width.
+fn line(columns: &[Column], cell: impl Fn(&Column, usize) -> String) -> String {
+    let cells = columns.iter().map(|column| format!(" {} |", cell(column, width(column))));
+    format!("|{}\n", cells.collect::<String>())
+}
+
+/// The number of characters of the longest text in a column.
+fn width(column: &Column) -> usize {
+    let texts = std::iter::once(column.heading).chain(column.cells.iter().map(String::as_str));
+    texts.map(|text| text.chars().count()).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::golden;
+    use super::*;
+
+    #[test]
+    fn markdown_has_its_golden_form() {
+        golden::compare("run.md", &markdown(&golden::streamed()));
+        golden::compare("whole.md", &markdown(&golden::whole()));
+    }
+}

@@ -1,0 +1,41 @@
+//! Results on paper: one versioned document, and every printed form a view of it.
+//!
+//! A run becomes a [`Document`] once; table, notes, Markdown, CSV and JSON are printed from the document, so that a
+//! saved file prints later what the run printed itself. [`Progress`] shows a run while it lasts.
+
+mod columns;
+mod csv;
+mod document;
+#[cfg(test)]
+mod golden;
+mod json;
+mod markdown;
+mod notes;
+mod progress;
+mod result;
+mod table;
+
+pub use csv::csv;
+pub use document::Client;
+pub use document::Distribution;
+pub use document::Document;
+pub use document::Endpoint;
+pub use document::FailureNote;
+pub use document::GaveUp;
+pub use document::Level;
+pub use document::Machine;
+pub use document::PlanInfo;
+pub use document::SCHEMA;
+pub use document::Tail;
+pub use json::ReadError;
+pub use json::json;
+pub use json::read;
+pub use markdown::markdown;
+pub use notes::notes;
+pub use progress::Progress;
+pub use progress::line;
+pub use result::RunInfo;
+pub use result::Traffic;
+pub use table::Style;
+pub use table::Tint;
+pub use table::table;

@@ -1,0 +1,117 @@
+//! What stands below the table: failures by class with their first words, requests cut, and how the run ended.
+
+use std::time::Duration;
+
+use super::document::Document;
+use super::document::FailureNote;
+use super::document::Level;
+use crate::outcome::Class;
+use crate::units::Span;
+use crate::units::grouped;
+
+/// Most characters shown of a message.
+const MESSAGE_CHARS: usize = 160;
+
+/// The notes, a line each with a final newline; empty where there is nothing to say.
+pub fn notes(document: &Document) -> String {
+    let mut lines = errors(document);
+    lines.extend(cut(document));
+    lines.extend(ending(document));
+    lines.into_iter().map(|line| line + "\n").collect()
+}
+
+/// Failures by class over all levels, then the first message of each class.
+fn errors(document: &Document) -> Vec<String> {
+    let noted: Vec<(&Level, &FailureNote)> = document
+        .levels
+        .iter()
+        .flat_map(|level| level.failures.iter().map(move |note| (level, note)))
+        .collect();
+    let mut counts = Vec::new();
+    let mut messages = Vec::new();
+    for class in Class::ALL.iter().map(|class| class.name()) {
+        let of_class: Vec<_> = noted.iter().filter(|(_, note)| note.class == class).collect();
+        let Some((_, first)) = of_class.first() else { continue };
+        let count: u64 = of_class.iter().map(|(_, note)| note.count).sum();
+        counts.push(format!("{class} {}", grouped(count)));
+        if !first.message.is_empty() {
+            messages.push(format!("        {class}: {}", plain(&first.message)));
+        }
+    }
+    let earliest = noted.iter().fold(None, |best: Option<&(&Level, &FailureNote)>, candidate| match best {
+        // Levels run in order, so only those of the first failing level compete.
+        Some(best) if !std::ptr::eq(best.0, candidate.0) || best.1.after_s <= candidate.1.after_s => {
+            Some(best)
+        }
+        _ => Some(candidate),
+    });
+    let Some((level, first)) = earliest else { return Vec::new() };
+    let wait =
+        first.retry_after_s.map(|seconds| format!(", retry-after {}", span(seconds))).unwrap_or_default();
+    let place = format!("first at c={} after {}{wait}", level.concurrency, span(first.after_s));
+    let mut lines = vec![format!("errors  {} ({place})", counts.join(" · "))];
+    lines.append(&mut messages);
+    lines
+}
+
+/// How many requests were cut, and what that does to percentiles.
+fn cut(document: &Document) -> Option<String> {
+    let cut: u64 = document.levels.iter().map(|level| level.censored).sum();
+    let requests = if cut == 1 { "request was" } else { "requests were" };
+    (cut > 0).then(|| {
+        let cut = grouped(cut);
+        format!("cut     {cut} {requests} still running at the end; a percentile that reaches into them is shown as ≥")
+    })
+}
+
+/// How the run ended, where it did not run to its end.
+fn ending(document: &Document) -> Option<String> {
+    if let Some(gave_up) = &document.gave_up {
+        let (class, message) = (&gave_up.class, plain(&gave_up.message));
+        return Some(format!("ended   one failure kept repeating itself: {class}: {message}"));
+    }
+    let (planned, run) = (document.plan.levels.len(), document.levels.len());
+    document.interrupted.then(|| {
+        let unfinished = document.levels.last().is_some_and(|level| level.ended_early);
+        let last = if unfinished { ", the last one cut short" } else { "" };
+        format!("ended   interrupted: {run} of {planned} levels{last}")
+    })
+}
+
+/// A relay's words on one line of bounded length, without control characters that a terminal would obey.
+fn plain(message: &str) -> String {
+    let words = message.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let text = words.collect::<Vec<_>>().join(" ");
+    match text.char_indices().nth(MESSAGE_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+/// Seconds as people read them.
+fn span(seconds: f64) -> Span {
+    Span(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::golden;
+    use super::*;
+
+    #[test]
+    fn notes_have_their_golden_form() {
+        golden::compare("notes.txt", &notes(&golden::streamed()));
+        golden::compare("notes-stopped.txt", &notes(&golden::stopped()));
+    }
+
+    #[test]
+    fn a_run_without_failures_has_nothing_to_note() {
+        assert_eq!(notes(&golden::whole()), "");
+    }
+
+    #[test]
+    fn a_relay_cannot_talk_to_the_terminal() {
+        assert_eq!(plain("slow\r\n\u{1b}[2Jdown\u{7}"), "slow [2Jdown");
+        assert_eq!(plain(&"é".repeat(500)).chars().count(), MESSAGE_CHARS + 1);
+    }
+}

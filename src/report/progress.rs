@@ -1,0 +1,196 @@
+//! The state of a run while it lasts: one line rewritten in place, or a plain line every ten seconds.
+
+use std::io::Write;
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use indicatif::ProgressDrawTarget;
+use indicatif::ProgressStyle;
+
+use crate::load::Extent;
+use crate::load::Live;
+use crate::load::Phase;
+use crate::units::Span;
+use crate::units::grouped;
+
+/// Cells of the bar.
+const CELLS: u64 = 20;
+
+/// Time between two plain lines of a level.
+const PERIOD: Duration = Duration::from_secs(10);
+
+/// Shows the live view of a run.
+pub struct Progress {
+    form: Form,
+}
+
+enum Form {
+    /// A line on a terminal, rewritten in place.
+    InPlace(ProgressBar),
+    /// Lines on anything else.
+    Plain {
+        out: Box<dyn Write + Send>,
+        /// The level that the next line is about and when in its window it is due.
+        next: (u32, Duration),
+    },
+}
+
+impl Progress {
+    /// Rewrites one line on standard error, which must be a terminal.
+    pub fn in_place() -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        Self { form: Form::InPlace(bar.with_style(message_only())) }
+    }
+
+    /// Writes a plain line every ten seconds of a level's window.
+    pub fn plain(out: Box<dyn Write + Send>) -> Self {
+        Self { form: Form::Plain { out, next: (0, PERIOD) } }
+    }
+
+    /// Takes in the latest view.
+    pub fn show(&mut self, live: &Live) {
+        match &mut self.form {
+            Form::InPlace(bar) => bar.set_message(line(live)),
+            Form::Plain { out, next } => {
+                if next.0 != live.level {
+                    *next = (live.level, PERIOD);
+                }
+                if live.phase == Phase::WarmUp || live.elapsed < next.1 {
+                    return;
+                }
+                while next.1 <= live.elapsed {
+                    next.1 += PERIOD;
+                }
+                // A reader of the progress who has gone away is no reason to end the run.
+                let _ = writeln!(out, "{}", line(live)).and_then(|()| out.flush());
+            }
+        }
+    }
+
+    /// Removes the line that was rewritten in place.
+    pub fn finish(self) {
+        if let Form::InPlace(bar) = self.form {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// A style that shows the message and nothing else, cut to the width of the terminal.
+fn message_only() -> ProgressStyle {
+    ProgressStyle::with_template("{wide_msg}").expect("the template is a constant")
+}
+
+/// The live view as one line.
+pub fn line(live: &Live) -> String {
+    let head = match live.phase {
+        Phase::WarmUp => format!("warm-up {:.0} s", live.elapsed.as_secs_f64().floor()),
+        Phase::Measuring => done(live),
+        Phase::Draining => format!("{}   draining", done(live)),
+    };
+    let mut parts = vec![head, format!("in flight {}", grouped(live.in_flight.into()))];
+    parts.extend(live.rps.map(|rps| format!("{rps:.0} req/s")));
+    parts.extend(live.ttft_avg.map(|ttft| format!("TTFT {}", Span(ttft))));
+    parts.extend(live.p99.map(|p99| format!("TP99 ≈ {}", Span(p99))));
+    if live.errors > 0 {
+        parts.push(format!("errors {}", grouped(live.errors)));
+    }
+    format!("c={}  {}", live.level, parts.join("   "))
+}
+
+/// The bar and how much of the level it stands for.
+fn done(live: &Live) -> String {
+    match live.extent {
+        Extent::Window(window) => {
+            let elapsed = live.elapsed.min(window);
+            let (part, whole) = (elapsed.as_millis(), window.as_millis());
+            let length = Span(window).to_string();
+            // In the unit of the whole where that is seconds, which is the rule.
+            let shown = match length.strip_suffix(" s") {
+                Some(seconds) => format!("{}/{seconds} s", elapsed.as_secs()),
+                None => format!("{}/{length}", Span(elapsed)),
+            };
+            format!("{} {shown}", bar(part, whole))
+        }
+        Extent::Requests(requests) => {
+            let shown = format!("{}/{}", grouped(live.finished), grouped(requests));
+            format!("{} {shown}", bar(live.finished.into(), requests.into()))
+        }
+    }
+}
+
+/// A bar of [`CELLS`] cells.
+fn bar(part: u128, whole: u128) -> String {
+    let full = (part * u128::from(CELLS)).checked_div(whole).unwrap_or(0);
+    let full = usize::try_from(full.min(CELLS.into())).unwrap_or(0);
+    let cells = usize::try_from(CELLS).unwrap_or(0);
+    format!("▕{}{}▏", "█".repeat(full), "░".repeat(cells - full))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Arc;
+    use std::sync::Mutex;
+
+    use super::super::golden;
+    use super::*;
+
+    /// A writer whose text can be looked at from outside.
+    #[derive(Clone, Default)]
+    struct Paper(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Paper {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn live(level: u32, elapsed_s: u64) -> Live {
+        Live {
+            level,
+            phase: Phase::Measuring,
+            elapsed: Duration::from_secs(elapsed_s),
+            extent: Extent::Window(Duration::from_secs(30)),
+            finished: 11_613,
+            in_flight: 100,
+            rps: Some(553.2),
+            ttft_avg: Some(Duration::from_millis(71)),
+            p99: Some(Duration::from_millis(348)),
+            errors: 3,
+        }
+    }
+
+    #[test]
+    fn lines_have_their_golden_form() {
+        let nothing = Live { rps: None, ttft_avg: None, p99: None, errors: 0, ..live(50, 1) };
+        let lines = [
+            line(&Live { phase: Phase::WarmUp, ..nothing.clone() }),
+            line(&nothing),
+            line(&live(100, 21)),
+            line(&Live { extent: Extent::Requests(20_000), ..live(100, 21) }),
+            line(&Live { extent: Extent::Window(Duration::from_secs(600)), ..live(100, 150) }),
+            line(&Live { phase: Phase::Draining, in_flight: 7, rps: None, ..live(100, 31) }),
+        ];
+        golden::compare("progress.txt", &(lines.join("\n") + "\n"));
+    }
+
+    #[test]
+    fn without_a_terminal_a_line_is_written_every_ten_seconds_of_a_level() {
+        let paper = Paper::default();
+        let mut progress = Progress::plain(Box::new(paper.clone()));
+        for level in [50, 100] {
+            progress.show(&Live { phase: Phase::WarmUp, ..live(level, 15) });
+            for second in 0..=30 {
+                progress.show(&live(level, second));
+            }
+        }
+        progress.finish();
+        let text = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
+        let shown: Vec<_> = text.lines().map(|line| line.split_whitespace().next().unwrap()).collect();
+        assert_eq!(shown, ["c=50", "c=50", "c=50", "c=100", "c=100", "c=100"]);
+    }
+}

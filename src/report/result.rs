@@ -1,0 +1,287 @@
+//! Turns what a run yielded into the document that is saved and printed.
+
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use jiff::Timestamp;
+
+use super::document::Client;
+use super::document::Distribution;
+use super::document::Document;
+use super::document::Endpoint;
+use super::document::FailureNote;
+use super::document::GaveUp;
+use super::document::Level;
+use super::document::Machine;
+use super::document::PlanInfo;
+use super::document::SCHEMA;
+use super::document::Tail;
+use crate::load::Bound;
+use crate::load::Ended;
+use crate::load::Extent;
+use crate::load::Failure;
+use crate::load::Metric;
+use crate::load::Percentile;
+use crate::load::Plan;
+use crate::load::Quantile;
+use crate::load::Run;
+use crate::load::Summary;
+
+/// What the caller knows about a run and the engine does not.
+#[derive(Debug, Clone)]
+pub struct RunInfo {
+    /// What was to be done.
+    pub plan: PlanInfo,
+    /// Where it was done.
+    pub machine: Machine,
+    /// When the run began.
+    pub started: Timestamp,
+    /// Base URLs that the requests went to, without credentials.
+    pub urls: Vec<String>,
+}
+
+/// What the requests of a run were like.
+#[derive(Debug, Clone)]
+pub struct Traffic {
+    /// The dialect.
+    pub api: String,
+    /// The model asked for.
+    pub model: Option<String>,
+    /// Whether answers were streamed.
+    pub stream: bool,
+    /// Length of the prompt in characters.
+    pub prompt_chars: Option<u64>,
+    /// The limit on output tokens.
+    pub max_tokens: Option<u64>,
+}
+
+impl PlanInfo {
+    /// Describes a plan and its requests.
+    pub fn of(plan: &Plan, traffic: Traffic) -> Self {
+        let (window, requests) = match plan.extent {
+            Extent::Window(window) => (Some(window), None),
+            Extent::Requests(requests) => (None, Some(requests)),
+        };
+        Self {
+            arrivals: "closed".to_owned(),
+            api: traffic.api,
+            model: traffic.model,
+            stream: traffic.stream,
+            prompt_chars: traffic.prompt_chars,
+            max_tokens: traffic.max_tokens,
+            levels: plan.levels.clone(),
+            window_s: window.map(|window| window.as_secs_f64()),
+            requests,
+            warmup_s: plan.warmup.as_secs_f64(),
+            drain_s: plan.drain.as_secs_f64(),
+            workers: plan.workers,
+        }
+    }
+}
+
+impl Machine {
+    /// The machine that this program runs on.
+    pub fn here() -> Self {
+        Self {
+            os: std::env::consts::OS.to_owned(),
+            arch: std::env::consts::ARCH.to_owned(),
+            cores: available_parallelism().map_or(1, usize::from),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}
+
+impl Document {
+    /// The document of a run.
+    pub fn of(info: RunInfo, run: &Run) -> Self {
+        let gave_up = match &run.ended {
+            Ended::GaveUp { class, message } => {
+                Some(GaveUp { class: class.name().to_owned(), message: message.clone() })
+            }
+            Ended::Completed | Ended::Interrupted => None,
+        };
+        Self {
+            schema: SCHEMA.to_owned(),
+            plan: info.plan,
+            machine: info.machine,
+            started: format!("{:.3}", info.started),
+            interrupted: run.ended == Ended::Interrupted,
+            gave_up,
+            levels: run.levels.iter().map(Level::of).collect(),
+            thresholds: Vec::new(),
+            endpoints: info.urls.into_iter().map(|url| Endpoint { url }).collect(),
+        }
+    }
+}
+
+impl Level {
+    /// The entry of one level.
+    fn of(summary: &Summary) -> Self {
+        let metrics = &summary.metrics;
+        let classes = summary.classes.iter().map(|(class, count)| (class.name().to_owned(), count));
+        Self {
+            concurrency: summary.concurrency,
+            rate: None,
+            window_s: rounded(summary.window_s),
+            requests: summary.requests,
+            errors: summary.errors,
+            censored: summary.censored,
+            classes: classes.collect(),
+            rps: summary.rps.map(rounded),
+            tokens_per_s: summary.tokens_per_s.map(rounded),
+            tokens_estimated: summary.tokens_estimated,
+            latency_ms: Distribution::of(&metrics.latency),
+            ttft_ms: Distribution::of(&metrics.ttft),
+            ttfa_ms: Distribution::of(&metrics.ttfa),
+            ttfb_ms: Distribution::of(&metrics.ttfb),
+            headers_ms: Distribution::of(&metrics.headers),
+            tpot_ms: Distribution::of(&metrics.tpot),
+            gap_ms: Distribution::of(&metrics.gap),
+            stall_ms: Distribution::of(&metrics.stall),
+            end_ms: Distribution::of(&metrics.end),
+            dns_ms: Distribution::of(&metrics.dns),
+            connect_ms: Distribution::of(&metrics.connect),
+            response_ms: None,
+            lag_ms: None,
+            failures: failures(summary),
+            client: Client {
+                workers: summary.health.workers,
+                event_loop_delay_p99_ms: summary.health.delay_p99.map(millis),
+                busy_max: summary.health.busy_max.map(rounded),
+            },
+            ended_early: summary.ended_early,
+            verdict: summary.verdict,
+        }
+    }
+}
+
+impl Distribution {
+    /// The figures of a metric; `None` where it has no value, so that what does not exist is never 0.
+    fn of(metric: &Metric) -> Option<Self> {
+        let quantile = |percentile| metric.quantile(percentile);
+        let (p50, p90) = (quantile(Percentile::P50), quantile(Percentile::P90));
+        let (p95, p99) = (quantile(Percentile::P95), quantile(Percentile::P99));
+        let ms = |quantile: Option<Quantile>| quantile.map(|quantile| millis(quantile.value));
+        let interval = metric.p99_interval();
+        Some(Self {
+            n: metric.count(),
+            avg: millis(metric.average()?),
+            sd: metric.deviation_s().map(|seconds| rounded(seconds * 1e3)),
+            sum: millis(metric.sum()),
+            min: millis(metric.min()?),
+            p50: ms(p50),
+            p90: ms(p90),
+            p95: ms(p95),
+            p99: ms(p99),
+            max: millis(metric.max()?),
+            p99_ci: interval.map(|(low, high)| [low.map(millis), high.map(millis)]),
+            p50_bound: tail(p50),
+            p90_bound: tail(p90),
+            p95_bound: tail(p95),
+            p99_bound: tail(p99),
+            hdr: BASE64_STANDARD.encode(metric.encoded()?),
+            censored_hdr: metric.encoded_censored().map(|bytes| BASE64_STANDARD.encode(bytes)),
+        })
+    }
+}
+
+/// The first failure of each class, with how many followed it.
+fn failures(summary: &Summary) -> Vec<FailureNote> {
+    let note = |failure: &Failure| FailureNote {
+        class: failure.class.name().to_owned(),
+        count: summary.classes[failure.class],
+        message: failure.message.clone(),
+        after_s: rounded(failure.after.as_secs_f64()),
+        retry_after_s: failure.retry_after.map(|wait| wait.as_secs_f64()),
+    };
+    summary.failures.iter().map(note).collect()
+}
+
+/// The mark of a percentile that is only bounded.
+fn tail(quantile: Option<Quantile>) -> Option<Tail> {
+    quantile.and_then(|quantile| match quantile.bound {
+        Bound::Exact => None,
+        Bound::Lower => Some(Tail::Lower),
+    })
+}
+
+/// A duration in ms, to the µs.
+#[expect(clippy::cast_precision_loss, reason = "2^52 µs are 142 years")]
+fn millis(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1e3
+}
+
+/// A figure to six decimals: more digits than were measured, and fewer than a division makes up.
+fn rounded(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::golden;
+    use super::super::json;
+    use super::super::read;
+    use super::*;
+    use crate::load::read_histogram;
+    use crate::outcome::Class;
+
+    #[test]
+    fn the_document_obeys_its_schema() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/result.schema.json");
+        let schema = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        jsonschema::draft202012::meta::validate(&schema).unwrap();
+        let validator = jsonschema::draft202012::new(&schema).unwrap();
+        for document in [golden::streamed(), golden::whole(), golden::stopped()] {
+            let value = serde_json::to_value(document).unwrap();
+            let errors: Vec<_> =
+                validator.iter_errors(&value).map(|e| format!("{}: {e}", e.instance_path())).collect();
+            assert_eq!(errors, Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn the_schema_refuses_what_the_document_does_not_have() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/result.schema.json");
+        let schema = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let mut value = serde_json::to_value(golden::streamed()).unwrap();
+        value["levels"][0]["latency_ms"]["p42"] = 1.into();
+        assert!(!jsonschema::draft202012::is_valid(&schema, &value));
+    }
+
+    #[test]
+    fn the_schema_knows_every_class() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/result.schema.json");
+        let schema: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let names = Class::ALL.map(Class::name);
+        assert_eq!(schema["$defs"]["class"]["enum"], serde_json::json!(names));
+    }
+
+    #[test]
+    fn a_document_is_read_back_as_it_was_written() {
+        for document in [golden::streamed(), golden::whole(), golden::stopped()] {
+            assert_eq!(read(&json(&document)).unwrap(), document);
+        }
+    }
+
+    #[test]
+    fn the_saved_histogram_is_the_metric_itself() {
+        let document = golden::streamed();
+        let latency = document.levels[0].latency_ms.as_ref().unwrap();
+        assert!(latency.hdr.starts_with("HISTFAA"));
+        let read = read_histogram(&BASE64_STANDARD.decode(&latency.hdr).unwrap()).unwrap();
+        assert_eq!(read.len(), latency.n);
+    }
+
+    #[test]
+    fn what_a_closed_loop_or_a_whole_answer_cannot_have_is_null() {
+        let value = serde_json::to_value(golden::whole()).unwrap();
+        let level = &value["levels"][0];
+        for absent in ["rate", "response_ms", "lag_ms", "ttft_ms", "tpot_ms", "gap_ms", "stall_ms"] {
+            assert!(level[absent].is_null(), "{absent}");
+        }
+        assert!(level["latency_ms"].is_object());
+    }
+}

@@ -1,0 +1,135 @@
+//! The bench table as a terminal shows it: numbers to the right, no borders, columns dropped where it is narrow.
+
+use comfy_table::CellAlignment;
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+
+use super::columns::Column;
+use super::columns::columns;
+use super::document::Document;
+use crate::load::Verdict;
+
+/// Whether verdicts are tinted; the word itself always stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tint {
+    /// Text alone.
+    #[default]
+    Plain,
+    /// Verdicts other than `ok` in the accent colour.
+    Accent,
+}
+
+/// How a table is laid out.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Style {
+    /// Columns of the terminal; without them nothing is dropped.
+    pub width: Option<u16>,
+    /// Whether verdicts are tinted.
+    pub tint: Tint,
+}
+
+/// Columns that are never dropped: concurrency, average and TP99.
+const KEPT: usize = 3;
+
+/// The accent colour (ANSI yellow) and the end of it.
+const ACCENT: (&str, &str) = ("\u{1b}[33m", "\u{1b}[0m");
+
+/// The table, a line for each level, with a final newline.
+pub fn table(document: &Document, style: Style) -> String {
+    let mut columns = columns(document);
+    let mut text = laid_out(&columns);
+    while style.width.is_some_and(|width| widest(&text) > usize::from(width)) && columns.len() > KEPT {
+        columns.pop();
+        text = laid_out(&columns);
+    }
+    match style.tint {
+        Tint::Plain => text,
+        Tint::Accent => tinted(&text, document),
+    }
+}
+
+/// Lays columns out side by side.
+fn laid_out(columns: &[Column]) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    table.set_header(columns.iter().map(|column| column.heading));
+    let rows = columns.first().map_or(0, |column| column.cells.len());
+    for row in 0..rows {
+        table.add_row(columns.iter().map(|column| column.cells[row].as_str()));
+    }
+    for (index, column) in columns.iter().enumerate() {
+        let cells = table.column_mut(index).expect("every heading made a column");
+        // The verdict is the only column of words.
+        let alignment = if column.heading == "Verdict" { CellAlignment::Left } else { CellAlignment::Right };
+        cells.set_cell_alignment(alignment);
+    }
+    let mut text = String::new();
+    for line in table.lines() {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// The number of characters of the longest line.
+fn widest(text: &str) -> usize {
+    text.lines().map(|line| line.chars().count()).max().unwrap_or(0)
+}
+
+/// Tints the verdict at the end of each line, after the layout, so that no escape code counts as width.
+fn tinted(text: &str, document: &Document) -> String {
+    let mut lines = text.lines();
+    let mut out = String::from(lines.next().unwrap_or_default());
+    out.push('\n');
+    for (line, level) in lines.zip(&document.levels) {
+        match line.strip_suffix(level.verdict.name()).filter(|_| level.verdict != Verdict::Ok) {
+            Some(figures) => {
+                out.extend([figures, ACCENT.0, level.verdict.name(), ACCENT.1]);
+            }
+            None => out.push_str(line),
+        }
+        out.push('\n');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::golden;
+    use super::*;
+
+    fn at_width(width: u16) -> String {
+        table(&golden::streamed(), Style { width: Some(width), tint: Tint::Plain })
+    }
+
+    #[test]
+    fn a_table_has_its_golden_form() {
+        golden::compare("table.txt", &table(&golden::streamed(), Style::default()));
+        golden::compare("table-whole.txt", &table(&golden::whole(), Style::default()));
+        golden::compare(
+            "table-tinted.txt",
+            &table(&golden::streamed(), Style { width: None, tint: Tint::Accent }),
+        );
+        golden::compare("table-80.txt", &at_width(80));
+    }
+
+    #[test]
+    fn columns_drop_from_the_right_but_never_the_first_three() {
+        let full = table(&golden::streamed(), Style::default());
+        assert_eq!(at_width(u16::try_from(widest(&full)).unwrap()), full);
+        assert!(widest(&at_width(80)) <= 80);
+        let least = at_width(1);
+        let heading = least.lines().next().unwrap();
+        assert_eq!(
+            heading.split("  ").map(str::trim).collect::<Vec<_>>(),
+            ["Concurrency", "Avg (ms)", "TP99 (ms)"]
+        );
+    }
+
+    #[test]
+    fn a_run_without_levels_still_has_its_headings() {
+        let mut document = golden::whole();
+        document.levels.clear();
+        assert_eq!(table(&document, Style::default()).lines().count(), 1);
+    }
+}
