@@ -38,3 +38,6 @@ pub use spec::Spec;
 pub use spec::SpecError;
 pub use stats::Lateness;
 pub use stats::Stats;
+
+#[cfg(test)]
+mod tests;
