@@ -3,6 +3,7 @@
 pub mod client;
 pub mod config;
 pub mod load;
+pub mod mock;
 pub mod net;
 pub mod outcome;
 pub mod report;

@@ -1,0 +1,196 @@
+//! Failures in each vendor's own words: status, body and headers.
+
+use std::time::Duration;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::mock::faults::Kind;
+use crate::wire::Dialect;
+
+/// One failure, in the vocabulary of both vendors.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// Anthropic's `error.type`.
+    anthropic: &'static str,
+    /// OpenAI's `error.type`.
+    openai: &'static str,
+    /// OpenAI's `error.code`.
+    code: Option<&'static str>,
+    /// OpenAI's `error.param`.
+    param: Option<&'static str>,
+    /// Anthropic's `error.details.error_code`.
+    details: Option<&'static str>,
+    /// The text for people.
+    message: String,
+}
+
+impl Failure {
+    /// A failure with Anthropic's and OpenAI's types.
+    fn new(status: u16, anthropic: &'static str, openai: &'static str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { status, anthropic, openai, code: None, param: None, details: None, message }
+    }
+
+    /// The same with OpenAI's code.
+    fn coded(self, code: &'static str) -> Self {
+        Self { code: Some(code), ..self }
+    }
+
+    /// The request cannot be understood.
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(400, "invalid_request_error", "invalid_request_error", message)
+    }
+
+    /// A required field is missing or of the wrong kind.
+    pub(crate) fn field(dialect: Dialect, param: &'static str) -> Self {
+        let (message, code) = match dialect {
+            Dialect::Chat | Dialect::Responses => {
+                (format!("Missing required parameter: '{param}'."), Some("missing_required_parameter"))
+            }
+            _ => (format!("{param}: Field required"), None),
+        };
+        Self { code, param: Some(param), ..Self::invalid(message) }
+    }
+
+    /// A path or a method that does not exist.
+    pub(crate) fn unknown(status: u16, message: String) -> Self {
+        Self::new(status, "not_found_error", "invalid_request_error", message)
+    }
+
+    /// A content coding that the relay does not undo (RFC 9110, 415).
+    pub(crate) fn coding(coding: &str) -> Self {
+        Self::new(
+            415,
+            "invalid_request_error",
+            "invalid_request_error",
+            format!("Unsupported content encoding: {coding}"),
+        )
+    }
+
+    /// The refusal that a fault stands for, if it is one.
+    pub(crate) fn of(kind: Kind, model: &str) -> Option<Self> {
+        let invalid = "invalid_request_error";
+        Some(match kind {
+            Kind::BadRequest => Self::invalid("mock: the request is invalid"),
+            Kind::Unauthorized => {
+                Self::new(401, "authentication_error", invalid, "invalid x-api-key").coded("invalid_api_key")
+            }
+            Kind::PaymentRequired => {
+                Self::new(402, "billing_error", "insufficient_quota", "Your credit balance is too low.")
+                    .coded("credit_balance_exhausted")
+            }
+            Kind::Forbidden => {
+                Self::new(403, "permission_error", invalid, "Your key may not use this resource.")
+                    .coded("permission_denied")
+            }
+            Kind::NotFound => {
+                let message = format!("The model `{model}` does not exist or you do not have access to it.");
+                Self::new(404, "not_found_error", invalid, message).coded("model_not_found")
+            }
+            Kind::TooLarge => Self::new(
+                413,
+                "request_too_large",
+                invalid,
+                "Request exceeds the maximum allowed number of bytes.",
+            )
+            .coded("request_too_large"),
+            Kind::RateLimited => {
+                Self::new(429, "rate_limit_error", "requests", "Rate limit reached: 50 requests per minute.")
+                    .coded("rate_limit_exceeded")
+            }
+            Kind::Quota => Self {
+                details: Some("enforced_spend_limit_reached"),
+                ..Self::new(
+                    429,
+                    "rate_limit_error",
+                    "insufficient_quota",
+                    "You exceeded your current quota, please check your plan and billing details.",
+                )
+                .coded("insufficient_quota")
+            },
+            Kind::ServerError => Self::new(500, "api_error", "server_error", "Internal server error"),
+            Kind::Unavailable => Self::new(503, "api_error", "server_error", "Service unavailable")
+                .coded("service_unavailable"),
+            Kind::Overloaded => Self::overloaded(),
+            Kind::RejectStreamOptions => Self {
+                param: Some("stream_options"),
+                ..Self::invalid("Unrecognized request argument supplied: stream_options")
+                    .coded("unknown_parameter")
+            },
+            _ => return None,
+        })
+    }
+
+    /// The failure that streams report midway.
+    pub(crate) fn overloaded() -> Self {
+        Self::new(529, "overloaded_error", "overloaded_error", "Overloaded").coded("overloaded")
+    }
+
+    /// The body in the dialect's own shape.
+    pub(crate) fn body(&self, dialect: Dialect, request_id: &str) -> Bytes {
+        let body = match dialect {
+            Dialect::Messages | Dialect::Complete => {
+                let mut error = json!({ "type": self.anthropic, "message": self.message });
+                if let Some(code) = self.details {
+                    error["details"] = json!({ "error_code": code });
+                }
+                json!({ "type": "error", "error": error, "request_id": request_id })
+            }
+            Dialect::Chat | Dialect::Responses => json!({ "error": {
+                "message": self.openai_message(),
+                "type": self.openai, "param": self.param, "code": self.code,
+            }}),
+            Dialect::Raw => return format!("{}: {}\n", self.anthropic, self.message).into(),
+        };
+        body.to_string().into()
+    }
+
+    /// The message in OpenAI's own words, by which some gateways sort its errors.
+    fn openai_message(&self) -> &str {
+        if self.code == Some("invalid_api_key") { "Incorrect API key provided: ***." } else { &self.message }
+    }
+
+    /// The headers that go with it beyond the usual ones.
+    pub(crate) fn headers(&self, dialect: Dialect) -> Vec<(&'static str, String)> {
+        if self.status == 415 {
+            return vec![("accept-encoding", "identity".into())];
+        }
+        if self.status != 429 || self.openai == "insufficient_quota" {
+            return Vec::new();
+        }
+        let mut headers = vec![("retry-after", "1".into())];
+        match dialect {
+            Dialect::Messages | Dialect::Complete => {
+                let reset = Timestamp::try_from(SystemTime::now() + Duration::from_secs(1))
+                    .map_or_else(|_| String::new(), |time| format!("{time:.0}"));
+                headers.extend([
+                    ("anthropic-ratelimit-requests-limit", "50".into()),
+                    ("anthropic-ratelimit-requests-remaining", "0".into()),
+                    ("anthropic-ratelimit-requests-reset", reset),
+                ]);
+            }
+            Dialect::Chat | Dialect::Responses => headers.extend([
+                ("x-ratelimit-limit-requests", "50".into()),
+                ("x-ratelimit-remaining-requests", "0".into()),
+                ("x-ratelimit-reset-requests", "1s".into()),
+            ]),
+            Dialect::Raw => {}
+        }
+        headers
+    }
+
+    /// The members of Anthropic's `error`, as JSON text.
+    pub(crate) fn anthropic_error(&self) -> String {
+        json!({ "details": null, "type": self.anthropic, "message": self.message }).to_string()
+    }
+
+    /// The code and the message of OpenAI's error, as JSON texts.
+    pub(crate) fn openai_code_and_message(&self) -> (String, String) {
+        (json!(self.code).to_string(), json!(self.message).to_string())
+    }
+}

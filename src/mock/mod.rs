@@ -1,0 +1,43 @@
+//! The embedded relay: it plays both vendors' APIs over real sockets, paces its answers exactly, and misbehaves on request.
+//!
+//! A [`Spec`] says how it answers (times, lengths, places, faults), [`Options`] where it listens and what it logs, and
+//! [`Relay::start`] sets it going on threads of its own. It shares no code with the client that it tests: it writes
+//! its own JSON and its own events. [`faults`] lists what a model's name can provoke.
+
+mod answer;
+mod body;
+mod dialect;
+mod failure;
+mod faults;
+mod log;
+mod metronome;
+mod once;
+mod pace;
+mod plan;
+mod playback;
+mod reply;
+mod request;
+mod respond;
+mod routes;
+mod script;
+mod server;
+mod slots;
+mod spec;
+mod stats;
+mod ticket;
+mod words;
+
+pub use faults::Fault;
+pub use faults::faults;
+pub use pace::Distribution;
+pub use server::Error;
+pub use server::Options;
+pub use server::Relay;
+pub use spec::FaultRate;
+pub use spec::Spec;
+pub use spec::SpecError;
+pub use stats::Lateness;
+pub use stats::Stats;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+//! The service behind every connection: what is asked for, and by whom it is answered.
+
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use http_body_util::Limited;
+use hyper::HeaderMap;
+use hyper::Request;
+use hyper::Response;
+use hyper::body::Incoming;
+use serde_json::json;
+
+use crate::mock::body::Body;
+use crate::mock::body::Parcel;
+use crate::mock::body::Severed;
+use crate::mock::failure::Failure;
+use crate::mock::faults;
+use crate::mock::reply::Outcome;
+use crate::mock::reply::Reply;
+use crate::mock::request;
+use crate::mock::routes;
+use crate::mock::routes::Route;
+use crate::mock::server::Worker;
+use crate::mock::ticket::Ticket;
+use crate::wire::Dialect;
+
+/// The largest request body that is read.
+const LARGEST_BODY: usize = 64 * 1024 * 1024;
+
+/// Answers one request.
+pub(crate) async fn respond(worker: Rc<Worker>, request: Request<Incoming>) -> Outcome {
+    let (head, body) = request.into_parts();
+    let path = head.uri.path();
+    let route = routes::find(&head.method, path);
+    let shared = &worker.shared;
+    match route {
+        Route::Health => return Ok(json_reply(200, json!({ "status": "ok" }).to_string())),
+        Route::Stats => {
+            let stats = serde_json::to_string(&shared.stats()).expect("counters are plain numbers");
+            return Ok(json_reply(200, stats));
+        }
+        Route::Models => return Ok(json_reply(200, models(&head.headers))),
+        Route::WrongMethod => {
+            let message = format!("{} is not allowed at {path}", head.method);
+            return Ok(unknown(&head.headers, 405, message));
+        }
+        Route::Answer(_) | Route::CountTokens | Route::Unknown => {}
+    }
+    let Ok(body) = Limited::new(body, LARGEST_BODY).collect().await else {
+        return Err(Severed);
+    };
+    let body = body.to_bytes();
+    let dialect = match route {
+        Route::CountTokens => return Ok(count_tokens(&body)),
+        Route::Answer(dialect) => dialect,
+        _ if has_prompt(&body) => Dialect::Complete,
+        _ => return Ok(unknown(&head.headers, 404, format!("Invalid URL ({} {path})", head.method))),
+    };
+    let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let ticket = Ticket::issue(&worker, dialect, text("x-request-id").map(str::to_owned));
+    let number = shared.numbers.fetch_add(1, Ordering::Relaxed);
+    let id = format!("mock_{:08x}{number:x}", shared.nonce);
+    let reply = Reply { shared, dialect, number, id, kind: None };
+    if let Some(coding) = text("content-encoding").filter(|coding| *coding != "identity") {
+        return Ok(reply.refuse(&Failure::coding(coding), ticket));
+    }
+    match request::read(dialect, &body) {
+        Ok(ask) => reply.answer(ask, path, ticket).await,
+        Err(failure) => Ok(reply.refuse(&failure, ticket)),
+    }
+}
+
+/// Whether a body is JSON with a prompt, so that it is an answer's request wherever it is posted.
+fn has_prompt(body: &Bytes) -> bool {
+    serde_json::from_slice::<serde_json::Value>(body).is_ok_and(|body| body["prompt"].is_string())
+}
+
+/// A reply in JSON to a request that is not counted.
+fn json_reply(status: u16, body: String) -> Response<Body> {
+    let body = Body::Parcel(Box::new(Parcel::whole(body.into(), None)));
+    Response::builder()
+        .status(status)
+        .header("content-type", "application/json")
+        .body(body)
+        .expect("the parts of a reply are valid")
+}
+
+/// Whose error shape and lists a client without a dialect expects.
+fn vendor(headers: &HeaderMap) -> Dialect {
+    if headers.contains_key("anthropic-version") { Dialect::Messages } else { Dialect::Chat }
+}
+
+/// The reply to a path or a method that does not exist.
+fn unknown(headers: &HeaderMap, status: u16, message: String) -> Response<Body> {
+    let failure = Failure::unknown(status, message);
+    let body = failure.body(vendor(headers), "req_mock");
+    json_reply(status, String::from_utf8_lossy(&body).into_owned())
+}
+
+/// The list of models: one that works, and one for each fault.
+fn models(headers: &HeaderMap) -> String {
+    let names: Vec<_> =
+        std::iter::once("mock-model").chain(faults::faults().iter().map(|fault| fault.name)).collect();
+    if vendor(headers) == Dialect::Chat {
+        let model =
+            |name| json!({ "id": name, "object": "model", "created": 1_700_000_000, "owned_by": "mock" });
+        return json!({ "object": "list", "data": names.into_iter().map(model).collect::<Vec<_>>() })
+            .to_string();
+    }
+    let model = |name: &&str| json!({ "type": "model", "id": name, "display_name": name, "created_at": "2023-11-14T22:13:20Z" });
+    json!({
+        "data": names.iter().map(model).collect::<Vec<_>>(),
+        "has_more": false,
+        "first_id": names.first(),
+        "last_id": names.last(),
+    })
+    .to_string()
+}
+
+/// The reply to a question for the number of tokens.
+fn count_tokens(body: &Bytes) -> Response<Body> {
+    match serde_json::from_slice(body) {
+        Ok(body) => json_reply(200, json!({ "input_tokens": request::input_tokens(&body) }).to_string()),
+        Err(problem) => {
+            let failure = Failure::invalid(format!("The request body is not valid JSON: {problem}"));
+            let body = failure.body(Dialect::Messages, "req_mock");
+            json_reply(400, String::from_utf8_lossy(&body).into_owned())
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! The one string that describes the relay: `ttft=80ms,gap=20ms,tokens=64,slots=64,seed=1,fault=429:0.01`.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::mock::faults;
+use crate::mock::faults::Fault;
+use crate::mock::pace::Distribution;
+use crate::units::Span;
+
+/// The settings a description may have.
+const KEYS: [&str; 6] = ["ttft", "gap", "tokens", "slots", "seed", "fault"];
+
+/// The longest time a setting may state.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
+/// The largest number of tokens a setting may state.
+const MOST_TOKENS: u64 = 10_000_000;
+
+/// How the relay answers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spec {
+    /// From getting a place to the first generated piece.
+    pub ttft: Distribution<Duration>,
+    /// Between two generated pieces.
+    pub gap: Distribution<Duration>,
+    /// How many tokens an answer has, unless the request allows fewer.
+    pub tokens: Distribution<u64>,
+    /// How many requests are answered at a time; the others queue. `None` is without a limit.
+    pub slots: Option<usize>,
+    /// What all random draws grow from.
+    pub seed: u64,
+    /// Faults that befall requests by chance.
+    pub faults: Vec<FaultRate>,
+}
+
+/// A fault and how often it occurs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FaultRate {
+    /// The fault.
+    pub fault: &'static Fault,
+    /// The share of requests that meet it, from 0 to 1.
+    pub probability: f64,
+}
+
+/// Why a description of the relay was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+    /// A key that does not exist.
+    #[error("'{key}' is no setting of the relay: it has {}", KEYS.join(", "))]
+    UnknownKey {
+        /// The key as written.
+        key: String,
+    },
+    /// An item without `=`.
+    #[error("'{item}' has no value: write KEY=VALUE, where KEY is one of {}", KEYS.join(", "))]
+    NoValue {
+        /// The item as written.
+        item: String,
+    },
+    /// A key that may stand once stands twice.
+    #[error("'{key}' is given twice")]
+    Twice {
+        /// The key.
+        key: String,
+    },
+    /// A value that the key cannot take.
+    #[error("{key}={value}: {expected}")]
+    Value {
+        /// The key.
+        key: &'static str,
+        /// The value as written.
+        value: String,
+        /// What would have been accepted.
+        expected: String,
+    },
+}
+
+/// What a time may be.
+const TIME: &str =
+    "write a time up to 1d (80ms), lognormal:MEDIAN:SIGMA (lognormal:80ms:0.3) or exp:MEAN (exp:80ms)";
+
+/// What a length may be.
+const LENGTH: &str =
+    "write a number of at least 1 (64), lognormal:MEDIAN:SIGMA (lognormal:64:0.5) or exp:MEAN (exp:64)";
+
+impl Default for Spec {
+    fn default() -> Self {
+        Self {
+            ttft: Distribution::LogNormal { median: Duration::from_millis(80), sigma: 0.3 },
+            gap: Distribution::Constant(Duration::from_millis(5)),
+            tokens: Distribution::Constant(16),
+            slots: Some(64),
+            seed: 1,
+            faults: Vec::new(),
+        }
+    }
+}
+
+impl FromStr for Spec {
+    type Err = SpecError;
+
+    /// What the text leaves out keeps its default; an empty text is the default.
+    fn from_str(text: &str) -> Result<Self, SpecError> {
+        let mut spec = Self::default();
+        let mut seen: Vec<&str> = Vec::new();
+        for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
+            let Some((key, value)) = item.split_once('=') else {
+                return Err(if KEYS.contains(&item) {
+                    SpecError::NoValue { item: item.into() }
+                } else {
+                    SpecError::UnknownKey { key: item.into() }
+                });
+            };
+            if key != "fault" && seen.contains(&key) {
+                return Err(SpecError::Twice { key: key.into() });
+            }
+            seen.push(key);
+            spec.set(key, value)?;
+        }
+        Ok(spec)
+    }
+}
+
+impl Spec {
+    /// The fault that befalls a request whose lot, from 0 to 1, this is.
+    pub(crate) fn fault_by_chance(&self, lot: f64) -> Option<&'static Fault> {
+        let mut below = 0.0;
+        let mut rates = self.faults.iter();
+        let rate = rates.find(|rate| {
+            below += rate.probability;
+            lot < below
+        })?;
+        Some(rate.fault)
+    }
+
+    /// Takes one setting over.
+    fn set(&mut self, key: &str, value: &str) -> Result<(), SpecError> {
+        let refuse =
+            |key, expected: &str| SpecError::Value { key, value: value.into(), expected: expected.into() };
+        match key {
+            "ttft" => self.ttft = distribution(value, time).ok_or_else(|| refuse("ttft", TIME))?,
+            "gap" => self.gap = distribution(value, time).ok_or_else(|| refuse("gap", TIME))?,
+            "tokens" => self.tokens = distribution(value, length).ok_or_else(|| refuse("tokens", LENGTH))?,
+            "slots" => {
+                self.slots = match value {
+                    "inf" => None,
+                    _ => Some(value.parse::<u32>().map_err(|_| refuse("slots", "write a number, 0 or inf"))?)
+                        .filter(|slots| *slots > 0)
+                        .map(|slots| slots as usize),
+                }
+            }
+            "seed" => self.seed = value.parse().map_err(|_| refuse("seed", "write a whole number"))?,
+            "fault" => self.faults.push(self.fault(value).map_err(|expected| refuse("fault", &expected))?),
+            _ => return Err(SpecError::UnknownKey { key: key.into() }),
+        }
+        Ok(())
+    }
+
+    /// Reads `NAME:PROBABILITY`; all probabilities together may make 1.
+    fn fault(&self, value: &str) -> Result<FaultRate, String> {
+        let (name, probability) = value.split_once(':').ok_or("write NAME:PROBABILITY, as in 429:0.01")?;
+        let fault = faults::by_name(name).ok_or_else(|| {
+            let names: Vec<_> = faults::faults().iter().map(|fault| short(fault.name)).collect();
+            format!("'{name}' is no fault; there are {}", names.join(", "))
+        })?;
+        let probability: f64 = probability.parse().unwrap_or(f64::NAN);
+        let others: f64 = self.faults.iter().map(|rate| rate.probability).sum();
+        if (0.0..=1.0).contains(&probability) && others + probability <= 1.0 + 1e-9 {
+            Ok(FaultRate { fault, probability })
+        } else {
+            Err("a probability lies between 0 and 1, and all of them make at most 1".into())
+        }
+    }
+}
+
+/// Reads a constant or a distribution over whatever `base` reads.
+fn distribution<T>(text: &str, base: impl Fn(&str) -> Option<T>) -> Option<Distribution<T>> {
+    match text.split(':').collect::<Vec<_>>()[..] {
+        [constant] => base(constant).map(Distribution::Constant),
+        ["exp", mean] => base(mean).map(|mean| Distribution::Exponential { mean }),
+        ["lognormal", median, sigma] => {
+            let sigma = sigma.parse().ok().filter(|sigma| (0.0..=10.0).contains(sigma))?;
+            base(median).map(|median| Distribution::LogNormal { median, sigma })
+        }
+        _ => None,
+    }
+}
+
+/// Reads a time that is not absurd.
+fn time(text: &str) -> Option<Duration> {
+    text.parse::<Span>().ok().map(|span| span.0).filter(|time| *time <= LONGEST)
+}
+
+/// Reads a number of tokens.
+fn length(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|tokens| (1..=MOST_TOKENS).contains(tokens))
+}
+
+/// A fault's name without what all of them begin with.
+fn short(name: &str) -> &str {
+    name.strip_prefix("mock-").unwrap_or(name)
+}
+
+impl fmt::Display for Spec {
+    /// The text that reads back as this very description.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "ttft={},gap={},", Shown(self.ttft, exact), Shown(self.gap, exact))?;
+        write!(out, "tokens={},", Shown(self.tokens, |tokens| tokens.to_string()))?;
+        match self.slots {
+            Some(slots) => write!(out, "slots={slots},")?,
+            None => out.write_str("slots=inf,")?,
+        }
+        write!(out, "seed={}", self.seed)?;
+        self.faults
+            .iter()
+            .try_for_each(|rate| write!(out, ",fault={}:{}", short(rate.fault.name), rate.probability))
+    }
+}
+
+/// A time without loss, unlike [`Span`]'s three digits for people.
+fn exact(time: Duration) -> String {
+    let nanos = time.as_nanos();
+    match nanos {
+        0 => "0".into(),
+        n if n % 1_000_000 == 0 => format!("{}ms", n / 1_000_000),
+        n => format!("{}.{:03}us", n / 1000, n % 1000),
+    }
+}
+
+/// A distribution beside the way to write its base.
+struct Shown<T>(Distribution<T>, fn(T) -> String);
+
+impl<T: Copy> fmt::Display for Shown<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Distribution::Constant(value) => out.write_str(&self.1(value)),
+            Distribution::LogNormal { median, sigma } => write!(out, "lognormal:{}:{sigma}", self.1(median)),
+            Distribution::Exponential { mean } => write!(out, "exp:{}", self.1(mean)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_is_read() {
+        let spec: Spec =
+            "ttft=lognormal:80ms:0.3,gap=exp:20ms,tokens=64,slots=3,seed=9,fault=429:0.01,fault=mock-cut:0.5"
+                .parse()
+                .unwrap();
+        assert_eq!(spec.ttft, Distribution::LogNormal { median: Duration::from_millis(80), sigma: 0.3 });
+        assert_eq!(spec.gap, Distribution::Exponential { mean: Duration::from_millis(20) });
+        assert_eq!(spec.tokens, Distribution::Constant(64));
+        assert_eq!((spec.slots, spec.seed), (Some(3), 9));
+        let names: Vec<_> = spec.faults.iter().map(|rate| (rate.fault.name, rate.probability)).collect();
+        assert_eq!(names, [("mock-429", 0.01), ("mock-cut", 0.5)]);
+    }
+
+    #[test]
+    fn what_is_left_out_keeps_its_default() {
+        assert_eq!("".parse(), Ok(Spec::default()));
+        assert_eq!("slots=0".parse::<Spec>().unwrap().slots, None);
+        assert_eq!("slots=inf".parse::<Spec>().unwrap().slots, None);
+        assert_eq!(Spec::default().to_string(), "ttft=lognormal:80ms:0.3,gap=5ms,tokens=16,slots=64,seed=1");
+    }
+
+    #[test]
+    fn a_description_reads_back_as_itself() {
+        for text in [
+            "ttft=0,gap=1500us,tokens=lognormal:64:0.5,slots=inf,seed=18446744073709551615",
+            "ttft=exp:1m30s,gap=0.123us,tokens=exp:3,fault=500-once:0.125,fault=silent:0.25",
+        ] {
+            let spec: Spec = text.parse().unwrap();
+            assert_eq!(spec.to_string().parse(), Ok(spec));
+        }
+    }
+
+    #[test]
+    fn a_wrong_key_is_named_beside_the_right_ones() {
+        let problem = "tokns=5".parse::<Spec>().unwrap_err();
+        assert_eq!(problem, SpecError::UnknownKey { key: "tokns".into() });
+        assert_eq!(
+            problem.to_string(),
+            "'tokns' is no setting of the relay: it has ttft, gap, tokens, slots, seed, fault"
+        );
+        assert_eq!("gap".parse::<Spec>(), Err(SpecError::NoValue { item: "gap".into() }));
+        assert_eq!("seed=1,seed=2".parse::<Spec>(), Err(SpecError::Twice { key: "seed".into() }));
+    }
+
+    #[test]
+    fn a_wrong_value_says_what_would_have_been_accepted() {
+        for bad in [
+            "ttft=80",
+            "ttft=",
+            "ttft=normal:80ms:1",
+            "ttft=lognormal:80ms",
+            "ttft=lognormal:80ms:-1",
+            "gap=2d",
+            "tokens=0",
+            "tokens=1.5",
+            "tokens=80ms",
+            "slots=-1",
+            "seed=x",
+            "fault=429",
+            "fault=nonsense:0.1",
+            "fault=429:1.5",
+            "fault=429:nan",
+            "fault=429:0.6,fault=500:0.6",
+        ] {
+            let problem = bad.parse::<Spec>().unwrap_err();
+            assert!(matches!(problem, SpecError::Value { .. }), "{bad}: {problem}");
+        }
+        let problem = "fault=nonsense:0.1".parse::<Spec>().unwrap_err().to_string();
+        assert!(problem.contains("'nonsense' is no fault; there are 400, 401,"), "{problem}");
+    }
+}

@@ -1,0 +1,6 @@
+//! The relay over real sockets, read byte by byte.
+
+mod dialects;
+mod faults;
+mod service;
+mod wire;
