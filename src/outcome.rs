@@ -169,6 +169,12 @@ impl Marks {
             end: None,
         }
     }
+
+    /// The moments that count from the start, for a start that lies earlier than was thought.
+    pub fn offsets_mut(&mut self) -> [&mut Option<Duration>; 7] {
+        let Self { headers, first_byte, first_event, first_delta, first_answer, last_delta, end, .. } = self;
+        [headers, first_byte, first_event, first_delta, first_answer, last_delta, end]
+    }
 }
 
 /// Tokens of one request as the server's `usage` states them, or an estimate that says so.

@@ -50,6 +50,10 @@ pub struct PlanInfo {
     pub prompt_chars: Option<u64>,
     /// The limit on output tokens.
     pub max_tokens: Option<u64>,
+    /// Attempts at each request, the first one included.
+    pub attempts: u32,
+    /// The embedded relay's description, where that is what was measured.
+    pub mock: Option<String>,
     /// Users of each level.
     pub levels: Vec<u32>,
     /// Length of the measured window, where it was a time.

@@ -80,6 +80,8 @@ fn traffic() -> Traffic {
         stream: true,
         prompt_chars: Some(48),
         max_tokens: Some(64),
+        attempts: 1,
+        mock: None,
     }
 }
 

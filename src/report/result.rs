@@ -55,6 +55,10 @@ pub struct Traffic {
     pub prompt_chars: Option<u64>,
     /// The limit on output tokens.
     pub max_tokens: Option<u64>,
+    /// Attempts at each request, the first one included.
+    pub attempts: u32,
+    /// The embedded relay's description, where that is what is measured.
+    pub mock: Option<String>,
 }
 
 impl PlanInfo {
@@ -71,6 +75,8 @@ impl PlanInfo {
             stream: traffic.stream,
             prompt_chars: traffic.prompt_chars,
             max_tokens: traffic.max_tokens,
+            attempts: traffic.attempts,
+            mock: traffic.mock,
             levels: plan.levels.clone(),
             window_s: window.map(|window| window.as_secs_f64()),
             requests,
