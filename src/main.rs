@@ -1,3 +1,7 @@
 //! The `baton` command: parse, run, exit.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    baton::exit::finish(baton::cli::run(std::env::args_os()))
+}

@@ -1,0 +1,398 @@
+//! `baton bench`: sweeps concurrency levels through the relay and prints the average/TP99 table.
+
+use std::io::{IsTerminal, stderr, stdout};
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::client::{Call, Client, Content, Exchange, Failed, Piece};
+use crate::load;
+use crate::load::{Control, Ended, Extent, Levels, Plan, Run, Target, Ticket};
+use crate::net::Pool;
+use crate::outcome::{Class, Sample};
+use crate::report;
+use crate::report::{Document, Machine, PlanInfo, Progress, RunInfo, Style, Tint, Traffic};
+use crate::units::{Count, Span, grouped};
+use crate::wire::{Dialect, Event};
+
+use super::options::{ConnectionOptions, PolicyOptions, TargetOptions, Unasked};
+use super::output::Output;
+use super::prompt::{Defaults, PromptOptions, Stdin};
+use super::relay::{Flags, Manner, Wired};
+use super::signals::Signals;
+use super::{Ending, Signal, Talk, Usage};
+
+/// The first attempt is the measurement.
+const ATTEMPTS: u32 = 1;
+/// What is asked for where nothing is given: short, harmless, and long enough to be answered in more than a word.
+const PROMPT: &str = "In one short sentence, say what a river is.";
+/// Tokens to generate where `--max-tokens` is not given: enough for a stream to have a rhythm, few enough to be cheap.
+const MAX_TOKENS: u64 = 64;
+
+/// The flags of `baton bench`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  baton bench --mock
+  baton bench -u https://relay.example -m claude-x -c 50,100,200 -d 30s
+  baton bench -u https://relay.example/v1 -a chat -m gpt-x -c 10..100:10 -n 2k --save run.json")]
+pub(super) struct BenchOptions {
+    #[command(flatten)]
+    prompt: PromptOptions,
+    #[command(flatten)]
+    target: TargetOptions,
+    #[command(flatten)]
+    load: LoadOptions,
+    #[command(flatten)]
+    report: ReportOptions,
+    #[command(flatten)]
+    connection: ConnectionOptions,
+    #[command(flatten)]
+    policy: PolicyOptions,
+}
+
+/// How much load, and for how long.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Load")]
+struct LoadOptions {
+    /// Users at once, level by level: a list (50,100,200), ranges (10..200:10, 1..8) or both
+    #[arg(short, long, value_name = "LEVELS", default_value = "50,100,200")]
+    concurrency: Levels,
+    /// Measured window of each level [default: 10s]
+    #[arg(short, long, alias = "z", short_alias = 'z', value_name = "TIME", conflicts_with = "requests", value_parser = some_time)]
+    duration: Option<Span>,
+    /// Requests of each level, in place of a window; k and m stand for thousands and millions
+    #[arg(short = 'n', long, value_name = "COUNT")]
+    requests: Option<Count>,
+    /// Time before each window in which requests are made and not recorded
+    #[arg(long, value_name = "TIME", default_value = "2s")]
+    warmup: Span,
+    /// How long requests in flight at the end of a window may take to finish and count
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    drain: Span,
+    /// Ask for whole answers instead of streams
+    #[arg(long)]
+    no_stream: bool,
+    /// Threads that make the load [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    workers: Option<u16>,
+}
+
+/// What is printed and kept.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Report")]
+struct ReportOptions {
+    /// Form of the report
+    #[arg(long, value_name = "FORM", default_value = "table")]
+    format: Format,
+    /// Write the report to a file
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Keep the whole result, histograms included, as JSON
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+    Csv,
+    Markdown,
+}
+
+fn some_time(text: &str) -> Result<Span, String> {
+    match text.parse::<Span>() {
+        Ok(span) if span.0 > Duration::ZERO => Ok(span),
+        Ok(_) => Err("a window of no length measures nothing".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+impl LoadOptions {
+    fn plan(&self) -> Plan {
+        let cores = available_parallelism().map_or(1, NonZeroUsize::get);
+        let window = self.duration.unwrap_or(Span::seconds(10));
+        Plan {
+            levels: self.concurrency.0.clone(),
+            extent: self.requests.map_or(Extent::Window(window.0), |count| Extent::Requests(count.0)),
+            warmup: self.warmup.0,
+            drain: self.drain.0,
+            workers: self.workers.map_or(cores, usize::from),
+        }
+    }
+}
+
+/// Carries out the sweep and prints its table.
+pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
+    let BenchOptions { prompt, target, load, report, connection, policy } = options;
+    let plan = load.plan();
+    plan.validate().map_err(load::LoadError::from)?;
+    enough_descriptors(&plan, target)?;
+    let flags = Flags { target, prompt, connection, policy };
+    let manner = Manner {
+        defaults: Defaults { stdin: Stdin::WhenAsked, text: Some(PROMPT), max_tokens: Some(MAX_TOKENS) },
+        stream: !load.no_stream,
+        attempts: ATTEMPTS,
+        unasked: Unasked::HttpOne,
+    };
+    let wired = Wired::new(flags, manner, talk)?;
+    let outputs = Outputs::open(report)?;
+    let clients: Vec<_> =
+        (0..plan.workers).map(|_| wired.client(flags, manner.attempts)).collect::<Result<_, _>>()?;
+    let view = PlanInfo::of(&plan, traffic(&wired, policy.policy(manner.attempts).attempts, target));
+    announce(&view, &wired, &plan, talk);
+    let started = jiff::Timestamp::now();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let progress = match (talk.is_quiet(), stderr().is_terminal()) {
+        (true, _) => None,
+        (false, true) => Some(Progress::in_place()),
+        (false, false) => Some(Progress::plain(Box::new(stderr()))),
+    };
+    let (run, signal) = runtime.block_on(sweep(&wired, clients, &plan, progress))?;
+    let info =
+        RunInfo { plan: view, machine: Machine::here(), started, urls: vec![wired.call.url.to_string()] };
+    outputs.print(&Document::of(info, &run), report, talk)?;
+    ending(&run, signal)
+}
+
+/// Each user holds a connection, and a connection a descriptor.
+fn enough_descriptors(plan: &Plan, target: &TargetOptions) -> Result<(), Usage> {
+    /// Files, pipes, signals and the runtimes' own.
+    const RESERVE: u64 = 64;
+    let users = u64::from(plan.levels.iter().copied().max().unwrap_or(0));
+    // The embedded relay holds the other end of each connection.
+    let needed = users * if target.mock.is_some() { 2 } else { 1 } + RESERVE;
+    let Ok((limit, _)) = rlimit::getrlimit(rlimit::Resource::NOFILE) else { return Ok(()) };
+    if needed <= limit {
+        return Ok(());
+    }
+    let message =
+        format!("--concurrency {users} needs {needed} descriptors, and this process may open {limit}");
+    Err(Usage::new(message).hint("raise the hard limit with ulimit -Hn, or lower --concurrency"))
+}
+
+/// The files of a run, opened before its first request so that no result is lost to a wrong path.
+struct Outputs {
+    report: Output,
+    save: Option<Output>,
+}
+
+impl Outputs {
+    fn open(options: &ReportOptions) -> Result<Self, super::OutputError> {
+        let save = options.save.as_deref().map(|path| Output::open(Some(path))).transpose()?;
+        Ok(Self { report: Output::open(options.output.as_deref())?, save })
+    }
+
+    fn print(mut self, document: &Document, options: &ReportOptions, talk: Talk) -> anyhow::Result<()> {
+        if let Some(mut save) = self.save.take() {
+            save.write(report::json(document).as_bytes())?;
+            save.finish()?;
+        }
+        let text = match options.format {
+            Format::Table => report::table(document, style(options)),
+            Format::Json => report::json(document),
+            Format::Csv => report::csv(document),
+            Format::Markdown => report::markdown(document),
+        };
+        if options.format == Format::Table {
+            talk.notice("");
+        }
+        self.report.write(text.as_bytes())?;
+        self.report.finish()?;
+        let notes = report::notes(document);
+        if options.format != Format::Markdown && !notes.is_empty() {
+            talk.notice(format_args!("\n{}", notes.trim_end()));
+        }
+        if let Some(path) = &options.save {
+            talk.notice(format_args!("saved   {}", path.display()));
+        }
+        Ok(())
+    }
+}
+
+/// A terminal gets a table that fits it, in colour where that is wanted.
+fn style(options: &ReportOptions) -> Style {
+    if options.output.is_some() || !stdout().is_terminal() {
+        return Style::default();
+    }
+    let plain =
+        std::env::var_os("NO_COLOR").is_some() || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let width = terminal_size::terminal_size().map(|(width, _)| width.0);
+    Style { width, tint: if plain { Tint::Plain } else { Tint::Accent } }
+}
+
+/// The lines above the table.
+fn announce(view: &PlanInfo, wired: &Wired, plan: &Plan, talk: Talk) {
+    let shape = if view.stream { "streaming" } else { "whole answers" };
+    let model = view.model.as_deref().map(|model| format!(" · {model}")).unwrap_or_default();
+    let limit =
+        view.max_tokens.map(|tokens| format!(" · at most {} tokens", grouped(tokens))).unwrap_or_default();
+    let mock = wired.embedded.as_ref().map(|_| " (embedded)").unwrap_or_default();
+    talk.notice(format_args!("relay   {}{mock} · {}, {shape}{model}{limit}", wired.settings.base, view.api));
+    let levels = view.levels.len();
+    let extent = match plan.extent {
+        Extent::Window(window) => format!("({} warm-up + {})", Span(plan.warmup), Span(window)),
+        Extent::Requests(requests) => {
+            format!("({} warm-up + {} requests)", Span(plan.warmup), grouped(requests))
+        }
+    };
+    let plural = if levels == 1 { "" } else { "s" };
+    talk.notice(format_args!("plan    {levels} level{plural} × {extent} · closed loop"));
+    let descriptors = rlimit::getrlimit(rlimit::Resource::NOFILE).map(|(soft, _)| soft).unwrap_or_default();
+    let workers = plan.workers;
+    let plural = if workers == 1 { "" } else { "s" };
+    talk.notice(format_args!("client  {workers} worker{plural} · {} descriptors", grouped(descriptors)));
+}
+
+fn traffic(wired: &Wired, attempts: u32, target: &TargetOptions) -> Traffic {
+    let prompt = match &wired.content {
+        Content::Prompt(prompt) => Some(prompt),
+        Content::Body(_) => None,
+    };
+    let limited = prompt.filter(|prompt| wired.call.dialect != Dialect::Raw && !prompt.bare);
+    Traffic {
+        api: wired.call.dialect.name().to_owned(),
+        model: wired.settings.model.clone(),
+        stream: wired.call.stream,
+        prompt_chars: prompt.map(|prompt| prompt.text.chars().count() as u64),
+        max_tokens: limited.and_then(|prompt| prompt.max_tokens),
+        attempts,
+        mock: target.mock.as_ref().map(ToString::to_string),
+    }
+}
+
+/// Makes the preflight request, then the levels, and stops for signals.
+async fn sweep(
+    wired: &Wired,
+    clients: Vec<Client<Pool>>,
+    plan: &Plan,
+    mut progress: Option<Progress>,
+) -> anyhow::Result<(Run, Option<Signal>)> {
+    let mut signals = Signals::listen()?;
+    let first = clients.first().expect("a plan has at least one worker");
+    let mut unheard = |_: Piece<'_>| ControlFlow::Continue(());
+    tokio::select! {
+        exchange = first.run(&wired.call, &mut unheard) => passable(exchange, wired)?,
+        signal = signals.next() => return Err(Ending::Stopped(signal).into()),
+    }
+    let learned = first.learned();
+    let call = Arc::new(wired.call.clone());
+    let seats: Vec<_> = clients
+        .into_iter()
+        .map(|client| std::sync::Mutex::new(Some(client.having_learned(learned))))
+        .collect();
+    let make_target = move |worker: usize| {
+        let client = seats[worker].lock().ok().and_then(|mut seat| seat.take());
+        Requests { client: client.expect("each worker is made once"), call: Arc::clone(&call) }
+    };
+    let control = Control::new();
+    let on_live = |live| {
+        if let Some(progress) = &mut progress {
+            progress.show(&live);
+        }
+    };
+    let mut running = Box::pin(load::run(plan, make_target, control.clone(), on_live));
+    let mut came = None;
+    let run = loop {
+        tokio::select! {
+            run = &mut running => break run?,
+            signal = signals.next() => {
+                if came.replace(signal).is_none() { control.stop() } else { control.abort() }
+            }
+        }
+    };
+    drop(running);
+    if let Some(progress) = progress {
+        progress.finish();
+    }
+    Ok((run, came))
+}
+
+/// A preflight request that fails in a way that the load would only repeat ends the run with its own error.
+fn passable(exchange: Exchange, wired: &Wired) -> Result<(), Failed> {
+    match exchange.class {
+        class if class.is_ok() => Ok(()),
+        Class::RateLimited
+        | Class::Overloaded
+        | Class::Http5xx
+        | Class::StreamError
+        | Class::Truncated
+        | Class::Refused => Ok(()),
+        _ => {
+            Err(Failed { exchange: Box::new(exchange), credential: wired.settings.credential_story.clone() })
+        }
+    }
+}
+
+/// What the run as a whole comes to.
+fn ending(run: &Run, signal: Option<Signal>) -> anyhow::Result<()> {
+    if let Some(signal) = signal {
+        return Err(Ending::Stopped(signal).into());
+    }
+    if let Ended::GaveUp { class, message } = &run.ended {
+        return Err(Ending::GaveUp { class: *class, message: message.clone() }.into());
+    }
+    if run.levels.iter().all(|level| level.ok == 0) {
+        return Err(Ending::NothingSucceeded.into());
+    }
+    Ok(())
+}
+
+/// Makes one request of the load: the client, seen from the engine.
+struct Requests {
+    client: Client<Pool>,
+    call: Arc<Call>,
+}
+
+impl Target for Requests {
+    async fn run(&self, _: Ticket, sample: &mut Sample) {
+        let start = sample.marks.start;
+        let streamed = self.call.stream;
+        sample.streamed = streamed;
+        let mut last: Option<Duration> = None;
+        let gaps = &mut sample.gaps;
+        let exchange = self
+            .client
+            .run(&self.call, &mut |piece| {
+                match piece {
+                    Piece::Attempt(_) => {
+                        last = None;
+                        gaps.clear();
+                    }
+                    Piece::Event(at, Event::Delta(_)) => {
+                        gaps.extend(last.replace(at).map(|before| at.saturating_sub(before)));
+                    }
+                    _ => {}
+                }
+                ControlFlow::Continue(())
+            })
+            .await;
+        fill(sample, &exchange);
+        // A request that was tried again began with its first attempt.
+        let shift = exchange.marks.start.saturating_duration_since(start);
+        sample.marks.start = start;
+        for mark in sample.marks.offsets_mut() {
+            *mark = mark.map(|offset| offset + shift);
+        }
+    }
+}
+
+fn fill(sample: &mut Sample, exchange: &Exchange) {
+    sample.class = exchange.class;
+    sample.marks = exchange.marks;
+    sample.streamed = exchange.streamed;
+    sample.deltas = exchange.deltas;
+    sample.tokens = exchange.tokens;
+    sample.retry_after = exchange.retry_after;
+    if let Some(trouble) = &exchange.trouble {
+        use std::fmt::Write;
+        let _ = write!(sample.message, "{trouble}");
+    } else if exchange.class == Class::Refused {
+        sample.message.push_str(exchange.stop.as_ref().map_or("refused", |stop| &stop.word));
+    }
+}

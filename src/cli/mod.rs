@@ -1,0 +1,167 @@
+//! The command tree: one file a subcommand with its flags and its wiring, flag groups in `options`.
+
+mod bench;
+mod mock;
+mod options;
+mod output;
+mod prompt;
+mod relay;
+mod send;
+mod show;
+mod signals;
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+pub use self::output::OutputError;
+pub use self::signals::Signal;
+
+/// Prompts through an LLM relay, and what that relay can bear.
+#[derive(Debug, Parser)]
+#[command(name = "baton", version, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(after_help = "Start here:  baton bench --mock    baton send --mock 'Hello'    baton send --help")]
+struct Baton {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    talk: Talk,
+}
+
+/// What every subcommand says beside its data.
+#[derive(Debug, Clone, Copy, clap::Args)]
+#[command(next_help_heading = "Messages")]
+pub(crate) struct Talk {
+    /// Silence notices and progress
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Print a line for each attempt
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// How an error is printed on standard error
+    #[arg(long, global = true, value_name = "FORM", default_value = "text")]
+    error_format: ErrorFormat,
+}
+
+/// The forms of an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ErrorFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Send one prompt; the answer appears on standard output as it arrives
+    Send(Box<send::SendOptions>),
+    /// Sweep concurrency levels and print the average/TP99 table
+    Bench(Box<bench::BenchOptions>),
+    /// Run the embedded relay as a server of its own
+    Mock(mock::MockOptions),
+}
+
+/// How a command ended, to become an exit code and, if it failed, a text.
+#[derive(Debug)]
+pub struct Finished {
+    /// Nothing, or what went wrong.
+    pub result: anyhow::Result<()>,
+    /// How to print what went wrong.
+    pub error_format: ErrorFormat,
+}
+
+/// A command line that cannot be carried out, with what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Usage {
+    /// What is wrong, naming the flag or the file.
+    pub message: String,
+    /// The next step.
+    pub hint: Option<String>,
+}
+
+impl Usage {
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None }
+    }
+
+    fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+}
+
+/// An end that is no failure of the relay's and still not success.
+#[derive(Debug, thiserror::Error)]
+pub enum Ending {
+    /// `--fail-on` matched the way the answer ended.
+    #[error("the answer ended by {0}, which --fail-on names")]
+    FailOn(String),
+    /// A signal came; what was there has been printed.
+    #[error("stopped by a signal; what is above is what there was")]
+    Stopped(Signal),
+    /// A run in which nothing succeeded.
+    #[error("nothing succeeded, so nothing was measured")]
+    NothingSucceeded,
+    /// A run that ended itself because it could only fail.
+    #[error("the run ended itself after 20 failures in a row of class {}: {message}", class.name())]
+    GaveUp {
+        /// The class of the failures.
+        class: crate::outcome::Class,
+        /// The message of one of them.
+        message: String,
+    },
+}
+
+/// The whole command tree, as help and completions need it.
+pub fn command() -> clap::Command {
+    Baton::command()
+}
+
+/// Parses the command line and carries it out.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Finished {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let parsed =
+        command().try_get_matches_from(&arguments).and_then(|matches| Baton::from_arg_matches(&matches));
+    match parsed {
+        Ok(baton) => Finished { error_format: baton.talk.error_format, result: carry_out(baton) },
+        Err(error) => Finished { error_format: wanted_format(&arguments), result: Err(error.into()) },
+    }
+}
+
+fn carry_out(baton: Baton) -> anyhow::Result<()> {
+    // Each connection takes a descriptor, and shells set the soft limit low; a refusal leaves it as it was.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    match baton.command {
+        Command::Send(options) => send::run(&options, baton.talk),
+        Command::Bench(options) => bench::run(&options, baton.talk),
+        Command::Mock(options) => mock::run(&options, baton.talk),
+    }
+}
+
+/// The error format asked for on a command line that could not be parsed.
+fn wanted_format(arguments: &[OsString]) -> ErrorFormat {
+    let words: Vec<_> = arguments.iter().filter_map(|word| word.to_str()).collect();
+    let split = words.windows(2).any(|pair| pair == ["--error-format", "json"]);
+    if split || words.contains(&"--error-format=json") { ErrorFormat::Json } else { ErrorFormat::Text }
+}
+
+impl Talk {
+    /// Whether only data and errors are wanted.
+    fn is_quiet(self) -> bool {
+        self.quiet
+    }
+
+    /// Prints a notice on standard error, unless silenced. A terminal that is gone is no reason to stop.
+    fn notice(self, text: impl std::fmt::Display) {
+        if !self.quiet {
+            say(text);
+        }
+    }
+}
+
+/// One line on standard error; one that cannot be written is lost without harm.
+fn say(text: impl std::fmt::Display) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

@@ -1,0 +1,144 @@
+//! Where data goes: standard output, or a file that takes its name only when it is whole.
+
+use std::fmt;
+use std::io;
+use std::io::{BufWriter, StdoutLock, Write, stdout};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+/// Data that could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("{place}: {source}")]
+pub struct OutputError {
+    place: String,
+    source: io::Error,
+}
+
+impl OutputError {
+    fn new(place: impl fmt::Display, source: io::Error) -> Self {
+        Self { place: place.to_string(), source }
+    }
+
+    /// Whether the reader has gone away, which is a quiet end and no failure.
+    pub fn is_closed_pipe(&self) -> bool {
+        self.source.kind() == io::ErrorKind::BrokenPipe
+    }
+}
+
+/// An open output.
+pub(super) enum Output {
+    /// Standard output, flushed with each write so that text appears as it arrives.
+    Stdout(StdoutLock<'static>),
+    /// A temporary file beside its final place.
+    File { file: BufWriter<NamedTempFile>, path: PathBuf, written: bool },
+}
+
+impl Output {
+    /// Opens a file's temporary twin, or standard output.
+    pub(super) fn open(path: Option<&Path>) -> Result<Self, OutputError> {
+        match path {
+            None => Ok(Self::Stdout(stdout().lock())),
+            Some(path) if path.as_os_str() == "-" => Ok(Self::Stdout(stdout().lock())),
+            Some(path) => {
+                if path.is_dir() {
+                    let source = io::Error::new(io::ErrorKind::IsADirectory, "it is a directory");
+                    return Err(OutputError::new(path.display(), source));
+                }
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let file = create_beside(&format!(".{name}."), folder.unwrap_or(Path::new(".")))
+                    .map_err(|source| OutputError::new(path.display(), source))?;
+                Ok(Self::File { file: BufWriter::new(file), path: path.to_owned(), written: false })
+            }
+        }
+    }
+
+    /// Writes data.
+    pub(super) fn write(&mut self, data: &[u8]) -> Result<(), OutputError> {
+        match self {
+            Self::Stdout(out) => out
+                .write_all(data)
+                .and_then(|()| out.flush())
+                .map_err(|source| OutputError::new("standard output", source)),
+            Self::File { file, path, written } => {
+                *written |= !data.is_empty();
+                file.write_all(data).map_err(|source| OutputError::new(path.display(), source))
+            }
+        }
+    }
+
+    /// Ends the output; a file takes its name.
+    pub(super) fn finish(self) -> Result<(), OutputError> {
+        self.keep_as(Path::to_path_buf).map(|_| ())
+    }
+
+    /// Ends an output that did not become whole: what a file holds stays beside its place as `NAME.partial`.
+    pub(super) fn keep_partial(self) -> Result<Option<PathBuf>, OutputError> {
+        self.keep_as(|path| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(".partial");
+            PathBuf::from(name)
+        })
+    }
+
+    fn keep_as(self, name: impl Fn(&Path) -> PathBuf) -> Result<Option<PathBuf>, OutputError> {
+        let Self::File { file, path, written } = self else { return Ok(None) };
+        let final_path = name(&path);
+        if final_path != path && !written {
+            return Ok(None);
+        }
+        let failed = |source| OutputError::new(final_path.display(), source);
+        let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
+        file.as_file().sync_all().map_err(failed)?;
+        file.persist(&final_path).map_err(|error| failed(error.error))?;
+        Ok(Some(final_path))
+    }
+}
+
+/// A temporary file in the folder of the final one, with the rights that any new file of the user's has.
+fn create_beside(prefix: &str, folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.prefix(prefix).tempfile_in(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_file_takes_its_name_only_when_it_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("answer.txt");
+        let mut output = Output::open(Some(&path)).unwrap();
+        output.write(b"whole").unwrap();
+        assert!(!path.exists());
+        output.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_broken_answer_is_kept_beside_the_place_it_was_meant_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("answer.txt");
+        let mut output = Output::open(Some(&path)).unwrap();
+        output.write(b"half").unwrap();
+        let partial = output.keep_partial().unwrap().unwrap();
+        assert_eq!((path.exists(), fs::read(&partial).unwrap()), (false, b"half".to_vec()));
+        assert_eq!(partial.file_name().unwrap(), "answer.txt.partial");
+        assert_eq!(Output::open(Some(&path)).unwrap().keep_partial().unwrap(), None);
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_written_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Output::open(Some(&folder.path().join("missing/answer.txt"))).err().unwrap();
+        assert!(error.to_string().contains("missing/answer.txt"));
+        assert!(Output::open(Some(folder.path())).is_err());
+    }
+}

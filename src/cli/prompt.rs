@@ -1,0 +1,207 @@
+//! What a request says: words, files, standard input and body fields, put together once.
+
+use std::fs;
+use std::io::{IsTerminal, Read, stdin};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Map, Value};
+
+use crate::client::Content;
+use crate::wire::{Dialect, Prompt};
+
+use super::Usage;
+
+/// The prompt and the fields of its body.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Prompt")]
+pub(super) struct PromptOptions {
+    /// The prompt; several words are joined by spaces, `-` stands for standard input
+    #[arg(value_name = "PROMPT", help_heading = "Arguments")]
+    words: Vec<String>,
+    /// Add a text file to the prompt, after a blank line (repeatable)
+    #[arg(short, long = "file", value_name = "PATH")]
+    files: Vec<PathBuf>,
+    /// Model to ask for
+    #[arg(short, long, value_name = "NAME")]
+    pub(super) model: Option<String>,
+    /// System prompt, or @FILE to read it from a file
+    #[arg(short, long, value_name = "TEXT|@FILE")]
+    system: Option<String>,
+    /// Largest number of tokens to generate
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    max_tokens: Option<u64>,
+    /// Sampling temperature
+    #[arg(long, value_name = "NUMBER", value_parser = temperature, allow_negative_numbers = true)]
+    temperature: Option<f64>,
+    /// Set any field of the body, which wins over every other flag (repeatable)
+    #[arg(long = "param", value_name = "KEY=JSON", value_parser = param)]
+    params: Vec<(String, Value)>,
+    /// Send this file, or standard input for `-`, as the whole body; only `stream` is set in it
+    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["words", "files", "system", "max_tokens", "temperature", "params", "bare_prompt", "model"])]
+    body: Option<PathBuf>,
+    /// With --api complete: the body is just {"prompt": …}
+    #[arg(long)]
+    bare_prompt: bool,
+}
+
+/// When standard input belongs to the prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stdin {
+    /// Whenever something is piped into it.
+    WhenPiped,
+    /// Only where `-` asks for it, so that an open pipe is never waited for.
+    WhenAsked,
+}
+
+/// What a subcommand puts in where the user gives nothing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Defaults {
+    pub(super) stdin: Stdin,
+    /// The prompt, if there is one to fall back to.
+    pub(super) text: Option<&'static str>,
+    /// The token limit.
+    pub(super) max_tokens: Option<u64>,
+}
+
+impl PromptOptions {
+    /// Reads everything that belongs to the prompt; `model` has been resolved by the configuration.
+    pub(super) fn content(
+        &self,
+        dialect: Dialect,
+        model: Option<String>,
+        defaults: Defaults,
+    ) -> Result<Content, Usage> {
+        if let Some(path) = &self.body {
+            return Ok(Content::Body(read_body(path)?));
+        }
+        if self.bare_prompt && dialect != Dialect::Complete {
+            let message = format!("--bare-prompt goes with --api complete, not with {}", dialect.name());
+            return Err(Usage::new(message));
+        }
+        self.refuse_fields_of_raw(dialect)?;
+        let text = self.text(defaults)?;
+        if model.is_none() && dialect != Dialect::Raw && !self.bare_prompt && !self.sets("model") {
+            let hint = "name one with --model, BATON_MODEL or, for messages, ANTHROPIC_MODEL";
+            return Err(Usage::new("no model is named").hint(hint));
+        }
+        Ok(Content::Prompt(Prompt {
+            text,
+            system: self.system.as_deref().map(read_system).transpose()?,
+            model,
+            max_tokens: self.max_tokens.or(defaults.max_tokens),
+            temperature: self.temperature,
+            params: self.params.iter().cloned().collect::<Map<_, _>>(),
+            bare: self.bare_prompt,
+        }))
+    }
+
+    fn sets(&self, key: &str) -> bool {
+        self.params.iter().any(|(name, _)| name == key)
+    }
+
+    /// A raw prompt is the whole body, so that nothing else can have an effect on it.
+    fn refuse_fields_of_raw(&self, dialect: Dialect) -> Result<(), Usage> {
+        let given = [
+            ("--system", self.system.is_some()),
+            ("--max-tokens", self.max_tokens.is_some()),
+            ("--temperature", self.temperature.is_some()),
+            ("--param", !self.params.is_empty()),
+        ];
+        match given.iter().find(|(_, given)| *given && (dialect == Dialect::Raw || self.bare_prompt)) {
+            Some(("--param", _)) if self.bare_prompt => Ok(()),
+            Some((flag, _)) if self.bare_prompt => {
+                Err(Usage::new(format!("{flag} has no place in a bare prompt's body")))
+            }
+            Some((flag, _)) => Err(Usage::new(format!("{flag} has no effect with --api raw"))
+                .hint("with raw the prompt is the whole body: write the field into it")),
+            None => Ok(()),
+        }
+    }
+
+    /// Words, files and standard input, in this order, a blank line between them.
+    fn text(&self, defaults: Defaults) -> Result<String, Usage> {
+        let asked = self.words.iter().any(|word| word == "-");
+        let words: Vec<&str> = self.words.iter().map(String::as_str).filter(|word| *word != "-").collect();
+        let mut parts = Vec::new();
+        if !words.is_empty() {
+            parts.push(words.join(" "));
+        }
+        for path in &self.files {
+            parts.push(read_text(path, "--file")?);
+        }
+        if asked || (defaults.stdin == Stdin::WhenPiped && !stdin().is_terminal()) {
+            parts.push(read_stdin()?);
+        }
+        let text =
+            parts.iter().map(|part| part.trim_end_matches(['\n', '\r'])).filter(|part| !part.is_empty());
+        let text = text.collect::<Vec<_>>().join("\n\n");
+        if !text.trim().is_empty() {
+            return Ok(text);
+        }
+        match defaults.text {
+            Some(text) if parts.is_empty() => Ok(text.to_owned()),
+            _ => Err(Usage::new("the prompt is empty")
+                .hint("write it after the command, pipe it in, or name a file with --file")),
+        }
+    }
+}
+
+fn read_system(text: &str) -> Result<String, Usage> {
+    match text.strip_prefix('@') {
+        Some(path) => read_text(Path::new(path), "--system"),
+        None => Ok(text.to_owned()),
+    }
+}
+
+fn read_text(path: &Path, flag: &str) -> Result<String, Usage> {
+    let bytes = fs::read(path).map_err(|error| Usage::new(format!("{flag} {}: {error}", path.display())))?;
+    utf8(bytes, &format!("{flag} {}", path.display()))
+}
+
+fn read_stdin() -> Result<String, Usage> {
+    let mut bytes = Vec::new();
+    stdin().read_to_end(&mut bytes).map_err(|error| Usage::new(format!("standard input: {error}")))?;
+    utf8(bytes, "standard input")
+}
+
+fn utf8(bytes: Vec<u8>, source: &str) -> Result<String, Usage> {
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let line = memchr::memchr_iter(b'\n', &error.as_bytes()[..at]).count() + 1;
+        Usage::new(format!("{source}: not UTF-8 text (byte {at}, line {line})"))
+            .hint("convert it first, as with iconv -t UTF-8")
+    })
+}
+
+fn read_body(path: &Path) -> Result<Vec<u8>, Usage> {
+    let mut body = Vec::new();
+    let read = if path.as_os_str() == "-" {
+        stdin().read_to_end(&mut body)
+    } else {
+        fs::File::open(path).and_then(|mut file| file.read_to_end(&mut body))
+    };
+    read.map_err(|error| Usage::new(format!("--body {}: {error}", path.display())))?;
+    if body.is_empty() {
+        return Err(Usage::new(format!("--body {}: it is empty", path.display())));
+    }
+    Ok(body)
+}
+
+fn temperature(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() && value >= 0.0 => Ok(value),
+        _ => Err("a temperature is a number from 0 upwards".to_owned()),
+    }
+}
+
+fn param(text: &str) -> Result<(String, Value), String> {
+    let (key, json) = text.split_once('=').ok_or("write it KEY=JSON, as in top_p=0.9")?;
+    if key.is_empty() {
+        return Err("the key before '=' is missing".to_owned());
+    }
+    let value = serde_json::from_str(json).map_err(|error| {
+        format!("'{json}' is not JSON ({error}); a text needs its quotes, as in '{key}=\"text\"'")
+    })?;
+    Ok((key.to_owned(), value))
+}

@@ -1,0 +1,86 @@
+//! Wiring that `send` and `bench` share: the embedded relay, the resolved settings, the encoded call, the client.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use crate::client::{Call, Client, Content};
+use crate::config;
+use crate::config::{Environment, Settings};
+use crate::mock;
+use crate::net::{Connection, Pool, Url};
+use crate::wire::WireError;
+
+use super::options::{ConnectionOptions, PolicyOptions, TargetOptions, Unasked};
+use super::prompt::{Defaults, PromptOptions};
+use super::{Talk, Usage};
+
+/// The model asked for where the embedded relay answers and none is named.
+const EMBEDDED_MODEL: &str = "mock-model";
+
+/// The flags that decide where a request goes and what it says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Flags<'a> {
+    pub(super) target: &'a TargetOptions,
+    pub(super) prompt: &'a PromptOptions,
+    pub(super) connection: &'a ConnectionOptions,
+    pub(super) policy: &'a PolicyOptions,
+}
+
+/// How a subcommand differs from the others in its wiring.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner {
+    pub(super) defaults: Defaults,
+    pub(super) stream: bool,
+    pub(super) attempts: u32,
+    pub(super) unasked: Unasked,
+}
+
+/// A relay to talk to and the call to make, ready.
+pub(super) struct Wired {
+    pub(super) settings: Settings,
+    pub(super) call: Call,
+    pub(super) content: Content,
+    pub(super) connection: Connection,
+    /// Lives as long as the command needs it; dropping it stops it.
+    pub(super) embedded: Option<mock::Relay>,
+}
+
+impl Wired {
+    /// Starts the embedded relay if asked for, resolves the settings and encodes the call.
+    pub(super) fn new(flags: Flags<'_>, manner: Manner, talk: Talk) -> anyhow::Result<Self> {
+        let connection = flags.connection.connection(manner.unasked)?;
+        let embedded = flags.target.mock.clone().map(start_embedded).transpose()?;
+        let address = embedded.as_ref().map(|relay| relay.base_url().parse::<Url>()).transpose()?;
+        let given = flags.target.given(address, flags.prompt.model.as_deref());
+        let mut settings = config::resolve(&given, &Environment::of_process())?;
+        if embedded.is_some() {
+            settings.model.get_or_insert_with(|| EMBEDDED_MODEL.to_owned());
+        }
+        for notice in &settings.notices {
+            talk.notice(format_args!("note: {notice}"));
+        }
+        let content = flags.prompt.content(settings.dialect, settings.model.clone(), manner.defaults)?;
+        let call = Call::new(settings.dialect, &settings.base, &content, manner.stream)
+            .map_err(|error| body_error(&error))?
+            .with_headers(&settings.headers);
+        Ok(Self { settings, call, content, connection, embedded })
+    }
+
+    /// A client with a pool of its own.
+    pub(super) fn client(&self, flags: Flags<'_>, attempts: u32) -> Result<Client<Pool>, crate::net::Error> {
+        let pool = Pool::new(&self.connection, &self.call.url)?;
+        let credential = self.settings.credential.clone();
+        let client =
+            Client::new(pool, credential, flags.policy.policy(attempts), flags.connection.timeouts());
+        Ok(client.with_request_id_prefix(&flags.policy.request_id_prefix))
+    }
+}
+
+fn start_embedded(spec: mock::Spec) -> Result<mock::Relay, mock::Error> {
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    mock::Relay::start(mock::Options { listen, spec, log: None, threads: 0 })
+}
+
+fn body_error(error: &WireError) -> Usage {
+    Usage::new(format!("--body: {error}"))
+        .hint("it must be one JSON object; with --api raw it is sent as it is")
+}

@@ -1,0 +1,268 @@
+//! How `send` shows a request, an event and an exchange: as HTTP, as curl, as JSON, as a line of times.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use crate::client::{Attempt, Exchange};
+use crate::net::{Credential, HeaderName, HeaderValue, Request, is_secret_header};
+use crate::units::{MASK, Span, grouped};
+use crate::wire::{Delta, Event, Stop, StopKind, Usage};
+
+/// The request as it would leave, secrets masked.
+pub(super) fn as_http(request: &Request) -> String {
+    let url = &request.url;
+    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let mut text = format!("POST {}{query} HTTP/1.1\nhost: {}\n", url.path(), authority(request));
+    for (name, value) in &request.headers {
+        let _ = writeln!(text, "{name}: {}", shown(name, value));
+    }
+    let _ = writeln!(
+        text,
+        "content-length: {}\n\n{}",
+        request.body.len(),
+        String::from_utf8_lossy(&request.body)
+    );
+    text
+}
+
+fn authority(request: &Request) -> String {
+    let host = request.url.host_str().unwrap_or_default();
+    request.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// A header's value, masked but for the scheme that a person needs to see.
+fn shown(name: &HeaderName, value: &HeaderValue) -> String {
+    let text = String::from_utf8_lossy(value.as_bytes());
+    if !value.is_sensitive() && !is_secret_header(name) {
+        return text.into_owned();
+    }
+    match text.split_once(' ') {
+        Some((scheme @ ("Bearer" | "Basic"), _)) => format!("{scheme} {MASK}"),
+        _ => MASK.to_owned(),
+    }
+}
+
+/// The request as a curl command that a shell can run; a key from the environment is named, any other is masked.
+pub(super) fn as_curl(request: &Request, credential: Option<&Credential>, flags: &[String]) -> String {
+    let mut text = format!("curl --no-buffer {}", quote(request.url.as_str()));
+    for flag in flags {
+        let joint = if flag.starts_with("--") { " \\\n  " } else { " " };
+        let _ = write!(text, "{joint}{}", if flag.starts_with("--") { flag.clone() } else { quote(flag) });
+    }
+    for (name, value) in &request.headers {
+        let variable = credential
+            .filter(|credential| credential.header() == name && is_variable(credential.source()))
+            .map(Credential::source);
+        let _ = match variable {
+            Some(variable) => {
+                let value = shown(name, value).replace(MASK, &format!("${variable}"));
+                write!(text, " \\\n  --header \"{name}: {value}\"")
+            }
+            None => write!(text, " \\\n  --header {}", quote(&format!("{name}: {}", shown(name, value)))),
+        };
+    }
+    let _ = writeln!(text, " \\\n  --data-raw {}", quote(&String::from_utf8_lossy(&request.body)));
+    text
+}
+
+fn is_variable(source: &str) -> bool {
+    source.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+}
+
+/// A word that no shell takes apart.
+fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// One event as a line of JSON.
+pub(super) fn as_event_line(attempt: u32, at: Duration, event: &Event<'_>) -> String {
+    let fields = match event {
+        Event::Model(name) => json!({"event": "model", "model": name}),
+        Event::Id(id) => json!({"event": "id", "id": id}),
+        Event::Delta(Delta::Text(text)) => json!({"event": "text", "text": text}),
+        Event::Delta(Delta::Reasoning(text)) => json!({"event": "reasoning", "text": text}),
+        Event::Delta(Delta::ToolArguments(text)) => json!({"event": "tool_arguments", "text": text}),
+        Event::Delta(Delta::Bytes(bytes)) => {
+            json!({"event": "bytes", "text": String::from_utf8_lossy(bytes)})
+        }
+        Event::Usage(usage) => json!({"event": "usage", "usage": usage_fields(usage, false)}),
+        Event::Stop(stop) => json!({"event": "stop", "stop": stop_name(stop), "reason": stop.word}),
+        Event::Error(error) => {
+            json!({"event": "error", "type": error.kind, "code": error.code, "message": error.message})
+        }
+        Event::Ping => json!({"event": "ping"}),
+        Event::Terminal => json!({"event": "terminal"}),
+    };
+    let mut line = Map::new();
+    line.insert("t_ms".to_owned(), ms(Some(at)));
+    line.insert("attempt".to_owned(), attempt.into());
+    if let Value::Object(fields) = fields {
+        line.extend(fields);
+    }
+    format!("{}\n", Value::Object(line))
+}
+
+/// The whole exchange as one JSON object.
+pub(super) fn as_json(exchange: &Exchange, text: &str) -> String {
+    let marks = &exchange.marks;
+    let mut usage = exchange.usage;
+    usage.output = exchange.tokens.output;
+    let object = json!({
+        "text": text,
+        "stop": exchange.stop.as_ref().map(stop_name),
+        "stop_reason": exchange.stop.as_ref().map(|stop| &stop.word),
+        "model": exchange.model,
+        "usage": usage_fields(&usage, exchange.tokens.estimated),
+        "timing_ms": {
+            "dns": ms(marks.dns),
+            "connect": ms(marks.connect),
+            "headers": ms(marks.headers),
+            "first_event": ms(marks.first_event),
+            "first_token": ms(marks.first_delta),
+            "last_token": ms(marks.last_delta),
+            "end": ms(marks.end),
+            "total": ms(exchange.attempts.last().map(|attempt| attempt.ended)),
+        },
+        "request_id": exchange.ids.request,
+        "relay_request_id": exchange.ids.relay,
+        "endpoint": exchange.url.as_str(),
+        "attempts": exchange.attempts.iter().map(attempt_fields).collect::<Vec<_>>(),
+        "outcome": exchange.class.name(),
+    });
+    format!("{object:#}\n")
+}
+
+/// One attempt, for the JSON of an exchange.
+fn attempt_fields(attempt: &Attempt) -> Value {
+    json!({
+        "number": attempt.number,
+        "outcome": attempt.class.name(),
+        "status": attempt.status,
+        "ended_ms": ms(Some(attempt.ended)),
+        "waited_ms": ms(Some(attempt.waited)),
+        "maybe_billed": attempt.maybe_billed,
+        "relay_request_id": attempt.relay_request_id,
+        "message": Some(&attempt.message).filter(|message| !message.is_empty()),
+    })
+}
+
+fn usage_fields(usage: &Usage, estimated: bool) -> Value {
+    json!({
+        "input": usage.input,
+        "cache_read": usage.cache_read,
+        "cache_write": usage.cache_write,
+        "output": usage.output,
+        "reasoning": usage.reasoning,
+        "estimated": estimated,
+    })
+}
+
+fn stop_name(stop: &Stop) -> &'static str {
+    match stop.kind {
+        StopKind::End => "end",
+        StopKind::Length => "length",
+        StopKind::Tool => "tool",
+        StopKind::Refusal => "refusal",
+        StopKind::Filter => "filter",
+        StopKind::Other => "other",
+    }
+}
+
+/// Milliseconds to the microsecond, or null.
+fn ms(time: Option<Duration>) -> Value {
+    time.map_or(Value::Null, |time| {
+        let micros = u32::try_from(time.as_micros()).map_or(time.as_secs_f64() * 1e6, f64::from);
+        json!(micros.round() / 1000.0)
+    })
+}
+
+/// The breakdown of `--timing`: a line of headings, a line of times, a line of counts.
+pub(super) fn timing(exchange: &Exchange) -> String {
+    let marks = &exchange.marks;
+    let columns = [
+        ("name look-up", marks.dns),
+        ("connect+TLS", marks.connect),
+        ("headers", marks.headers),
+        ("first event", marks.first_event),
+        ("first token", marks.first_delta),
+        ("last token", marks.last_delta),
+        ("end", marks.end),
+    ];
+    let (mut headings, mut times) = (String::new(), String::new());
+    for (heading, time) in columns {
+        let time = time.map_or_else(|| "–".to_owned(), |time| Span(time).to_string());
+        let width = heading.chars().count().max(time.chars().count()) + 2;
+        let _ = write!(headings, "{heading:>width$}");
+        let _ = write!(times, "{time:>width$}");
+    }
+    format!("{headings}\n{times}\n{}", counts(exchange))
+}
+
+fn counts(exchange: &Exchange) -> String {
+    let tokens = &exchange.tokens;
+    let mut parts = Vec::new();
+    if let Some(input) = tokens.input {
+        parts.push(format!("{} in", grouped(input)));
+    }
+    if let Some(output) = tokens.output {
+        let mark = if tokens.estimated { "~" } else { "" };
+        let cached = exchange.usage.cache_read.map(|cached| format!(" ({} cached)", grouped(cached)));
+        parts.push(format!("{mark}{} out{}", grouped(output), cached.unwrap_or_default()));
+        if let (Some(first), Some(last)) = (exchange.marks.first_delta, exchange.marks.last_delta)
+            && output > 1
+            && last > first
+        {
+            #[expect(clippy::cast_precision_loss, reason = "a rate of tokens is shown to three digits")]
+            let rate = (output - 1) as f64 / last.saturating_sub(first).as_secs_f64();
+            parts.push(format!("{mark}{rate:.0} tok/s"));
+        }
+    }
+    let attempts = exchange.attempts.len();
+    parts.push(format!("{attempts} attempt{}", if attempts == 1 { "" } else { "s" }));
+    if let Some(stop) = &exchange.stop {
+        parts.push(stop.word.clone());
+    }
+    parts.join(" · ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{HeaderMap, Origin, Url};
+
+    fn request() -> (Request, Credential) {
+        let url = Url::parse("https://relay.example/v1/messages").unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert("x-tenant", "it's".parse().unwrap());
+        headers.insert("x-other-token", "planted".parse().unwrap());
+        let value = "Bearer planted".parse().unwrap();
+        let name = HeaderName::from_static("authorization");
+        let credential = Credential::new(name, value, Origin::of(&url), "ANTHROPIC_AUTH_TOKEN");
+        credential.apply(&url, &mut headers);
+        (Request { url, headers, body: "{\"a\":\"it's\"}".into() }, credential)
+    }
+
+    #[test]
+    fn a_shown_request_has_everything_but_its_secrets() {
+        let (request, _) = request();
+        let text = as_http(&request);
+        assert!(text.starts_with("POST /v1/messages HTTP/1.1\nhost: relay.example\n"), "{text}");
+        assert!(
+            text.contains("authorization: Bearer ***\n") && text.contains("x-other-token: ***\n"),
+            "{text}"
+        );
+        assert!(text.ends_with("content-length: 12\n\n{\"a\":\"it's\"}\n"), "{text}");
+        assert!(!text.contains("planted"));
+    }
+
+    #[test]
+    fn a_curl_command_names_the_variable_in_place_of_its_value() {
+        let (request, credential) = request();
+        let text = as_curl(&request, Some(&credential), &["--insecure".to_owned()]);
+        assert!(text.contains("--header \"authorization: Bearer $ANTHROPIC_AUTH_TOKEN\""), "{text}");
+        assert!(text.contains(r"--header 'x-tenant: it'\''s'"), "{text}");
+        assert!(!text.contains("planted"));
+    }
+}

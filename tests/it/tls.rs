@@ -1,0 +1,81 @@
+//! TLS against a real server with a certificate of its own making.
+
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+use crate::baton::run;
+
+/// A server that answers every request with one whole Messages reply.
+struct Server {
+    url: String,
+    certificate: tempfile::NamedTempFile,
+    _runtime: tokio::runtime::Runtime,
+}
+
+fn serve(name: &str) -> Server {
+    const BODY: &str = r#"{"type":"message","id":"msg_1","model":"m","content":[{"type":"text","text":"over TLS"}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":2}}"#;
+    let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+    let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    runtime.spawn(async move {
+        while let Ok((peer, _)) = listener.accept().await {
+            let Ok(mut peer) = acceptor.accept(peer).await else { continue };
+            let _ = peer.read(&mut vec![0; 65536]).await;
+            let length = BODY.len();
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+            let _ = peer.write_all(format!("{head}{BODY}").as_bytes()).await;
+            let _ = peer.shutdown().await;
+        }
+    });
+    let certificate = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(certificate.path(), made.cert.pem()).unwrap();
+    Server { url, certificate, _runtime: runtime }
+}
+
+fn send(server: &Server, more: &[&str]) -> crate::baton::Said {
+    let mut arguments = vec!["send", "--url", &server.url, "--model", "m", "--no-stream", "Hello"];
+    arguments.extend(more);
+    run(&arguments)
+}
+
+#[test]
+fn a_certificate_of_an_unknown_issuer_is_refused_with_the_way_to_trust_it() {
+    let said = send(&serve("localhost"), &[]);
+    assert_eq!(said.code, 11, "{said:?}");
+    assert!(said.err.contains("issuer is not trusted") && said.err.contains("--cacert"), "{said:?}");
+}
+
+#[test]
+fn a_certificate_that_is_named_is_trusted_and_one_for_another_host_is_not() {
+    let server = serve("localhost");
+    let said = send(&server, &["--cacert", server.certificate.path().to_str().unwrap()]);
+    assert_eq!((said.code, said.out.as_str()), (0, "over TLS\n"), "{said:?}");
+    let server = serve("other.example");
+    let said = send(&server, &["--cacert", server.certificate.path().to_str().unwrap()]);
+    assert_eq!(said.code, 11, "{said:?}");
+    assert!(said.err.contains("another host name"), "{said:?}");
+    assert_eq!(send(&server, &["--insecure"]).code, 0);
+}
+
+#[test]
+fn tls_where_none_is_spoken_is_named_as_that() {
+    let relay = crate::baton::relay("ttft=0,gap=0,tokens=1");
+    let url = relay.base_url().replace("http://", "https://");
+    let said = run(&["send", "--url", &url, "--model", "m", "--attempts", "1", "Hello"]);
+    assert_eq!(said.code, 11, "{said:?}");
+    assert!(said.err.contains("not TLS") && said.err.contains("http://"), "{said:?}");
+}
