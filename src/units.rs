@@ -71,8 +71,7 @@ impl fmt::Display for Span {
             s if s < 120.0 => (s, "s"),
             s => (s / 60.0, "min"),
         };
-        let digits = if value >= 99.95 { 0 } else { usize::from(value >= 9.995) ^ 1 };
-        let digits = digits.max(usize::from(value < 99.95));
+        let digits = if value >= 99.95 { 0 } else { 1 + usize::from(value < 9.995) };
         let text = format!("{value:.digits$}");
         let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
         write!(out, "{text} {unit}")
@@ -181,6 +180,8 @@ mod tests {
         assert_eq!(show("850us"), "850 µs");
         assert_eq!(show("80ms"), "80 ms");
         assert_eq!(show("12.43s"), "12.4 s");
+        assert_eq!(show("2.914s"), "2.91 s");
+        assert_eq!(show("3.001s"), "3 s");
         assert_eq!(show("2m"), "2 min");
         assert_eq!(show("30s"), "30 s");
     }
