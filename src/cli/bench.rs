@@ -9,6 +9,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use tokio::task::yield_now;
 
 use crate::client::{Call, Client, Content, Exchange, Failed, Piece};
 use crate::load;
@@ -373,6 +374,9 @@ impl Target for Requests {
             })
             .await;
         fill(sample, &exchange);
+        // The pool takes a connection back on tasks of its own; without a turn for them the user's next request would
+        // find none and open another.
+        yield_now().await;
         // A request that was tried again began with its first attempt.
         let shift = exchange.marks.start.saturating_duration_since(start);
         sample.marks.start = start;
