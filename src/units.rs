@@ -20,6 +20,9 @@ impl Span {
     }
 }
 
+/// The longest time that can be typed: a year, so that no clock overflows when it is added.
+const LONGEST_SECONDS: f64 = 365.0 * 86_400.0;
+
 impl FromStr for Span {
     type Err = UnitError;
 
@@ -41,6 +44,9 @@ impl FromStr for Span {
             let letters = rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len());
             total += number * unit_seconds(&rest[..letters]).ok_or_else(refuse)?;
             rest = &rest[letters..];
+        }
+        if total > LONGEST_SECONDS {
+            return Err(UnitError(format!("'{text}' is longer than a year")));
         }
         let whole = Duration::try_from_secs_f64(total).map_err(|_| refuse())?;
         if text.is_empty() { Err(refuse()) } else { Ok(Self(whole)) }
@@ -168,7 +174,7 @@ mod tests {
         assert_eq!(read("1.5s"), Ok(Duration::from_millis(1500)));
         assert_eq!(read("1m30s"), Ok(Duration::from_secs(90)));
         assert_eq!(read("0"), Ok(Duration::ZERO));
-        for bad in ["", "5", "s", "-1s", "1.2.3s", "5 s", "ten", "1e99d", "99999999999999999999d"] {
+        for bad in ["", "5", "s", "-1s", "1.2.3s", "5 s", "ten", "1e99d", "99999999999999999999d", "366d"] {
             assert!(read(bad).is_err(), "{bad} should be refused");
         }
     }

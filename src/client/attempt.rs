@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::net;
@@ -15,6 +16,7 @@ use crate::wire::{ApiError, BodyKind, Dialect, StreamDecoder, WireError, decode_
 use super::deadlines::{Deadline, Deadlines, Progress};
 use super::exchange::{ApiErrorText, Exchange, Trouble};
 use super::fold::Fold;
+use super::mask::Mask;
 use super::{Call, Client, Piece};
 
 /// How much of an error's body is read.
@@ -22,12 +24,14 @@ const ERROR_BODY_LIMIT: usize = 64 * 1024;
 /// How large a whole answer may be.
 const WHOLE_BODY_LIMIT: usize = 256 * 1024 * 1024;
 /// How long the end of the connection's body is waited for once the answer is complete, so that it can be reused.
-const TRAILING_GRACE: Duration = Duration::from_secs(1);
+const TRAILING_GRACE: Duration = Duration::from_millis(50);
 
 /// A request on its way, and when the first attempt of its exchange began.
-pub(super) struct Departure {
+pub(super) struct Departure<'a> {
     pub(super) request: Request,
     pub(super) began: Instant,
+    /// What must not be shown of the relay's words.
+    pub(super) secrets: &'a Mask,
 }
 
 /// Why reading an answer ended early.
@@ -36,31 +40,58 @@ enum Halt {
     Net(net::Error),
     Wire(WireError),
     TooLarge,
-    Sink,
+    Stopped,
 }
 
 impl<T: Transport> Client<T> {
     /// Carries one attempt to its end.
-    pub(super) async fn attempt<S>(&self, call: &Call, departure: Departure, sink: &mut S) -> Exchange
+    pub(super) async fn attempt<S>(&self, call: &Call, departure: Departure<'_>, sink: &mut S) -> Exchange
     where
         S: FnMut(Piece<'_>) -> ControlFlow<()>,
     {
         let start = Instant::now();
-        let Departure { request, began } = departure;
+        let Departure { request, began, secrets } = departure;
         let mut exchange = Exchange::starting(call, start);
         let deadlines = Deadlines { timeouts: self.timeouts, began, start, stream: call.stream };
-        let sending = self.transport.send(request);
-        let reply = match before(deadlines.next(Progress::default()), sending).await {
+        let patience = Patience { deadlines, stop: self.stop.as_deref() };
+        let reply = match patience.wait(Progress::default(), self.transport.send(request)).await {
             Ok(Ok(reply)) => reply,
             Ok(Err(error)) => return exchange.fail(error.class(), error),
-            Err(missed) => return exchange.fail(missed.class, missed.trouble()),
+            Err(halt) => return halted(exchange, &Fold::default(), halt),
         };
         exchange.read_head(&reply);
-        let mut reader = Reader { body: reply.body, deadlines, progress: Progress::default(), call };
+        let mut reader = Reader { body: reply.body, patience, progress: Progress::default(), call, secrets };
         let head = Head { status: reply.status, headers: reply.headers };
-        match head.status {
+        let mut exchange = match head.status {
             200..=299 => reader.read_answer(exchange, &head, sink).await,
             _ => reader.read_refusal(exchange, &head).await,
+        };
+        exchange.mask(secrets);
+        exchange
+    }
+}
+
+/// How long an attempt waits for anything: its deadlines, and whether it is stopped from outside.
+#[derive(Debug, Clone, Copy)]
+struct Patience<'a> {
+    deadlines: Deadlines,
+    stop: Option<&'a Notify>,
+}
+
+impl Patience<'_> {
+    /// Waits for a future until the nearest deadline or a stop.
+    async fn wait<F: Future>(&self, progress: Progress, future: F) -> Result<F::Output, Halt> {
+        let until = async {
+            match self.deadlines.next(progress) {
+                Some(deadline) => timeout_at(deadline.at, future).await.map_err(|_| Halt::Missed(deadline)),
+                None => Ok(future.await),
+            }
+        };
+        let Some(stop) = self.stop else { return until.await };
+        tokio::select! {
+            biased;
+            ended = until => ended,
+            () = stop.notified() => Err(Halt::Stopped),
         }
     }
 }
@@ -74,19 +105,24 @@ struct Head {
 /// Reads one body under its deadlines.
 struct Reader<'c> {
     body: Body,
-    deadlines: Deadlines,
+    patience: Patience<'c>,
     progress: Progress,
     call: &'c Call,
+    secrets: &'c Mask,
 }
 
 impl Reader<'_> {
     /// The next chunk, or why there is none.
     async fn chunk(&mut self) -> Result<Option<Bytes>, Halt> {
-        match before(self.deadlines.next(self.progress), self.body.chunk()).await {
-            Ok(Ok(chunk)) => Ok(chunk.inspect(|_| self.progress.last_byte = Some(Instant::now()))),
-            Ok(Err(error)) => Err(Halt::Net(error)),
-            Err(missed) => Err(Halt::Missed(missed)),
+        match self.patience.wait(self.progress, self.body.chunk()).await? {
+            Ok(chunk) => Ok(chunk.inspect(|_| self.progress.last_byte = Some(Instant::now()))),
+            Err(error) => Err(Halt::Net(error)),
         }
+    }
+
+    /// Where the events of the next chunk go.
+    fn stage<'a>(&'a mut self, exchange: &'a mut Exchange, fold: &'a mut Fold) -> Stage<'a> {
+        Stage { exchange, fold, progress: &mut self.progress, secrets: self.secrets }
     }
 
     /// Reads until the end or the limit.
@@ -132,6 +168,10 @@ impl Reader<'_> {
         let mut first = BytesMut::new();
         let kind = loop {
             match self.chunk().await {
+                // Some relays send blanks to keep a connection alive until they have an answer: none is kept.
+                Ok(Some(chunk)) if first.is_empty() && self.call.dialect != Dialect::Raw => {
+                    first.extend_from_slice(chunk.trim_ascii_start());
+                }
                 Ok(Some(chunk)) => first.extend_from_slice(&chunk),
                 Ok(None) => break sniff(content_type, &first),
                 Err(halt) => return halted(exchange, &Fold::default(), halt),
@@ -173,7 +213,7 @@ impl Reader<'_> {
         let mut next = Some(first).filter(|bytes| !bytes.is_empty());
         loop {
             let Some(chunk) = next else { break };
-            let stage = Stage { exchange: &mut exchange, fold: &mut fold, progress: &mut self.progress };
+            let stage = self.stage(&mut exchange, &mut fold);
             if let Err(halt) = stage.feed(&mut decoder, Some(&chunk), sink) {
                 return halted(exchange, &fold, halt);
             }
@@ -187,7 +227,7 @@ impl Reader<'_> {
                 Err(halt) => return halted(exchange, &fold, halt),
             };
         }
-        let stage = Stage { exchange: &mut exchange, fold: &mut fold, progress: &mut self.progress };
+        let stage = self.stage(&mut exchange, &mut fold);
         if let Err(halt) = stage.feed(&mut decoder, None, sink) {
             return halted(exchange, &fold, halt);
         }
@@ -206,15 +246,15 @@ impl Reader<'_> {
         };
         let at = exchange.marks.start.elapsed();
         let mut flow = sink(Piece::Wire(&body));
-        let marks = &mut exchange.marks;
+        let (marks, secrets) = (&mut exchange.marks, self.secrets);
         let decoded = decode_whole(self.call.dialect, &body, &mut |event| {
             fold.take(at, &event, marks);
             if flow.is_continue() {
-                flow = sink(Piece::Event(at, &event));
+                flow = sink(Piece::Event(at, &secrets.event(event)));
             }
         });
         if flow.is_break() {
-            return halted(exchange, &fold, Halt::Sink);
+            return halted(exchange, &fold, Halt::Stopped);
         }
         if let Err(error) = decoded {
             return halted(exchange, &fold, Halt::Wire(error));
@@ -243,7 +283,8 @@ impl Reader<'_> {
         let class = fold.class();
         let mut exchange = settle(exchange, &fold);
         if class == Class::Empty {
-            return exchange.fail(class, Trouble::NothingGenerated);
+            let stop = exchange.stop.as_ref().map(|stop| stop.word.clone());
+            return exchange.fail(class, Trouble::NothingGenerated { stop });
         }
         exchange.class = class;
         exchange
@@ -255,6 +296,7 @@ struct Stage<'a> {
     exchange: &'a mut Exchange,
     fold: &'a mut Fold,
     progress: &'a mut Progress,
+    secrets: &'a Mask,
 }
 
 impl Stage<'_> {
@@ -263,7 +305,7 @@ impl Stage<'_> {
     where
         S: FnMut(Piece<'_>) -> ControlFlow<()>,
     {
-        let Self { exchange, fold, progress } = self;
+        let Self { exchange, fold, progress, secrets } = self;
         let now = Instant::now();
         let at = now - exchange.marks.start;
         let before = fold.deltas;
@@ -271,7 +313,7 @@ impl Stage<'_> {
         let mut emit = |event: crate::wire::Event<'_>| {
             fold.take(at, &event, &mut exchange.marks);
             if flow.is_continue() {
-                flow = sink(Piece::Event(at, &event));
+                flow = sink(Piece::Event(at, &secrets.event(event)));
             }
         };
         let read = match chunk {
@@ -282,7 +324,7 @@ impl Stage<'_> {
             progress.last_delta = Some(now);
         }
         match flow {
-            ControlFlow::Break(()) => Err(Halt::Sink),
+            ControlFlow::Break(()) => Err(Halt::Stopped),
             ControlFlow::Continue(()) => read.map_err(Halt::Wire),
         }
     }
@@ -309,15 +351,7 @@ fn halted(exchange: Exchange, fold: &Fold, halt: Halt) -> Exchange {
         Halt::Net(error) => exchange.fail(error.class(), error),
         Halt::Wire(error) => exchange.fail(Class::Protocol, error),
         Halt::TooLarge => exchange.fail(Class::Protocol, Trouble::TooLarge { limit: WHOLE_BODY_LIMIT }),
-        Halt::Sink => Exchange { class: Class::Cancelled, ..exchange },
-    }
-}
-
-/// Waits for a future until a deadline.
-async fn before<F: Future>(deadline: Option<Deadline>, future: F) -> Result<F::Output, Deadline> {
-    match deadline {
-        Some(deadline) => timeout_at(deadline.at, future).await.map_err(|_| deadline),
-        None => Ok(future.await),
+        Halt::Stopped => Exchange { class: Class::Cancelled, ..exchange },
     }
 }
 

@@ -62,6 +62,12 @@ impl Call {
         self
     }
 
+    /// The ids of one request: the user's own where a header gives one, else a new one.
+    pub fn ids(&self, new: impl FnOnce() -> String) -> Ids {
+        let own = self.headers.get("x-request-id").and_then(|value| value.to_str().ok());
+        Ids::new(own.map_or_else(new, str::to_owned))
+    }
+
     /// The request as it would leave, with the credential of its origin.
     pub fn request(&self, ids: &Ids, credential: Option<&Credential>) -> Request {
         let mut headers = self.headers.clone();
@@ -101,6 +107,7 @@ impl<T: Transport> Client<T> {
 
 fn dialect_headers(dialect: Dialect, stream: bool) -> HeaderMap {
     let mut headers = HeaderMap::new();
+    headers.insert("user-agent", HeaderValue::from_static(concat!("baton/", env!("CARGO_PKG_VERSION"))));
     headers.insert("content-type", HeaderValue::from_static("application/json"));
     if stream {
         headers.insert("accept", HeaderValue::from_static("text/event-stream"));
@@ -108,6 +115,7 @@ fn dialect_headers(dialect: Dialect, stream: bool) -> HeaderMap {
         headers.insert("accept-encoding", HeaderValue::from_static("identity"));
     } else {
         headers.insert("accept", HeaderValue::from_static("application/json"));
+        headers.insert("accept-encoding", HeaderValue::from_static("gzip, deflate, br, zstd"));
     }
     for (name, value) in dialect.headers() {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));

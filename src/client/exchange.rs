@@ -102,8 +102,11 @@ pub enum Trouble {
     #[error("the body is empty")]
     EmptyBody,
     /// A proper answer in which nothing was generated.
-    #[error("nothing was generated")]
-    NothingGenerated,
+    #[error("nothing was generated{}", stop.as_ref().map(|word| format!(" (it stopped with {word})")).unwrap_or_default())]
+    NothingGenerated {
+        /// The wire's own word for why it stopped.
+        stop: Option<String>,
+    },
     /// A page instead of an answer.
     #[error("the body is an HTML page{0}")]
     Html(String),

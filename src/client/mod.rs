@@ -9,12 +9,15 @@ mod call;
 mod deadlines;
 mod exchange;
 mod fold;
+mod mask;
 mod retry;
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
@@ -29,6 +32,7 @@ pub use self::exchange::{ApiErrorText, Attempt, Exchange, Failed, Ids, Trouble};
 pub use self::retry::{Ambiguous, Decision, Evidence, Policy, Why};
 
 use self::attempt::Departure;
+use self::mask::Mask;
 
 /// What a sink is told while an exchange goes on.
 #[derive(Debug)]
@@ -53,6 +57,8 @@ pub struct Client<T> {
     policy: Policy,
     timeouts: Timeouts,
     request_id_prefix: String,
+    /// Ends the exchange under way when notified.
+    stop: Option<Arc<Notify>>,
     /// Learned from a relay that rejects `stream_options`; later calls leave them out from the start.
     usage_rejected: AtomicBool,
 }
@@ -61,20 +67,21 @@ impl<T: Transport> Client<T> {
     /// A client over a transport; a credential goes only to its own origin.
     pub fn new(transport: T, credential: Option<Credential>, policy: Policy, timeouts: Timeouts) -> Self {
         let request_id_prefix = String::new();
-        Self {
-            transport,
-            credential,
-            policy,
-            timeouts,
-            request_id_prefix,
-            usage_rejected: AtomicBool::new(false),
-        }
+        let usage_rejected = AtomicBool::new(false);
+        Self { transport, credential, policy, timeouts, request_id_prefix, stop: None, usage_rejected }
     }
 
     /// Puts a prefix before every request id.
     #[must_use]
     pub fn with_request_id_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.request_id_prefix = prefix.into();
+        self
+    }
+
+    /// Lets a notification end the exchange under way, which is then cancelled and keeps what it had.
+    #[must_use]
+    pub fn with_stop(mut self, stop: Arc<Notify>) -> Self {
+        self.stop = Some(stop);
         self
     }
 
@@ -105,7 +112,7 @@ impl<T: Transport> Client<T> {
     /// A repair (the request was understood and one detail of it refused) is made at most once, at once, and does not
     /// count as one of the attempts.
     pub async fn run(&self, call: &Call, sink: &mut impl FnMut(Piece<'_>) -> ControlFlow<()>) -> Exchange {
-        let ids = Ids::new(format!("{}{}", self.request_id_prefix, Uuid::new_v4()));
+        let ids = call.ids(|| format!("{}{}", self.request_id_prefix, Uuid::new_v4()));
         let started = Instant::now();
         let mut past: Vec<Attempt> = Vec::new();
         let mut counted = 1;
@@ -116,7 +123,9 @@ impl<T: Transport> Client<T> {
                 return Exchange::stopped(call, ids, past);
             }
             let request = self.request(call, &ids, with_usage);
-            let mut exchange = self.attempt(call, Departure { request, began: started }, sink).await;
+            let secrets = Mask::of(&request.headers);
+            let mut exchange =
+                self.attempt(call, Departure { request, began: started, secrets: &secrets }, sink).await;
             exchange.ids.request.clone_from(&ids.request);
             let mut attempt = exchange.summarise(number, started);
             if with_usage && call.can_go_without_usage() && exchange.usage_was_rejected() {
@@ -127,7 +136,7 @@ impl<T: Transport> Client<T> {
             }
             let mut decision = self.policy.decide(&exchange.evidence(), counted, fastrand::f64());
             if let (Decision::Retry { wait }, Some(total)) = (decision, self.timeouts.total)
-                && started.elapsed() + wait >= total
+                && started.elapsed().saturating_add(wait) >= total
             {
                 decision = Decision::Stop(Why::OutOfTime);
             }
@@ -141,8 +150,24 @@ impl<T: Transport> Client<T> {
                 return Exchange { attempts: past, ..exchange };
             }
             past.push(attempt);
-            sleep(wait).await;
+            if self.wait(wait).await.is_break() {
+                return Exchange::stopped(call, ids, past);
+            }
             counted += 1;
+        }
+    }
+}
+
+impl<T> Client<T> {
+    /// Waits, unless the exchange is stopped before.
+    async fn wait(&self, time: Duration) -> ControlFlow<()> {
+        let Some(stop) = &self.stop else {
+            sleep(time).await;
+            return ControlFlow::Continue(());
+        };
+        tokio::select! {
+            () = sleep(time) => ControlFlow::Continue(()),
+            () = stop.notified() => ControlFlow::Break(()),
         }
     }
 }

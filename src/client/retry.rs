@@ -109,8 +109,11 @@ impl Policy {
         if attempt >= self.attempts {
             return Decision::Stop(Why::Spent);
         }
-        let wait = self.backoff(attempt, random).max(evidence.hint.unwrap_or_default());
-        if wait > self.max_wait { Decision::Stop(Why::WaitTooLong(wait)) } else { Decision::Retry { wait } }
+        let hint = evidence.hint.unwrap_or_default();
+        if hint > self.max_wait {
+            return Decision::Stop(Why::WaitTooLong(hint));
+        }
+        Decision::Retry { wait: self.backoff(attempt, random).min(self.max_wait).max(hint) }
     }
 
     /// Exponential back-off with full jitter: uniform in 0..min(cap, base × 2ⁿ⁻¹), after the AWS architecture blog's
@@ -213,6 +216,13 @@ mod tests {
             |seconds| Evidence { hint: Some(Duration::from_secs(seconds)), ..after(Class::RateLimited, 429) };
         assert_eq!(decide(&hinted(7)), Decision::Retry { wait: Duration::from_secs(7) });
         assert_eq!(decide(&hinted(171)), Decision::Stop(Why::WaitTooLong(Duration::from_secs(171))));
+    }
+
+    #[test]
+    fn the_longest_wait_bounds_our_own_back_off_without_ending_the_attempts() {
+        let patient = Policy { max_wait: Duration::ZERO, ..Policy::default() };
+        let decision = patient.decide(&after(Class::Overloaded, 529), 1, 0.9);
+        assert_eq!(decision, Decision::Retry { wait: Duration::ZERO });
     }
 
     #[test]

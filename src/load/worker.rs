@@ -68,6 +68,8 @@ pub(super) fn work<T: Target + 'static>(mut line: Line, make_target: impl FnOnce
             }
         }
     });
+    // A name look-up may still hang in a thread of its own, and nobody waits for it any more.
+    runtime.shutdown_background();
     Ok(())
 }
 

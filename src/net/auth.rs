@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::units::MASK;
+
 use super::{HeaderMap, HeaderName, HeaderValue, Url};
 
 /// Scheme, host and port: what a credential is bound to.
@@ -57,10 +59,31 @@ impl Credential {
 
 /// Whether a header's value is to be hidden wherever a request is shown.
 pub fn is_secret_header(name: &HeaderName) -> bool {
-    const MARKS: [&str; 7] = ["auth", "key", "token", "secret", "cookie", "credential", "password"];
-    let name = name.as_str();
     // The one header with such a word that is public by purpose.
-    name != "idempotency-key" && MARKS.iter().any(|mark| name.contains(mark))
+    name != "idempotency-key" && names_a_secret(name.as_str())
+}
+
+/// Whether a name, in lower case, speaks of a secret.
+fn names_a_secret(name: &str) -> bool {
+    const MARKS: [&str; 8] =
+        ["auth", "key", "token", "secret", "cookie", "credential", "password", "signature"];
+    MARKS.iter().any(|mark| name.contains(mark))
+}
+
+/// An address as it may be shown and saved: values of its query that are secrets by their names are masked.
+pub fn shown_url(url: &Url) -> String {
+    let secret = |name: &str| names_a_secret(&name.to_ascii_lowercase());
+    if !url.query_pairs().any(|(name, _)| secret(&name)) {
+        return url.to_string();
+    }
+    let mask = |pair: &str| match pair.split_once('=') {
+        Some((name, _)) if secret(name) => format!("{name}={MASK}"),
+        _ => pair.to_owned(),
+    };
+    let query: Vec<_> = url.query().unwrap_or_default().split('&').map(mask).collect();
+    let mut shown = url.clone();
+    shown.set_query(Some(&query.join("&")));
+    shown.to_string()
 }
 
 #[cfg(test)]
@@ -92,6 +115,13 @@ mod tests {
     #[test]
     fn a_credential_never_prints_its_value() {
         assert!(!format!("{:?}", credential("https://relay.example")).contains("planted"));
+    }
+
+    #[test]
+    fn a_shown_address_keeps_everything_but_the_secrets_of_its_query() {
+        let shown = |url: &str| shown_url(&Url::parse(url).unwrap());
+        assert_eq!(shown("http://r/v1?tenant=a&b"), "http://r/v1?tenant=a&b");
+        assert_eq!(shown("http://r/v1?a=1&Api_Key=planted&z=%20"), "http://r/v1?a=1&Api_Key=***&z=%20");
     }
 
     #[test]

@@ -8,15 +8,23 @@ use super::HeaderMap;
 /// HTTP date (RFC 9110, section 10.2.3). A date that has passed means no wait.
 pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    if let Some(ms) = text("retry-after-ms").and_then(|ms| ms.parse::<f64>().ok()) {
-        return Duration::try_from_secs_f64(ms / 1000.0).ok();
+    if let Some(wait) = text("retry-after-ms").and_then(|ms| seconds(ms.parse::<f64>().ok()? / 1000.0)) {
+        return Some(wait);
     }
     let hint = text("retry-after")?;
-    if let Ok(seconds) = hint.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
+    if let Ok(number) = hint.parse::<f64>() {
+        return seconds(number);
     }
     let until = httpdate::parse_http_date(hint).ok()?;
     Some(until.duration_since(now).unwrap_or_default())
+}
+
+/// A wait in seconds; one beyond all measure is still a wait, and longer than anybody has.
+fn seconds(number: f64) -> Option<Duration> {
+    if !number.is_finite() || number < 0.0 {
+        return None;
+    }
+    Some(Duration::try_from_secs_f64(number).unwrap_or(Duration::MAX))
 }
 
 /// The relay's own word on whether trying again makes sense (a convention of both vendors' SDKs).
@@ -46,6 +54,7 @@ mod tests {
         assert_eq!(hint("retry-after-ms", "1500"), Some(Duration::from_millis(1500)));
         assert_eq!(hint("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::from_secs(37)));
         assert_eq!(hint("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(hint("retry-after", "99999999999999999999"), Some(Duration::MAX));
         for bad in ["soon", "-3", "", "NaN", "inf", "1e400"] {
             assert_eq!(hint("retry-after", bad), None, "{bad}");
         }
@@ -57,6 +66,8 @@ mod tests {
         headers.insert("retry-after", "7".parse().unwrap());
         headers.insert("retry-after-ms", "250".parse().unwrap());
         assert_eq!(retry_after(&headers, SystemTime::now()), Some(Duration::from_millis(250)));
+        headers.insert("retry-after-ms", "-1".parse().unwrap());
+        assert_eq!(retry_after(&headers, SystemTime::now()), Some(Duration::from_secs(7)));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use bytes::Bytes;
 pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 pub use url::Url;
 
-pub use self::auth::{Credential, Origin, is_secret_header};
+pub use self::auth::{Credential, Origin, is_secret_header, shown_url};
 pub use self::error::Error;
 pub use self::hint::{retry_after, should_retry};
 pub use self::pool::{Body, Connection, HttpVersion, Pool, ProxyChoice, Trust};
