@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::cli::{Ending, ErrorFormat, Finished, OutputError, Signal, Usage};
+use crate::cli::{Ending, ErrorFormat, Finished, OutputError, Signal, Usage, colour_is_wanted};
 use crate::client::{Decision, Exchange, Failed, Trouble, Why};
 use crate::config;
 use crate::load;
@@ -14,6 +14,7 @@ use crate::mock;
 use crate::net;
 use crate::outcome::Class;
 use crate::units::Span;
+use crate::wire::StopKind;
 
 /// The exit codes, as docs/exit-codes.md lists them.
 pub mod code {
@@ -78,7 +79,7 @@ pub fn finish(finished: Finished) -> ExitCode {
     }
     let story = tell(&error);
     let text = match finished.error_format {
-        ErrorFormat::Text => story.as_text(stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()),
+        ErrorFormat::Text => story.as_text(stderr().is_terminal() && colour_is_wanted()),
         ErrorFormat::Json => story.as_json(),
     };
     // There is nobody left to tell where standard error is closed; the code still speaks.
@@ -142,6 +143,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
             Ending::FailOn(_) => code::FAIL_ON,
             Ending::Stopped(Signal::Interrupt) => code::INTERRUPTED,
             Ending::Stopped(Signal::Terminate) => code::TERMINATED,
+            Ending::SomeFailed { .. } => code::SOME_FAILED,
             Ending::NothingSucceeded => code::UNTRUSTED,
             Ending::GaveUp { class, .. } => code_of_class(*class),
         };
@@ -219,7 +221,7 @@ fn of_exchange(exchange: &Exchange, credential: &str) -> Story {
         _ => String::new(),
     };
     let what = trouble.map(ToString::to_string).unwrap_or_default();
-    let mut because = vec![format!("POST {}{verb}{status} {what}", exchange.url)];
+    let mut because = vec![format!("POST {}{verb}{status} {what}", net::shown_url(&exchange.url))];
     if exchange.class == Class::Auth {
         because.push(credential.to_owned());
     }
@@ -287,6 +289,11 @@ fn hint(exchange: &Exchange) -> Option<String> {
             "does this port speak HTTP, and if it wants TLS, is the address https://?"
         }
         (Class::Connect, _) => "is the relay running, and are address and port right?",
+        (Class::Empty, Trouble::NothingGenerated { stop: Some(_) })
+            if exchange.stop.as_ref().is_some_and(|stop| stop.kind == StopKind::Length) =>
+        {
+            "the token limit was used up before an answer began: raise --max-tokens"
+        }
         (Class::Protocol, Trouble::NotAStream) => "--no-stream asks for whole answers",
         (Class::Protocol, Trouble::Html(_)) => {
             "a login page or a front proxy may stand before the relay: is the base address right?"

@@ -33,11 +33,8 @@ struct Baton {
 #[command(next_help_heading = "Messages")]
 pub(crate) struct Talk {
     /// Silence notices and progress
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
-    quiet: bool,
-    /// Print a line for each attempt
     #[arg(short, long, global = true)]
-    verbose: bool,
+    quiet: bool,
     /// How an error is printed on standard error
     #[arg(long, global = true, value_name = "FORM", default_value = "text")]
     error_format: ErrorFormat,
@@ -100,6 +97,14 @@ pub enum Ending {
     /// A signal came; what was there has been printed.
     #[error("stopped by a signal; what is above is what there was")]
     Stopped(Signal),
+    /// A run in which some requests failed.
+    #[error("{failed} of {all} requests failed")]
+    SomeFailed {
+        /// Those that failed.
+        failed: u64,
+        /// All that were recorded.
+        all: u64,
+    },
     /// A run in which nothing succeeded.
     #[error("nothing succeeded, so nothing was measured")]
     NothingSucceeded,
@@ -158,6 +163,12 @@ impl Talk {
             say(text);
         }
     }
+}
+
+/// Whether escape sequences for colour are wanted, as no-color.org and `TERM` have it, where a terminal reads them.
+pub fn colour_is_wanted() -> bool {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !plain && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// One line on standard error; one that cannot be written is lost without harm.

@@ -24,6 +24,7 @@ pub(super) struct TargetOptions {
     pub(super) url: Option<String>,
     /// Start the embedded relay in this process and use it; SPEC as in `baton mock`
     #[arg(long, value_name = "SPEC", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    #[arg(conflicts_with_all = ["key_file", "key_command"])]
     pub(super) mock: Option<mock::Spec>,
     /// Form of requests and answers: messages, chat, responses, complete or raw [default: messages]
     #[arg(short, long, value_name = "DIALECT")]
@@ -191,6 +192,15 @@ fn read_proxy(text: &str) -> anyhow::Result<Url> {
         return Err(Usage::new("--proxy: the address holds a user name or password").hint(hint).into());
     }
     Ok(url)
+}
+
+/// How much is said about a request.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Messages")]
+pub(super) struct VerbosityOptions {
+    /// Print a line for each attempt
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub(super) verbose: bool,
 }
 
 /// When and how often a request is tried again.

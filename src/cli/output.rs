@@ -1,6 +1,7 @@
 //! Where data goes: standard output, or a file that takes its name only when it is whole.
 
 use std::fmt;
+use std::fs;
 use std::io;
 use std::io::{BufWriter, StdoutLock, Write, stdout};
 use std::path::{Path, PathBuf};
@@ -30,6 +31,8 @@ impl OutputError {
 pub(super) enum Output {
     /// Standard output, flushed with each write so that text appears as it arrives.
     Stdout(StdoutLock<'static>),
+    /// A pipe, a device or another place that is no file.
+    Device { file: fs::File, path: PathBuf },
     /// A temporary file beside its final place.
     File { file: BufWriter<NamedTempFile>, path: PathBuf, written: bool },
 }
@@ -40,18 +43,29 @@ impl Output {
         match path {
             None => Ok(Self::Stdout(stdout().lock())),
             Some(path) if path.as_os_str() == "-" => Ok(Self::Stdout(stdout().lock())),
-            Some(path) => {
-                if path.is_dir() {
-                    let source = io::Error::new(io::ErrorKind::IsADirectory, "it is a directory");
-                    return Err(OutputError::new(path.display(), source));
-                }
-                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                let file = create_beside(&format!(".{name}."), folder.unwrap_or(Path::new(".")))
-                    .map_err(|source| OutputError::new(path.display(), source))?;
-                Ok(Self::File { file: BufWriter::new(file), path: path.to_owned(), written: false })
-            }
+            Some(path) => Self::open_file(path).map_err(|source| OutputError::new(path.display(), source)),
         }
+    }
+
+    fn open_file(path: &Path) -> io::Result<Self> {
+        let existing = fs::metadata(path).ok();
+        if existing.as_ref().is_some_and(fs::Metadata::is_dir) {
+            return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory"));
+        }
+        if existing.as_ref().is_some_and(|existing| !existing.is_file()) {
+            // A pipe or a device is written to, and keeps its place.
+            let file = fs::File::options().write(true).open(path)?;
+            return Ok(Self::Device { file, path: path.to_owned() });
+        }
+        // The file behind a link is replaced, not the link.
+        let path = if existing.is_some() { path.canonicalize()? } else { path.to_owned() };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let file = create_beside(&format!(".{name}."), folder)?;
+        if let Some(existing) = existing {
+            file.as_file().set_permissions(existing.permissions())?;
+        }
+        Ok(Self::File { file: BufWriter::new(file), path, written: false })
     }
 
     /// Writes data.
@@ -61,6 +75,9 @@ impl Output {
                 .write_all(data)
                 .and_then(|()| out.flush())
                 .map_err(|source| OutputError::new("standard output", source)),
+            Self::Device { file, path } => {
+                file.write_all(data).map_err(|source| OutputError::new(path.display(), source))
+            }
             Self::File { file, path, written } => {
                 *written |= !data.is_empty();
                 file.write_all(data).map_err(|source| OutputError::new(path.display(), source))
@@ -106,8 +123,6 @@ fn create_beside(prefix: &str, folder: &Path) -> io::Result<NamedTempFile> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     #[test]
@@ -132,6 +147,32 @@ mod tests {
         assert_eq!((path.exists(), fs::read(&partial).unwrap()), (false, b"half".to_vec()));
         assert_eq!(partial.file_name().unwrap(), "answer.txt.partial");
         assert_eq!(Output::open(Some(&path)).unwrap().keep_partial().unwrap(), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_and_the_rights_of_a_file_outlive_its_replacement() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        fs::write(&file, "old").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        symlink(&file, &link).unwrap();
+        let mut output = Output::open(Some(&link)).unwrap();
+        output.write(b"new").unwrap();
+        output.finish().unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_is_written_to_and_stays_a_device() {
+        let mut output = Output::open(Some(Path::new("/dev/null"))).unwrap();
+        output.write(b"gone").unwrap();
+        output.finish().unwrap();
+        assert!(!fs::metadata("/dev/null").unwrap().is_file());
     }
 
     #[test]

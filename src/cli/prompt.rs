@@ -23,7 +23,7 @@ pub(super) struct PromptOptions {
     #[arg(short, long = "file", value_name = "PATH")]
     files: Vec<PathBuf>,
     /// Model to ask for
-    #[arg(short, long, value_name = "NAME")]
+    #[arg(short, long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(super) model: Option<String>,
     /// System prompt, or @FILE to read it from a file
     #[arg(short, long, value_name = "TEXT|@FILE")]
@@ -40,9 +40,9 @@ pub(super) struct PromptOptions {
     /// Send this file, or standard input for `-`, as the whole body; only `stream` is set in it
     #[arg(long, value_name = "FILE|-", conflicts_with_all = ["words", "files", "system", "max_tokens", "temperature", "params", "bare_prompt", "model"])]
     body: Option<PathBuf>,
-    /// With --api complete: the body is just {"prompt": …}
+    /// With --api complete: the body is just {"prompt": …}, and the answer comes whole
     #[arg(long)]
-    bare_prompt: bool,
+    pub(super) bare_prompt: bool,
 }
 
 /// When standard input belongs to the prompt.
@@ -103,6 +103,7 @@ impl PromptOptions {
     /// A raw prompt is the whole body, so that nothing else can have an effect on it.
     fn refuse_fields_of_raw(&self, dialect: Dialect) -> Result<(), Usage> {
         let given = [
+            ("--model", self.model.is_some()),
             ("--system", self.system.is_some()),
             ("--max-tokens", self.max_tokens.is_some()),
             ("--temperature", self.temperature.is_some()),

@@ -59,9 +59,10 @@ impl Wired {
             talk.notice(format_args!("note: {notice}"));
         }
         let content = flags.prompt.content(settings.dialect, settings.model.clone(), manner.defaults)?;
-        let call = Call::new(settings.dialect, &settings.base, &content, manner.stream)
-            .map_err(|error| body_error(&error))?
-            .with_headers(&settings.headers);
+        let call =
+            Call::new(settings.dialect, &settings.base, &content, manner.stream && !flags.prompt.bare_prompt)
+                .map_err(|error| body_error(&error))?
+                .with_headers(&settings.headers);
         Ok(Self { settings, call, content, connection, embedded })
     }
 

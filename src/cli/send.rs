@@ -3,9 +3,11 @@
 use std::io::{IsTerminal, Write, stderr};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use tokio::sync::Notify;
 
 use crate::client::{Client, Exchange, Failed, Ids, Piece};
 use crate::net::Pool;
@@ -13,13 +15,13 @@ use crate::outcome::Class;
 use crate::units::Span;
 use crate::wire::{Delta, Event, StopKind};
 
-use super::options::{ConnectionOptions, PolicyOptions, TargetOptions, Unasked};
+use super::options::{ConnectionOptions, PolicyOptions, TargetOptions, Unasked, VerbosityOptions};
 use super::output::Output;
 use super::prompt::{Defaults, PromptOptions, Stdin};
 use super::relay::{Flags, Manner, Wired};
 use super::show;
 use super::signals::Signals;
-use super::{Ending, OutputError, Talk, say};
+use super::{Ending, OutputError, Signal, Talk, say};
 
 /// Attempts where `--attempts` is not given.
 const ATTEMPTS: u32 = 3;
@@ -42,6 +44,8 @@ pub(super) struct SendOptions {
     connection: ConnectionOptions,
     #[command(flatten)]
     policy: PolicyOptions,
+    #[command(flatten)]
+    verbosity: VerbosityOptions,
 }
 
 /// What is done with the answer.
@@ -62,10 +66,10 @@ struct AnswerOptions {
     #[arg(long)]
     show_reasoning: bool,
     /// Print the request as it would leave, secrets masked, and send nothing
-    #[arg(long, conflicts_with = "curl")]
+    #[arg(long, conflicts_with_all = ["curl", "format", "timing", "fail_on", "show_reasoning"])]
     dry_run: bool,
     /// Print the request as a curl command, secrets masked, and send nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["format", "timing", "fail_on", "show_reasoning"])]
     curl: bool,
     /// Print a breakdown of times on standard error
     #[arg(long)]
@@ -92,7 +96,7 @@ enum FailOn {
 
 /// Carries the prompt and prints the answer.
 pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
-    let SendOptions { prompt, target, answer, connection, policy } = options;
+    let SendOptions { prompt, target, answer, connection, policy, verbosity } = options;
     let flags = Flags { target, prompt, connection, policy };
     let manner = Manner {
         defaults: Defaults { stdin: Stdin::WhenPiped, text: None, max_tokens: None },
@@ -113,49 +117,61 @@ pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
         output.write(text.as_bytes())?;
         return Ok(output.finish()?);
     }
-    let client = wired.client(flags, manner.attempts)?;
-    let output = Output::open(answer.output.as_deref())?;
+    let stop = Arc::new(Notify::new());
+    let client = wired.client(flags, manner.attempts)?.with_stop(Arc::clone(&stop));
+    let printer = Printer::new(answer, Output::open(answer.output.as_deref())?, talk).verbose(verbosity);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let carried = runtime.block_on(carry(&client, &wired, Printer::new(answer, output, talk)));
+    let carried = runtime.block_on(carry(&client, &stop, &wired, printer));
+    // A name look-up may still hang in a thread of its own, and nobody waits for it any more.
+    runtime.shutdown_background();
     carried?.settle(answer, &wired.settings.credential_story, talk)
 }
 
-/// Carries the call until it ends or a signal does.
-async fn carry(client: &Client<Pool>, wired: &Wired, mut printer: Printer) -> anyhow::Result<Carried> {
+/// Carries the call until it ends or a signal ends it.
+async fn carry(
+    client: &Client<Pool>,
+    stop: &Notify,
+    wired: &Wired,
+    mut printer: Printer,
+) -> anyhow::Result<Carried> {
     let mut signals = Signals::listen()?;
-    let ended = {
+    signals.arm_after_one()?;
+    let mut came = None;
+    let exchange = {
         let mut sink = |piece: Piece<'_>| printer.take(&piece);
-        tokio::select! {
-            exchange = client.run(&wired.call, &mut sink) => Ok(exchange),
-            signal = signals.next() => Err(signal),
+        let mut running = std::pin::pin!(client.run(&wired.call, &mut sink));
+        loop {
+            tokio::select! {
+                exchange = &mut running => break exchange,
+                signal = signals.next() => {
+                    came.get_or_insert(signal);
+                    stop.notify_one();
+                }
+            }
         }
     };
-    Ok(Carried { ended, printer })
+    Ok(Carried { exchange, signal: came, printer })
 }
 
 /// A call that has ended, with what it printed.
 struct Carried {
-    ended: Result<Exchange, super::Signal>,
+    exchange: Exchange,
+    signal: Option<Signal>,
     printer: Printer,
 }
 
 impl Carried {
     /// Ends the output and turns the outcome into success or an error.
     fn settle(self, answer: &AnswerOptions, credential: &str, talk: Talk) -> anyhow::Result<()> {
-        let Self { ended, mut printer } = self;
+        let Self { exchange, signal, mut printer } = self;
         if let Some(error) = printer.failure.take() {
             return Err(error.into());
         }
-        let exchange = match ended {
-            Ok(exchange) => exchange,
-            Err(signal) => {
-                printer.end_line()?;
-                printer.keep_partial(talk)?;
-                return Err(Ending::Stopped(signal).into());
-            }
-        };
-        let failed = exchange.trouble.is_some();
-        let only_tools = printer.only_tools;
+        if let (Some(attempt), true) = (exchange.attempts.last(), printer.verbose) {
+            say(show::attempt_line(attempt, None));
+        }
+        let failed = exchange.trouble.is_some() || signal.is_some();
+        let only_tools = printer.delivered == Delivered::Tools;
         if answer.format == Format::Json {
             printer.output.write(show::as_json(&exchange, &printer.text).as_bytes())?;
         }
@@ -168,36 +184,45 @@ impl Carried {
         if answer.timing {
             say(show::timing(&exchange));
         }
+        if let Some(signal) = signal {
+            return Err(Ending::Stopped(signal).into());
+        }
+        if let Some(how) = matched(&exchange, answer) {
+            return Err(Ending::FailOn(how).into());
+        }
         if failed {
             let exchange = Box::new(exchange);
             return Err(Failed { exchange, credential: credential.to_owned() }.into());
         }
-        judge(&exchange, answer, only_tools, talk)
+        remark(&exchange, only_tools && answer.format == Format::Text, talk);
+        Ok(())
     }
 }
 
-/// Says what an answer that is whole may still lack, and matches `--fail-on`.
-fn judge(exchange: &Exchange, answer: &AnswerOptions, only_tools: bool, talk: Talk) -> anyhow::Result<()> {
-    let Some(stop) = &exchange.stop else { return Ok(()) };
-    let matched = answer.fail_on.iter().any(|wanted| match wanted {
+/// The way the answer ended, where `--fail-on` names it.
+fn matched(exchange: &Exchange, answer: &AnswerOptions) -> Option<String> {
+    let stop = exchange.stop.as_ref()?;
+    let named = answer.fail_on.iter().any(|wanted| match wanted {
         FailOn::Length => stop.kind == StopKind::Length,
         FailOn::Refusal => stop.kind == StopKind::Refusal,
         FailOn::Filter => stop.kind == StopKind::Filter,
     });
-    if matched {
-        return Err(Ending::FailOn(stop.word.clone()).into());
-    }
+    named.then(|| stop.word.clone())
+}
+
+/// Says what an answer that is whole may still lack.
+fn remark(exchange: &Exchange, tools_unseen: bool, talk: Talk) {
+    let Some(stop) = &exchange.stop else { return };
     match exchange.class {
         Class::OkLength => {
             talk.notice(format_args!("note: the answer stopped at the token limit ({})", stop.word));
         }
         Class::Refused => talk.notice(format_args!("note: the answer ended by {}", stop.word)),
-        _ if only_tools && answer.format == Format::Text => {
+        _ if tools_unseen => {
             talk.notice("note: the answer is a tool call, which has no text: --format events shows it");
         }
         _ => {}
     }
-    Ok(())
 }
 
 /// What the last line printed is still waiting for its end.
@@ -208,11 +233,20 @@ enum Line {
     Reasoning,
 }
 
+/// What has been generated so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Delivered {
+    Nothing,
+    Tools,
+    Words,
+}
+
 /// Prints what arrives, in the form asked for.
 struct Printer {
     format: Format,
     output: Output,
-    talk: Talk,
+    /// Whether each attempt gets a line.
+    verbose: bool,
     /// Whether reasoning goes to standard error.
     reasoning: bool,
     /// Text so far, kept only for `--format json`.
@@ -220,10 +254,9 @@ struct Printer {
     /// Lines or bytes of an attempt that may still be void because nothing generated has arrived.
     held: Vec<u8>,
     attempt: u32,
-    delivered: bool,
+    delivered: Delivered,
     /// The line that is still open.
     line: Line,
-    only_tools: bool,
     failure: Option<OutputError>,
 }
 
@@ -232,16 +265,19 @@ impl Printer {
         Self {
             format: answer.format,
             output,
-            talk,
+            verbose: false,
             reasoning: answer.show_reasoning || (stderr().is_terminal() && !talk.quiet),
             text: String::new(),
             held: Vec::new(),
             attempt: 1,
-            delivered: false,
+            delivered: Delivered::Nothing,
             line: Line::Closed,
-            only_tools: false,
             failure: None,
         }
+    }
+
+    fn verbose(self, verbosity: &VerbosityOptions) -> Self {
+        Self { verbose: verbosity.verbose, ..self }
     }
 
     /// Takes one piece; breaks off when the output can take no more.
@@ -252,44 +288,36 @@ impl Printer {
                 self.held.clear();
                 ControlFlow::Continue(())
             }
-            Piece::Wire(bytes) if self.format == Format::Raw => self.put(bytes, true),
+            Piece::Wire(bytes) if self.format == Format::Raw => self.put(bytes, self.is_certain()),
             Piece::Wire(_) => ControlFlow::Continue(()),
             Piece::Event(at, event) => self.take_event(*at, event),
             Piece::Retry(attempt, wait) => {
-                if self.talk.verbose {
-                    say(format_args!(
-                        "attempt {} failed: {}; trying again in {}",
-                        attempt.number,
-                        attempt.message,
-                        Span(*wait)
-                    ));
-                }
-                ControlFlow::Continue(())
+                self.note(&show::attempt_line(attempt, Some(&format!("again in {}", Span(*wait)))))
             }
-            Piece::Repair(attempt, change) => {
-                if self.talk.verbose {
-                    say(format_args!(
-                        "attempt {} was refused: {}; {change}",
-                        attempt.number, attempt.message
-                    ));
-                }
-                ControlFlow::Continue(())
-            }
+            Piece::Repair(attempt, change) => self.note(&show::attempt_line(attempt, Some(change))),
         }
+    }
+
+    fn note(&self, line: &str) -> ControlFlow<()> {
+        if self.verbose {
+            say(line);
+        }
+        ControlFlow::Continue(())
     }
 
     fn take_event(&mut self, at: Duration, event: &Event<'_>) -> ControlFlow<()> {
         if let Event::Delta(delta) = event {
-            self.only_tools =
-                matches!(delta, Delta::ToolArguments(_)) && (self.only_tools || !self.delivered);
-            self.delivered = true;
+            self.delivered = match (self.delivered, delta) {
+                (Delivered::Nothing | Delivered::Tools, Delta::ToolArguments(_)) => Delivered::Tools,
+                _ => Delivered::Words,
+            };
         }
         match (self.format, event) {
             (Format::Events, event) => {
                 let line = show::as_event_line(self.attempt, at, event);
-                self.put(line.as_bytes(), self.delivered)
+                self.put(line.as_bytes(), self.is_certain())
             }
-            (Format::Raw, _) => ControlFlow::Continue(()),
+            (Format::Raw, _) => self.put(&[], self.is_certain()),
             (_, Event::Delta(Delta::Reasoning(text))) => {
                 self.show_reasoning(text);
                 ControlFlow::Continue(())
@@ -310,6 +338,11 @@ impl Printer {
             (Format::Text, Event::Delta(Delta::Bytes(bytes))) => self.put(bytes, true),
             _ => ControlFlow::Continue(()),
         }
+    }
+
+    /// Whether the attempt can no longer turn out void.
+    fn is_certain(&self) -> bool {
+        self.delivered != Delivered::Nothing
     }
 
     /// Writes bytes, or holds them while their attempt may still turn out void.

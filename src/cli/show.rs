@@ -6,15 +6,15 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::client::{Attempt, Exchange};
-use crate::net::{Credential, HeaderName, HeaderValue, Request, is_secret_header};
+use crate::net::{Credential, HeaderName, HeaderValue, Request, is_secret_header, shown_url};
 use crate::units::{MASK, Span, grouped};
 use crate::wire::{Delta, Event, Stop, StopKind, Usage};
 
 /// The request as it would leave, secrets masked.
 pub(super) fn as_http(request: &Request) -> String {
-    let url = &request.url;
-    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
-    let mut text = format!("POST {}{query} HTTP/1.1\nhost: {}\n", url.path(), authority(request));
+    let address = shown_url(&request.url);
+    let path = address.splitn(4, '/').nth(3).unwrap_or_default();
+    let mut text = format!("POST /{path} HTTP/1.1\nhost: {}\n", authority(request));
     for (name, value) in &request.headers {
         let _ = writeln!(text, "{name}: {}", shown(name, value));
     }
@@ -46,7 +46,7 @@ fn shown(name: &HeaderName, value: &HeaderValue) -> String {
 
 /// The request as a curl command that a shell can run; a key from the environment is named, any other is masked.
 pub(super) fn as_curl(request: &Request, credential: Option<&Credential>, flags: &[String]) -> String {
-    let mut text = format!("curl --no-buffer {}", quote(request.url.as_str()));
+    let mut text = format!("curl --no-buffer {}", quote(&shown_url(&request.url)));
     for flag in flags {
         let joint = if flag.starts_with("--") { " \\\n  " } else { " " };
         let _ = write!(text, "{joint}{}", if flag.starts_with("--") { flag.clone() } else { quote(flag) });
@@ -127,11 +127,27 @@ pub(super) fn as_json(exchange: &Exchange, text: &str) -> String {
         },
         "request_id": exchange.ids.request,
         "relay_request_id": exchange.ids.relay,
-        "endpoint": exchange.url.as_str(),
+        "endpoint": shown_url(&exchange.url),
         "attempts": exchange.attempts.iter().map(attempt_fields).collect::<Vec<_>>(),
         "outcome": exchange.class.name(),
     });
     format!("{object:#}\n")
+}
+
+/// One attempt as a line for `-v`, with what follows it.
+pub(super) fn attempt_line(attempt: &Attempt, then: Option<&str>) -> String {
+    let Attempt { number, class, ended, message, .. } = attempt;
+    let mut line = format!("attempt {number}: {} after {}", class.name(), Span(*ended));
+    if let Some(id) = &attempt.relay_request_id {
+        let _ = write!(line, " ({id})");
+    }
+    if !message.is_empty() {
+        let _ = write!(line, ": {message}");
+    }
+    if let Some(then) = then {
+        let _ = write!(line, "; {then}");
+    }
+    line
 }
 
 /// One attempt, for the JSON of an exchange.

@@ -75,7 +75,8 @@ fn each_user_keeps_one_connection() {
 fn failures_are_counted_by_class_and_never_timed() {
     let relay = relay("ttft=1ms,gap=0,tokens=2,slots=inf,fault=500:0.3,fault=cut:0.2,seed=3");
     let said = bench(&relay.base_url(), &["-c", "4", "-n", "200"]);
-    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.err.contains("of 200 requests failed"), "{said:?}");
     let level = &levels(&said)[0];
     let ok = level["classes"]["ok"].as_u64().unwrap();
     let (failed, cut) =
@@ -254,4 +255,22 @@ fn the_embedded_relay_needs_nothing_but_its_flag() {
     assert_eq!(said.code, 0, "{said:?}");
     assert_eq!(said.out.lines().count(), 3, "{said:?}");
     assert!(said.err.contains("(embedded)"), "{said:?}");
+}
+
+#[test]
+fn a_place_that_cannot_be_saved_to_takes_nothing_of_the_report_with_it() {
+    let relay = relay("ttft=0,gap=0,tokens=2,slots=inf");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gone/run.json");
+    let arguments =
+        ["bench", "--url", &relay.base_url(), "--model", "m", "--warmup", "0", "-c", "1", "-n", "2"];
+    let said = run(&[&arguments[..], &["--save", path.to_str().unwrap()]].concat());
+    assert_eq!((said.code, relay.stats().requests), (12, 0), "{said:?}");
+}
+
+#[test]
+fn a_line_for_each_attempt_is_printed_where_it_is_asked_for() {
+    let relay = relay("ttft=0,gap=0,tokens=2,slots=inf");
+    let said = bench(&relay.base_url(), &["-c", "2", "-n", "6", "--verbose"]);
+    assert_eq!(said.err.lines().filter(|line| line.contains("attempt 1: ok")).count(), 6, "{said:?}");
 }

@@ -33,6 +33,13 @@ fn unknown_values_of_flags_are_refused_by_name() {
         (&["send", "--mock", "--api", "raw", "--system", "s", "x"], "--system"),
         (&["send", "--mock", "--key-file", "a", "--key-command", "b", "x"], "--key-file"),
         (&["send", "--mock", "--body", "-", "x"], "--body"),
+        (&["send", "--mock", "--key-file", "a", "x"], "--key-file"),
+        (&["send", "--mock", "--model", "", "x"], "--model"),
+        (&["send", "--mock", "--api", "raw", "--model", "m", "x"], "--model"),
+        (&["send", "--mock", "--dry-run", "--timing", "x"], "--timing"),
+        (&["send", "--mock", "--quiet", "--verbose", "x"], "--quiet"),
+        (&["bench", "--mock", "--warmup", "200000000000000d"], "longer than a year"),
+        (&["mock", "--verbose"], "--verbose"),
         (&["bench", "--mock", "-c", "0"], "0"),
         (&["bench", "--mock", "-c", "50,ten"], "ten"),
         (&["bench", "--mock", "-c", "200..10:10"], "200..10"),
@@ -65,9 +72,9 @@ fn malformed_addresses_and_headers_are_refused_by_name() {
         (&["send", "--mock", "--proxy", "nonsense", "x"], "--proxy"),
         (&["send", "--mock", "--cacert", "/nonexistent.pem", "x"], "/nonexistent.pem"),
         (&["send", "--mock", "--cacert", "Cargo.toml", "x"], "BEGIN CERTIFICATE"),
-        (&["send", "--mock", "--key-file", "/nonexistent.key", "x"], "/nonexistent.key"),
-        (&["send", "--mock", "--key-command", "exit 3", "x"], "--key-command"),
-        (&["send", "--mock", "--key-command", "true", "x"], "printed nothing"),
+        (&["send", "--url", "http://127.0.0.1:9", "--key-file", "/nonexistent.key", "x"], "/nonexistent.key"),
+        (&["send", "--url", "http://127.0.0.1:9", "--key-command", "exit 3", "x"], "--key-command"),
+        (&["send", "--url", "http://127.0.0.1:9", "--key-command", "true", "x"], "printed nothing"),
     ] {
         let text = refused(arguments);
         assert!(text.contains(word), "{arguments:?} should name {word}: {text}");

@@ -114,3 +114,45 @@ fn the_key_is_sent_all_the_same_to_its_own_origin_and_only_there() {
     assert!(seen(None).contains(&format!("x-api-key: {PLANTED}")));
     assert!(!seen(Some("https://elsewhere.example")).contains(PLANTED));
 }
+
+#[test]
+fn a_key_that_the_relay_echoes_is_masked_wherever_its_words_go() {
+    use std::io::Read;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/?api_key={PLANTED}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        while let Ok((mut peer, _)) = listener.accept() {
+            std::thread::spawn(move || {
+                while let Ok(1..) = peer.read(&mut vec![0; 65536]) {
+                    let body =
+                        format!(r#"{{"error":{{"type":"{PLANTED}","message":"bad key: {PLANTED}"}}}}"#);
+                    let length = body.len();
+                    let head = format!(
+                        "HTTP/1.1 503 No\r\nx-request-id: {PLANTED}\r\ncontent-length: {length}\r\n\r\n"
+                    );
+                    let _ = peer.write_all(format!("{head}{body}").as_bytes());
+                }
+            });
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let save = folder.path().join("run.json");
+    let save = save.to_str().unwrap();
+    for arguments in [
+        &["send", "-v", "--attempts", "2", "--backoff-base", "1ms"][..],
+        &["send", "--format", "json", "--attempts", "1"],
+        &["send", "--error-format", "json", "--attempts", "1"],
+        &["send", "--dry-run"],
+        &["send", "--curl"],
+        &["bench", "-c", "1", "-n", "2", "--warmup", "0", "--save", save],
+    ] {
+        let mut command = baton();
+        command
+            .args(arguments)
+            .args(["--url", &url, "--model", "m", "Hello"])
+            .env("ANTHROPIC_API_KEY", PLANTED);
+        let said: Said = command.output().unwrap().into();
+        assert!(!said.out.contains(PLANTED) && !said.err.contains(PLANTED), "{arguments:?}: {said:?}");
+    }
+    assert!(!std::fs::read_to_string(save).unwrap().contains(PLANTED));
+}

@@ -351,3 +351,93 @@ fn an_interrupt_prints_what_there_was_and_marks_it() {
         assert!(said.err.contains("signal"), "{said:?}");
     }
 }
+
+#[test]
+fn every_attempt_gets_a_line_where_that_is_asked_for() {
+    let relay = relay(QUICK);
+    let said = send(&relay, "m", &["-v"]);
+    assert!(said.err.starts_with("attempt 1: ok after "), "{said:?}");
+    let said = send(&relay, "mock-529", &["-v"]);
+    for line in ["attempt 1: overloaded", "attempt 2: overloaded", "attempt 3: overloaded"] {
+        assert!(said.err.contains(line), "{said:?}");
+    }
+}
+
+#[test]
+fn the_raw_form_of_an_answer_asked_for_again_holds_one_attempt_only() {
+    let relay = relay(QUICK);
+    let said = send(&relay, "mock-error-first", &["--format", "raw"]);
+    assert_eq!((said.code, said.out.matches("event: error").count()), (9, 1), "{said:?}");
+}
+
+#[test]
+fn a_request_id_of_the_users_own_is_the_one_that_is_sent_and_named() {
+    let relay = relay(QUICK);
+    let said = send(&relay, "mock-401", &["-H", "X-Request-ID: mine-1"]);
+    assert!(said.err.contains("request id mine-1,"), "{said:?}");
+}
+
+#[test]
+fn a_token_limit_that_left_nothing_to_say_is_named_and_matched() {
+    use std::io::{Read, Write};
+    let serve = || {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            let (mut peer, _) = listener.accept().unwrap();
+            let _ = peer.read(&mut vec![0; 65536]);
+            let body = r#"{"choices":[{"message":{"content":""},"finish_reason":"length"}],"usage":{"completion_tokens":64}}"#;
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+                body.len()
+            );
+            // Blanks before the answer keep the connection alive on its way.
+            let _ = peer.write_all(format!("{head}{body}").as_bytes());
+        });
+        url
+    };
+    let said = run(&["send", "--url", &serve(), "--api", "chat", "--model", "m", "--no-stream", "Hi"]);
+    assert_eq!(said.code, 9, "{said:?}");
+    assert!(said.err.contains("it stopped with length") && said.err.contains("--max-tokens"), "{said:?}");
+    let arguments = ["send", "--url", &serve(), "--api", "chat", "--model", "m", "--no-stream", "Hi"];
+    assert_eq!(run(&[&arguments[..], &["--fail-on", "length"]].concat()).code, 10);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_leaves_whole_json_behind() {
+    use std::process::{Command, Stdio};
+    let relay = relay(QUICK);
+    let mut command = baton();
+    command.args(["send", "--url", &relay.base_url(), "--model", "mock-stall", "--format", "json", "Hello"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // The stall begins after half of the pieces have left.
+    while relay.stats().events < 3 {
+        std::thread::yield_now();
+    }
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let said: Said = child.wait_with_output().unwrap().into();
+    assert_eq!(said.code, 130, "{said:?}");
+    let object: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(object["outcome"], "cancelled", "{said:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_signal_ends_a_command_that_waits_for_its_reader() {
+    use std::process::{Command, Stdio};
+    let relay = relay("ttft=0,gap=0,tokens=200000,slots=inf");
+    let mut command = baton();
+    command.args(["send", "--url", &relay.base_url(), "--model", "m", "--max-tokens", "200000", "Hello"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    while relay.stats().events < 1000 {
+        std::thread::yield_now();
+    }
+    let ended = loop {
+        Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+    };
+    assert_eq!(ended.code(), Some(143));
+}

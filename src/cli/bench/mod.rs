@@ -1,5 +1,7 @@
 //! `baton bench`: sweeps concurrency levels through the relay and prints the average/TP99 table.
 
+mod requests;
+
 use std::io::{IsTerminal, stderr, stdout};
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
@@ -9,24 +11,24 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use tokio::task::yield_now;
 
-use crate::client::{Call, Client, Content, Exchange, Failed, Piece};
+use crate::client::{Client, Content, Exchange, Failed, Piece};
 use crate::load;
-use crate::load::{Control, Ended, Extent, Levels, Plan, Run, Target, Ticket};
-use crate::net::Pool;
-use crate::outcome::{Class, Sample};
+use crate::load::{Control, Ended, Extent, Levels, Plan, Run};
+use crate::net::{Pool, shown_url};
+use crate::outcome::Class;
 use crate::report;
 use crate::report::{Document, Machine, PlanInfo, Progress, RunInfo, Style, Tint, Traffic};
 use crate::units::{Count, Span, grouped};
-use crate::wire::{Dialect, Event};
+use crate::wire::Dialect;
 
-use super::options::{ConnectionOptions, PolicyOptions, TargetOptions, Unasked};
+use self::requests::Requests;
+use super::options::{ConnectionOptions, PolicyOptions, TargetOptions, Unasked, VerbosityOptions};
 use super::output::Output;
 use super::prompt::{Defaults, PromptOptions, Stdin};
 use super::relay::{Flags, Manner, Wired};
 use super::signals::Signals;
-use super::{Ending, Signal, Talk, Usage};
+use super::{Ending, Signal, Talk, Usage, colour_is_wanted};
 
 /// The first attempt is the measurement.
 const ATTEMPTS: u32 = 1;
@@ -54,6 +56,8 @@ pub(super) struct BenchOptions {
     connection: ConnectionOptions,
     #[command(flatten)]
     policy: PolicyOptions,
+    #[command(flatten)]
+    verbosity: VerbosityOptions,
 }
 
 /// How much load, and for how long.
@@ -130,7 +134,7 @@ impl LoadOptions {
 
 /// Carries out the sweep and prints its table.
 pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
-    let BenchOptions { prompt, target, load, report, connection, policy } = options;
+    let BenchOptions { prompt, target, load, report, connection, policy, verbosity } = options;
     let plan = load.plan();
     plan.validate().map_err(load::LoadError::from)?;
     enough_descriptors(&plan, target)?;
@@ -154,10 +158,18 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
         (false, true) => Some(Progress::in_place()),
         (false, false) => Some(Progress::plain(Box::new(stderr()))),
     };
-    let (run, signal) = runtime.block_on(sweep(&wired, clients, &plan, progress))?;
+    let swept =
+        runtime.block_on(sweep(&wired, clients, Sweep { plan: &plan, progress, verbose: verbosity.verbose }));
+    // A name look-up may still hang in a thread of its own, and nobody waits for it any more.
+    runtime.shutdown_background();
+    let (run, signal) = swept?;
     let info =
-        RunInfo { plan: view, machine: Machine::here(), started, urls: vec![wired.call.url.to_string()] };
-    outputs.print(&Document::of(info, &run), report, talk)?;
+        RunInfo { plan: view, machine: Machine::here(), started, urls: vec![shown_url(&wired.call.url)] };
+    let printed = outputs.print(&Document::of(info, &run), report, talk);
+    // A signal outranks an output that failed.
+    if signal.is_none() {
+        printed?;
+    }
     ending(&run, signal)
 }
 
@@ -190,10 +202,6 @@ impl Outputs {
     }
 
     fn print(mut self, document: &Document, options: &ReportOptions, talk: Talk) -> anyhow::Result<()> {
-        if let Some(mut save) = self.save.take() {
-            save.write(report::json(document).as_bytes())?;
-            save.finish()?;
-        }
         let text = match options.format {
             Format::Table => report::table(document, style(options)),
             Format::Json => report::json(document),
@@ -209,7 +217,10 @@ impl Outputs {
         if options.format != Format::Markdown && !notes.is_empty() {
             talk.notice(format_args!("\n{}", notes.trim_end()));
         }
-        if let Some(path) = &options.save {
+        if let (Some(mut save), Some(path)) = (self.save.take(), &options.save) {
+            // Last, so that a place that has vanished takes nothing of the report with it.
+            save.write(report::json(document).as_bytes())?;
+            save.finish()?;
             talk.notice(format_args!("saved   {}", path.display()));
         }
         Ok(())
@@ -221,10 +232,8 @@ fn style(options: &ReportOptions) -> Style {
     if options.output.is_some() || !stdout().is_terminal() {
         return Style::default();
     }
-    let plain =
-        std::env::var_os("NO_COLOR").is_some() || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     let width = terminal_size::terminal_size().map(|(width, _)| width.0);
-    Style { width, tint: if plain { Tint::Plain } else { Tint::Accent } }
+    Style { width, tint: if colour_is_wanted() { Tint::Accent } else { Tint::Plain } }
 }
 
 /// The lines above the table.
@@ -234,7 +243,11 @@ fn announce(view: &PlanInfo, wired: &Wired, plan: &Plan, talk: Talk) {
     let limit =
         view.max_tokens.map(|tokens| format!(" · at most {} tokens", grouped(tokens))).unwrap_or_default();
     let mock = wired.embedded.as_ref().map(|_| " (embedded)").unwrap_or_default();
-    talk.notice(format_args!("relay   {}{mock} · {}, {shape}{model}{limit}", wired.settings.base, view.api));
+    talk.notice(format_args!(
+        "relay   {}{mock} · {}, {shape}{model}{limit}",
+        shown_url(&wired.settings.base),
+        view.api
+    ));
     let levels = view.levels.len();
     let extent = match plan.extent {
         Extent::Window(window) => format!("({} warm-up + {})", Span(plan.warmup), Span(window)),
@@ -267,13 +280,20 @@ fn traffic(wired: &Wired, attempts: u32, target: &TargetOptions) -> Traffic {
     }
 }
 
+/// What the load is to be, and what is seen of it.
+struct Sweep<'a> {
+    plan: &'a Plan,
+    progress: Option<Progress>,
+    verbose: bool,
+}
+
 /// Makes the preflight request, then the levels, and stops for signals.
 async fn sweep(
     wired: &Wired,
     clients: Vec<Client<Pool>>,
-    plan: &Plan,
-    mut progress: Option<Progress>,
+    sweep: Sweep<'_>,
 ) -> anyhow::Result<(Run, Option<Signal>)> {
+    let Sweep { plan, mut progress, verbose } = sweep;
     let mut signals = Signals::listen()?;
     let first = clients.first().expect("a plan has at least one worker");
     let mut unheard = |_: Piece<'_>| ControlFlow::Continue(());
@@ -289,7 +309,7 @@ async fn sweep(
         .collect();
     let make_target = move |worker: usize| {
         let client = seats[worker].lock().ok().and_then(|mut seat| seat.take());
-        Requests { client: client.expect("each worker is made once"), call: Arc::clone(&call) }
+        Requests { client: client.expect("each worker is made once"), call: Arc::clone(&call), verbose }
     };
     let control = Control::new();
     let on_live = |live| {
@@ -303,11 +323,13 @@ async fn sweep(
         tokio::select! {
             run = &mut running => break run?,
             signal = signals.next() => {
-                if came.replace(signal).is_none() { control.stop() } else { control.abort() }
+                if came.replace(signal).is_none() { control.stop() } else { control.abort(); signals.arm(); }
             }
         }
     };
     drop(running);
+    // What is left is printing, which a reader that does not read must not hold up for ever.
+    signals.arm();
     if let Some(progress) = progress {
         progress.finish();
     }
@@ -335,68 +357,13 @@ fn ending(run: &Run, signal: Option<Signal>) -> anyhow::Result<()> {
     if let Some(signal) = signal {
         return Err(Ending::Stopped(signal).into());
     }
-    if let Ended::GaveUp { class, message } = &run.ended {
-        return Err(Ending::GaveUp { class: *class, message: message.clone() }.into());
-    }
     if run.levels.iter().all(|level| level.ok == 0) {
         return Err(Ending::NothingSucceeded.into());
     }
-    Ok(())
-}
-
-/// Makes one request of the load: the client, seen from the engine.
-struct Requests {
-    client: Client<Pool>,
-    call: Arc<Call>,
-}
-
-impl Target for Requests {
-    async fn run(&self, _: Ticket, sample: &mut Sample) {
-        let start = sample.marks.start;
-        let streamed = self.call.stream;
-        sample.streamed = streamed;
-        let mut last: Option<Duration> = None;
-        let gaps = &mut sample.gaps;
-        let exchange = self
-            .client
-            .run(&self.call, &mut |piece| {
-                match piece {
-                    Piece::Attempt(_) => {
-                        last = None;
-                        gaps.clear();
-                    }
-                    Piece::Event(at, Event::Delta(_)) => {
-                        gaps.extend(last.replace(at).map(|before| at.saturating_sub(before)));
-                    }
-                    _ => {}
-                }
-                ControlFlow::Continue(())
-            })
-            .await;
-        fill(sample, &exchange);
-        // The pool takes a connection back on tasks of its own; without a turn for them the user's next request would
-        // find none and open another.
-        yield_now().await;
-        // A request that was tried again began with its first attempt.
-        let shift = exchange.marks.start.saturating_duration_since(start);
-        sample.marks.start = start;
-        for mark in sample.marks.offsets_mut() {
-            *mark = mark.map(|offset| offset + shift);
-        }
+    if let Ended::GaveUp { class, message } = &run.ended {
+        return Err(Ending::GaveUp { class: *class, message: message.clone() }.into());
     }
-}
-
-fn fill(sample: &mut Sample, exchange: &Exchange) {
-    sample.class = exchange.class;
-    sample.marks = exchange.marks;
-    sample.streamed = exchange.streamed;
-    sample.deltas = exchange.deltas;
-    sample.tokens = exchange.tokens;
-    sample.retry_after = exchange.retry_after;
-    if let Some(trouble) = &exchange.trouble {
-        use std::fmt::Write;
-        let _ = write!(sample.message, "{trouble}");
-    } else if exchange.class == Class::Refused {
-        sample.message.push_str(exchange.stop.as_ref().map_or("refused", |stop| &stop.word));
-    }
+    let failed: u64 = run.levels.iter().map(|level| level.errors).sum();
+    let all = run.levels.iter().map(|level| level.requests).sum();
+    if failed > 0 { Err(Ending::SomeFailed { failed, all }.into()) } else { Ok(()) }
 }

@@ -1,0 +1,78 @@
+//! The load's adapter: the client, seen from the engine as something that performs one request.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::yield_now;
+
+use crate::cli::{say, show};
+use crate::client::{Call, Client, Exchange, Piece};
+use crate::load::{Target, Ticket};
+use crate::net::Pool;
+use crate::outcome::{Class, Sample};
+use crate::wire::Event;
+
+/// Makes one request of the load: the client, seen from the engine.
+pub(super) struct Requests {
+    pub(super) client: Client<Pool>,
+    pub(super) call: Arc<Call>,
+    /// Whether each attempt gets a line, at the price of a little time of the client's.
+    pub(super) verbose: bool,
+}
+
+impl Target for Requests {
+    async fn run(&self, _: Ticket, sample: &mut Sample) {
+        let start = sample.marks.start;
+        let streamed = self.call.stream;
+        sample.streamed = streamed;
+        let mut last: Option<Duration> = None;
+        let gaps = &mut sample.gaps;
+        let exchange = self
+            .client
+            .run(&self.call, &mut |piece| {
+                match piece {
+                    Piece::Attempt(_) => {
+                        last = None;
+                        gaps.clear();
+                    }
+                    Piece::Event(at, Event::Delta(_)) => {
+                        gaps.extend(last.replace(at).map(|before| at.saturating_sub(before)));
+                    }
+                    _ => {}
+                }
+                ControlFlow::Continue(())
+            })
+            .await;
+        fill(sample, &exchange);
+        if self.verbose {
+            for attempt in &exchange.attempts {
+                say(format_args!("{} {}", exchange.ids.request, show::attempt_line(attempt, None)));
+            }
+        }
+        // The pool takes a connection back on tasks of its own; without a turn for them the user's next request would
+        // find none and open another.
+        yield_now().await;
+        // A request that was tried again began with its first attempt.
+        let shift = exchange.marks.start.saturating_duration_since(start);
+        sample.marks.start = start;
+        for mark in sample.marks.offsets_mut() {
+            *mark = mark.map(|offset| offset + shift);
+        }
+    }
+}
+
+fn fill(sample: &mut Sample, exchange: &Exchange) {
+    sample.class = exchange.class;
+    sample.marks = exchange.marks;
+    sample.streamed = exchange.streamed;
+    sample.deltas = exchange.deltas;
+    sample.tokens = exchange.tokens;
+    sample.retry_after = exchange.retry_after;
+    if let Some(trouble) = &exchange.trouble {
+        use std::fmt::Write;
+        let _ = write!(sample.message, "{trouble}");
+    } else if exchange.class == Class::Refused {
+        sample.message.push_str(exchange.stop.as_ref().map_or("refused", |stop| &stop.word));
+    }
+}
