@@ -441,3 +441,30 @@ fn a_second_signal_ends_a_command_that_waits_for_its_reader() {
     };
     assert_eq!(ended.code(), Some(143));
 }
+
+#[test]
+fn a_compressed_answer_is_unpacked() {
+    use base64::Engine;
+    use std::io::{Read, Write};
+    // A whole Messages reply, packed by gzip.
+    const PACKED: &str = "H4sIAAAAAAACA1WNMQrDMAxFr2I0d0nHXKUUY2IRQhrJRBIkGN+9lodCJ/He46MKeheEOcCBImlFeATY8hCyxsnx4IyfYZwWJkXSzq/6Gyte6nHczkYlLTtmaO9uRbnEE5MweUTKUe0kH9j4OYcKGxXTqLwjSRdTj2z6556tfQE0vaTQsAAAAA==";
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut peer, _) = listener.accept().unwrap();
+        let mut request = vec![0; 65536];
+        let read = peer.read(&mut request).unwrap();
+        let body = base64::prelude::BASE64_STANDARD.decode(PACKED).unwrap();
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        let _ = peer.write_all(&[head.as_bytes(), &body].concat());
+        String::from_utf8_lossy(&request[..read]).into_owned()
+    });
+    let said = run(&["send", "--url", &url, "--model", "m", "--no-stream", "Hi"]);
+    assert_eq!((said.code, said.out.as_str()), (0, "unpacked\n"), "{said:?}");
+    let request = server.join().unwrap();
+    assert_eq!(request.matches("accept-encoding: gzip, deflate, br, zstd").count(), 1, "{request}");
+    assert_eq!(request.matches("user-agent: baton/").count(), 1, "{request}");
+}
