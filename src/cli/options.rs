@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::client::{Ambiguous, Policy, Timeouts};
 use crate::config::{Given, KeySource};
@@ -25,8 +26,8 @@ pub(super) struct TargetOptions {
     /// Start the embedded relay in this process and use it; SPEC as in `baton mock`
     #[arg(long, value_name = "SPEC", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub(super) mock: Option<mock::Spec>,
-    /// Form of requests and answers: messages, chat, responses, complete or raw [default: messages]
-    #[arg(short, long, value_name = "DIALECT")]
+    /// Form of requests and answers [default: messages]
+    #[arg(short, long, value_name = "DIALECT", value_parser = dialect())]
     pub(super) api: Option<Dialect>,
     /// Add a header, replacing the one that would be sent under that name (repeatable)
     #[arg(short = 'H', long = "header", value_name = "'NAME: VALUE'")]
@@ -52,6 +53,11 @@ impl TargetOptions {
             key: file.or_else(|| self.key_command.clone().map(KeySource::Command)),
         }
     }
+}
+
+/// A dialect's name; help, completions and the refusal of another one list all five.
+fn dialect() -> impl TypedValueParser<Value = Dialect> {
+    PossibleValuesParser::new(Dialect::ALL.map(Dialect::name)).try_map(|name| name.parse::<Dialect>())
 }
 
 /// How connections are made, and how long each stage may take.
