@@ -29,8 +29,9 @@ pub(super) struct TargetOptions {
     /// Form of requests and answers [default: messages]
     #[arg(short, long, value_name = "DIALECT", value_parser = dialect())]
     pub(super) api: Option<Dialect>,
-    /// Add a header, replacing the one that would be sent under that name (repeatable)
-    #[arg(short = 'H', long = "header", value_name = "'NAME: VALUE'")]
+    /// Add a header, written 'Name: value', replacing the one that would be sent under that name (repeatable)
+    // A colon in a value's name would break zsh's completion script.
+    #[arg(short = 'H', long = "header", value_name = "HEADER")]
     pub(super) headers: Vec<String>,
     /// Read the key from a file
     #[arg(long, value_name = "PATH", conflicts_with = "key_command")]

@@ -5,6 +5,7 @@
 mod architecture;
 mod baton;
 mod bench;
+mod completions;
 mod golden;
 mod input;
 mod mock;
