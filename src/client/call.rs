@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::net::{HeaderMap, HeaderName, HeaderValue, Request, Transport, Url};
+use crate::net::{HeaderMap, HeaderName, HeaderValue, Method, Request, Transport, Url};
 use crate::wire::{Dialect, Prompt, Shape, WireError, encode, encode_body};
 
 use super::address::join;
@@ -74,7 +74,7 @@ impl Call {
         if let Some(credential) = credential {
             credential.apply(&self.url, &mut headers);
         }
-        Request { url: self.url.clone(), headers, body: self.body.clone() }
+        Request { method: Method::Post, url: self.url.clone(), headers, body: self.body.clone() }
     }
 
     /// Whether there is a form of this request that does not ask for usage.
