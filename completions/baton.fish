@@ -33,6 +33,7 @@ complete -c baton -n "__fish_baton_needs_command" -s V -l version -d 'Print vers
 complete -c baton -n "__fish_baton_needs_command" -f -a "send" -d 'Send one prompt; the answer appears on standard output as it arrives'
 complete -c baton -n "__fish_baton_needs_command" -f -a "bench" -d 'Sweep concurrency levels and print the average/TP99 table'
 complete -c baton -n "__fish_baton_needs_command" -f -a "mock" -d 'Run the embedded relay as a server of its own'
+complete -c baton -n "__fish_baton_needs_command" -f -a "models" -d 'List the models that the relay offers'
 complete -c baton -n "__fish_baton_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
 complete -c baton -n "__fish_baton_needs_command" -f -a "man" -d 'Print the manual page, or write one for each command into a folder'
 complete -c baton -n "__fish_baton_using_subcommand send" -s f -l file -d 'Add a text file to the prompt, after a blank line (repeatable)' -r -F
@@ -61,7 +62,7 @@ complete -c baton -n "__fish_baton_using_subcommand send" -l fail-on -d 'Exit wi
 refusal\t''
 filter\t''"
 complete -c baton -n "__fish_baton_using_subcommand send" -l connect-timeout -d 'Limit for name look-up, TCP and TLS together' -r
-complete -c baton -n "__fish_baton_using_subcommand send" -l first-byte-timeout -d 'Limit for the first byte of the answer; 0 for none [default: 30s for streams, 600s otherwise]' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l first-byte-timeout -d 'Limit for the first byte of the answer; 0 for none [default: 600s for whole answers, 30s otherwise]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l first-token-timeout -d 'Limit for the first generated delta of a stream; 0 for none' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l idle-timeout -d 'Limit between any two bytes; 0 for none' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l stall-timeout -d 'Limit between two generated deltas of a stream (a ping does not count); 0 for none' -r
@@ -118,7 +119,7 @@ markdown\t''"
 complete -c baton -n "__fish_baton_using_subcommand bench" -s o -l output -d 'Write the report to a file' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -l save -d 'Keep the whole result, histograms included, as JSON' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -l connect-timeout -d 'Limit for name look-up, TCP and TLS together' -r
-complete -c baton -n "__fish_baton_using_subcommand bench" -l first-byte-timeout -d 'Limit for the first byte of the answer; 0 for none [default: 30s for streams, 600s otherwise]' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l first-byte-timeout -d 'Limit for the first byte of the answer; 0 for none [default: 600s for whole answers, 30s otherwise]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l first-token-timeout -d 'Limit for the first generated delta of a stream; 0 for none' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l idle-timeout -d 'Limit between any two bytes; 0 for none' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l stall-timeout -d 'Limit between two generated deltas of a stream (a ping does not count); 0 for none' -r
@@ -150,6 +151,34 @@ complete -c baton -n "__fish_baton_using_subcommand mock" -l list-faults -d 'Lis
 complete -c baton -n "__fish_baton_using_subcommand mock" -s q -l quiet -d 'Silence notices and progress'
 complete -c baton -n "__fish_baton_using_subcommand mock" -s v -l verbose -d 'Print a line for each attempt'
 complete -c baton -n "__fish_baton_using_subcommand mock" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand models" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l mock -d 'Start the embedded relay in this process and use it; SPEC as in `baton mock`' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -s a -l api -d 'Form of requests and answers [default: messages]' -r -f -a "messages\t''
+chat\t''
+responses\t''
+complete\t''
+raw\t''"
+complete -c baton -n "__fish_baton_using_subcommand models" -s H -l header -d 'Add a header, written \'Name: value\', replacing the one that would be sent under that name (repeatable)' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l key-file -d 'Read the key from a file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand models" -l key-command -d 'Take the key from what a shell command prints, as a password manager does' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l format -d 'Form of the list: a table, or one JSON object' -r -f -a "table\t''
+json\t''"
+complete -c baton -n "__fish_baton_using_subcommand models" -l connect-timeout -d 'Limit for name look-up, TCP and TLS together' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l first-byte-timeout -d 'Limit for the first byte of the answer; 0 for none [default: 600s for whole answers, 30s otherwise]' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l first-token-timeout -d 'Limit for the first generated delta of a stream; 0 for none' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l idle-timeout -d 'Limit between any two bytes; 0 for none' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l stall-timeout -d 'Limit between two generated deltas of a stream (a ping does not count); 0 for none' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -s t -l timeout -d 'Limit for the whole request, attempts and waits included [default: none]' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l cacert -d 'Trust only the certificates in this PEM file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand models" -s x -l proxy -d 'Use this proxy for everything, in place of the environment\'s' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand models" -l http1 -d 'Speak HTTP/1.1 only'
+complete -c baton -n "__fish_baton_using_subcommand models" -l http2 -d 'Speak HTTP/2 only, also without TLS'
+complete -c baton -n "__fish_baton_using_subcommand models" -s k -l insecure -d 'Verify no certificate'
+complete -c baton -n "__fish_baton_using_subcommand models" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand models" -s v -l verbose -d 'Print a line for each attempt'
+complete -c baton -n "__fish_baton_using_subcommand models" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c baton -n "__fish_baton_using_subcommand completions" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
 json\t'One JSON object'"
 complete -c baton -n "__fish_baton_using_subcommand completions" -s q -l quiet -d 'Silence notices and progress'

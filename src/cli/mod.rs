@@ -4,6 +4,7 @@ mod bench;
 mod completions;
 mod man;
 mod mock;
+mod models;
 mod options;
 mod output;
 mod prompt;
@@ -62,6 +63,8 @@ enum Command {
     Bench(Box<bench::BenchOptions>),
     /// Run the embedded relay as a server of its own
     Mock(mock::MockOptions),
+    /// List the models that the relay offers
+    Models(Box<models::ModelsOptions>),
     /// Print a shell's completion script
     Completions(completions::CompletionsOptions),
     /// Print the manual page, or write one for each command into a folder
@@ -142,6 +145,7 @@ fn carry_out(baton: Baton) -> anyhow::Result<()> {
         Command::Send(options) => send::run(&options, baton.talk),
         Command::Bench(options) => bench::run(&options, baton.talk),
         Command::Mock(options) => mock::run(&options, baton.talk),
+        Command::Models(options) => models::run(&options, baton.talk),
         Command::Completions(options) => completions::run(&options),
         Command::Man(options) => man::run(&options),
     }

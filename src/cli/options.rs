@@ -68,7 +68,7 @@ pub(super) struct ConnectionOptions {
     /// Limit for name look-up, TCP and TLS together
     #[arg(long, value_name = "TIME", default_value = "5s")]
     connect_timeout: Span,
-    /// Limit for the first byte of the answer; 0 for none [default: 30s for streams, 600s otherwise]
+    /// Limit for the first byte of the answer; 0 for none [default: 600s for whole answers, 30s otherwise]
     #[arg(long, value_name = "TIME")]
     first_byte_timeout: Option<Span>,
     /// Limit for the first generated delta of a stream; 0 for none

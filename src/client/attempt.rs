@@ -45,6 +45,18 @@ impl<T: Transport> Client<T> {
     where
         S: FnMut(Piece<'_>) -> ControlFlow<()>,
     {
+        match self.depart(call, departure).await {
+            Ok(Arrival { exchange, head, mut reader }) => reader.read_answer(exchange, &head, sink).await,
+            Err(exchange) => *exchange,
+        }
+    }
+
+    /// Sends the request and reads the head of its reply; anything but a 2xx is read to its end and classed.
+    pub(super) async fn depart<'c>(
+        &self,
+        call: &'c Call,
+        departure: Departure,
+    ) -> Result<Arrival<'c>, Box<Exchange>> {
         let start = Instant::now();
         let Departure { request, began } = departure;
         let mut exchange = Exchange::starting(call, start);
@@ -52,27 +64,34 @@ impl<T: Transport> Client<T> {
         let sending = self.transport.send(request);
         let reply = match before(deadlines.next(Progress::default()), sending).await {
             Ok(Ok(reply)) => reply,
-            Ok(Err(error)) => return exchange.fail(error.class(), error),
-            Err(missed) => return exchange.fail(missed.class, missed.trouble()),
+            Ok(Err(error)) => return Err(Box::new(exchange.fail(error.class(), error))),
+            Err(missed) => return Err(Box::new(exchange.fail(missed.class, missed.trouble()))),
         };
         exchange.read_head(&reply);
         let mut reader = Reader { body: reply.body, deadlines, progress: Progress::default(), call };
         let head = Head { status: reply.status, headers: reply.headers };
         match head.status {
-            200..=299 => reader.read_answer(exchange, &head, sink).await,
-            _ => reader.read_refusal(exchange, &head).await,
+            200..=299 => Ok(Arrival { exchange, head, reader }),
+            _ => Err(Box::new(reader.read_refusal(exchange, &head).await)),
         }
     }
 }
 
+/// A 2xx reply whose body is still to be read.
+pub(super) struct Arrival<'c> {
+    pub(super) exchange: Exchange,
+    pub(super) head: Head,
+    pub(super) reader: Reader<'c>,
+}
+
 /// The status and headers of a reply whose body is being read.
-struct Head {
+pub(super) struct Head {
     status: u16,
     headers: net::HeaderMap,
 }
 
 /// Reads one body under its deadlines.
-struct Reader<'c> {
+pub(super) struct Reader<'c> {
     body: Body,
     deadlines: Deadlines,
     progress: Progress,
@@ -149,16 +168,28 @@ impl Reader<'_> {
         match kind {
             BodyKind::Sse => self.read_stream(exchange, first.freeze(), sink).await,
             BodyKind::Json => self.read_whole(exchange, first, sink).await,
-            BodyKind::Empty => exchange.fail(Class::Empty, Trouble::EmptyBody),
             BodyKind::Html => {
                 let page = self.rest(first, ERROR_BODY_LIMIT).await.unwrap_or_default();
-                let title = decode_error(head.status, &page).message;
-                exchange.fail(Class::Protocol, Trouble::Html(format!(" ({title})")))
+                misread(exchange, kind, decode_error(head.status, &page))
             }
-            BodyKind::Text | BodyKind::Undecided => {
-                let text = decode_error(head.status, &first).message;
-                exchange.fail(Class::Protocol, Trouble::Text(text))
-            }
+            _ => misread(exchange, kind, decode_error(head.status, &first)),
+        }
+    }
+
+    /// A 2xx reply to a question that no model answers: JSON in one piece, and nothing else.
+    pub(super) async fn read_document(
+        &mut self,
+        exchange: Exchange,
+        head: &Head,
+    ) -> Result<(Exchange, Bytes), Box<Exchange>> {
+        let body = match self.rest(BytesMut::new(), WHOLE_BODY_LIMIT).await {
+            Ok(body) => body.freeze(),
+            Err(halt) => return Err(Box::new(halted(exchange, &Fold::default(), halt))),
+        };
+        // The type that is claimed says nothing here: only JSON can be read.
+        match sniff(None, &body) {
+            BodyKind::Json => Ok((exchange, body)),
+            kind => Err(Box::new(misread(exchange, kind, decode_error(head.status, &body)))),
         }
     }
 
@@ -298,6 +329,15 @@ impl Deadline {
             _ => ("no whole answer", "--timeout"),
         };
         Trouble::Timeout { what, flag, limit: self.limit }
+    }
+}
+
+/// A 2xx reply whose body is no answer of any dialect.
+fn misread(exchange: Exchange, kind: BodyKind, error: ApiError) -> Exchange {
+    match kind {
+        BodyKind::Empty => exchange.fail(Class::Empty, Trouble::EmptyBody),
+        BodyKind::Html => exchange.fail(Class::Protocol, Trouble::Html(format!(" ({})", error.message))),
+        _ => exchange.fail(Class::Protocol, Trouble::Text(error.message)),
     }
 }
 

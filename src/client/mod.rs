@@ -9,6 +9,7 @@ mod call;
 mod deadlines;
 mod exchange;
 mod fold;
+mod models;
 mod retry;
 
 use std::ops::ControlFlow;

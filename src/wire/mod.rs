@@ -2,7 +2,7 @@
 //!
 //! A [`Prompt`] is encoded into the body of a request; the bytes that come back, as a stream or whole, become
 //! [`Event`]s. Unknown events pass by. The entry functions are [`encode`], [`StreamDecoder::feed`],
-//! [`decode_whole`], [`decode_error`] and [`sniff`].
+//! [`decode_whole`], [`decode_error`], [`decode_models`] and [`sniff`].
 
 mod chat;
 mod complete;
@@ -13,6 +13,7 @@ mod errors;
 mod json;
 mod lenient;
 mod messages;
+mod models;
 mod printable;
 mod responses;
 mod sniff;
@@ -25,6 +26,7 @@ pub use decode::{StreamDecoder, decode_whole};
 pub use dialect::UnknownDialect;
 pub use encode::{encode, encode_body};
 pub use errors::decode_error;
+pub use models::{Model, ModelPage, decode_models};
 pub use sniff::{BodyKind, sniff};
 
 /// One of the five request forms that a relay may speak.

@@ -9,6 +9,7 @@ mod completions;
 mod golden;
 mod input;
 mod mock;
+mod models;
 mod secrets;
 mod send;
 mod tls;
