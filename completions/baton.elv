@@ -35,8 +35,8 @@ set edit:completion:arg-completer[baton] = {|@words|
             cand man 'Print the manual page, or write one for each command into a folder'
         }
         &'baton;send'= {
-            cand -f 'Add a text file to the prompt, after a blank line (repeatable)'
-            cand --file 'Add a text file to the prompt, after a blank line (repeatable)'
+            cand -f 'Add a file to the prompt: text after a blank line; png, jpeg, gif, webp and PDF as attachments (repeatable)'
+            cand --file 'Add a file to the prompt: text after a blank line; png, jpeg, gif, webp and PDF as attachments (repeatable)'
             cand -m 'Model to ask for'
             cand --model 'Model to ask for'
             cand -s 'System prompt, or @FILE to read it from a file'
@@ -93,8 +93,8 @@ set edit:completion:arg-completer[baton] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'baton;bench'= {
-            cand -f 'Add a text file to the prompt, after a blank line (repeatable)'
-            cand --file 'Add a text file to the prompt, after a blank line (repeatable)'
+            cand -f 'Add a file to the prompt: text after a blank line; png, jpeg, gif, webp and PDF as attachments (repeatable)'
+            cand --file 'Add a file to the prompt: text after a blank line; png, jpeg, gif, webp and PDF as attachments (repeatable)'
             cand -m 'Model to ask for'
             cand --model 'Model to ask for'
             cand -s 'System prompt, or @FILE to read it from a file'

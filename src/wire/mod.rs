@@ -4,6 +4,7 @@
 //! [`Event`]s. Unknown events pass by. The entry functions are [`encode`], [`StreamDecoder::feed`],
 //! [`decode_whole`], [`decode_error`], [`decode_models`] and [`sniff`].
 
+mod attachment;
 mod chat;
 mod complete;
 mod decode;
@@ -22,6 +23,7 @@ mod stop;
 
 use std::borrow::Cow;
 
+pub use attachment::{Attachment, Media};
 pub use decode::{StreamDecoder, decode_whole};
 pub use dialect::UnknownDialect;
 pub use encode::{encode, encode_body};
@@ -49,6 +51,8 @@ pub enum Dialect {
 pub struct Prompt {
     /// The user's text; with [`Dialect::Raw`] the body itself.
     pub text: String,
+    /// Images and documents, which stand before the text; unused with [`Dialect::Complete`] and [`Dialect::Raw`].
+    pub attachments: Vec<Attachment>,
     /// The system prompt.
     pub system: Option<String>,
     /// The model's name.
