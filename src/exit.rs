@@ -221,7 +221,8 @@ fn of_exchange(exchange: &Exchange, credential: &str) -> Story {
         _ => String::new(),
     };
     let what = trouble.map(ToString::to_string).unwrap_or_default();
-    let mut because = vec![format!("POST {}{verb}{status} {what}", net::shown_url(&exchange.url))];
+    let address = net::shown_url(&exchange.url);
+    let mut because = vec![format!("{} {address}{verb}{status} {what}", exchange.method.name())];
     if exchange.class == Class::Auth {
         because.push(credential.to_owned());
     }
@@ -263,11 +264,16 @@ fn why_no_more(exchange: &Exchange) -> Option<String> {
 fn hint(exchange: &Exchange) -> Option<String> {
     let text = match (exchange.class, exchange.trouble.as_ref()?) {
         (Class::Auth, _) => {
-            "give the key with --key-file, --key-command or the environment; --dry-run shows which header would be sent"
+            "give the key with --key-file, --key-command or the environment; `baton send --dry-run` shows which header would be sent"
         }
         (_, Trouble::Timeout { flag, .. }) => return Some(format!("{flag} sets this limit")),
         (Class::TimeoutConnect, _) => {
             "--connect-timeout sets this limit; is the address right, and does a firewall drop packets?"
+        }
+        (Class::Http4xx | Class::Protocol, Trouble::Status(_) | Trouble::Wire(_))
+            if exchange.method == net::Method::Get =>
+        {
+            "is the base address right, and does the relay offer a list of models there?"
         }
         (Class::Http4xx, _) if exchange.status == Some(404) => {
             "is the base address right, and does the relay offer this model and dialect (--api)?"

@@ -1,7 +1,11 @@
 //! The command tree: one file a subcommand with its flags and its wiring, flag groups in `options`.
 
 mod bench;
+mod completions;
+mod files;
+mod man;
 mod mock;
+mod models;
 mod options;
 mod output;
 mod prompt;
@@ -57,6 +61,12 @@ enum Command {
     Bench(Box<bench::BenchOptions>),
     /// Run the embedded relay as a server of its own
     Mock(mock::MockOptions),
+    /// List the models that the relay offers
+    Models(Box<models::ModelsOptions>),
+    /// Print a shell's completion script
+    Completions(completions::CompletionsOptions),
+    /// Print the manual page, or write one for each command into a folder
+    Man(man::ManOptions),
 }
 
 /// How a command ended, to become an exit code and, if it failed, a text.
@@ -141,6 +151,9 @@ fn carry_out(baton: Baton) -> anyhow::Result<()> {
         Command::Send(options) => send::run(&options, baton.talk),
         Command::Bench(options) => bench::run(&options, baton.talk),
         Command::Mock(options) => mock::run(&options, baton.talk),
+        Command::Models(options) => models::run(&options, baton.talk),
+        Command::Completions(options) => completions::run(&options),
+        Command::Man(options) => man::run(&options),
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::client::{Ambiguous, Policy, Timeouts};
 use crate::config::{Given, KeySource};
@@ -26,11 +27,12 @@ pub(super) struct TargetOptions {
     #[arg(long, value_name = "SPEC", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     #[arg(conflicts_with_all = ["key_file", "key_command"])]
     pub(super) mock: Option<mock::Spec>,
-    /// Form of requests and answers: messages, chat, responses, complete or raw [default: messages]
-    #[arg(short, long, value_name = "DIALECT")]
+    /// Form of requests and answers [default: messages]
+    #[arg(short, long, value_name = "DIALECT", value_parser = dialect())]
     pub(super) api: Option<Dialect>,
-    /// Add a header, replacing the one that would be sent under that name (repeatable)
-    #[arg(short = 'H', long = "header", value_name = "'NAME: VALUE'")]
+    /// Add a header, written 'Name: value', replacing the one that would be sent under that name (repeatable)
+    // A colon in a value's name would break zsh's completion script.
+    #[arg(short = 'H', long = "header", value_name = "HEADER")]
     pub(super) headers: Vec<String>,
     /// Read the key from a file
     #[arg(long, value_name = "PATH", conflicts_with = "key_command")]
@@ -55,6 +57,11 @@ impl TargetOptions {
     }
 }
 
+/// A dialect's name; help, completions and the refusal of another one list all five.
+fn dialect() -> impl TypedValueParser<Value = Dialect> {
+    PossibleValuesParser::new(Dialect::ALL.map(Dialect::name)).try_map(|name| name.parse::<Dialect>())
+}
+
 /// How connections are made, and how long each stage may take.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
@@ -62,7 +69,7 @@ pub(super) struct ConnectionOptions {
     /// Limit for name look-up, TCP and TLS together
     #[arg(long, value_name = "TIME", default_value = "5s")]
     connect_timeout: Span,
-    /// Limit for the first byte of the answer; 0 for none [default: 30s for streams, 600s otherwise]
+    /// Limit for the first byte of the answer; 0 for none [default: 600s for whole answers, 30s otherwise]
     #[arg(long, value_name = "TIME")]
     first_byte_timeout: Option<Span>,
     /// Limit for the first generated delta of a stream; 0 for none

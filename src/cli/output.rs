@@ -17,7 +17,7 @@ pub struct OutputError {
 }
 
 impl OutputError {
-    fn new(place: impl fmt::Display, source: io::Error) -> Self {
+    pub(super) fn new(place: impl fmt::Display, source: io::Error) -> Self {
         Self { place: place.to_string(), source }
     }
 

@@ -11,6 +11,8 @@ use crate::client::Content;
 use crate::wire::{Dialect, Prompt};
 
 use super::Usage;
+use super::files;
+use super::files::Files;
 
 /// The prompt and the fields of its body.
 #[derive(Debug, Args)]
@@ -19,7 +21,7 @@ pub(super) struct PromptOptions {
     /// The prompt; several words are joined by spaces, `-` stands for standard input
     #[arg(value_name = "PROMPT", help_heading = "Arguments")]
     words: Vec<String>,
-    /// Add a text file to the prompt, after a blank line (repeatable)
+    /// Add a file to the prompt: text after a blank line; png, jpeg, gif, webp and PDF as attachments (repeatable)
     #[arg(short, long = "file", value_name = "PATH")]
     files: Vec<PathBuf>,
     /// Model to ask for
@@ -80,13 +82,15 @@ impl PromptOptions {
             return Err(Usage::new(message));
         }
         self.refuse_fields_of_raw(dialect)?;
-        let text = self.text(defaults)?;
+        let files = files::read(&self.files, dialect)?;
+        let text = self.text(&files, defaults)?;
         if model.is_none() && dialect != Dialect::Raw && !self.bare_prompt && !self.sets("model") {
             let hint = "name one with --model, BATON_MODEL or, for messages, ANTHROPIC_MODEL";
             return Err(Usage::new("no model is named").hint(hint));
         }
         Ok(Content::Prompt(Prompt {
             text,
+            attachments: files.attachments,
             system: self.system.as_deref().map(read_system).transpose()?,
             model,
             max_tokens: self.max_tokens.or(defaults.max_tokens),
@@ -121,23 +125,21 @@ impl PromptOptions {
     }
 
     /// Words, files and standard input, in this order, a blank line between them.
-    fn text(&self, defaults: Defaults) -> Result<String, Usage> {
+    fn text(&self, files: &Files, defaults: Defaults) -> Result<String, Usage> {
         let asked = self.words.iter().any(|word| word == "-");
         let words: Vec<&str> = self.words.iter().map(String::as_str).filter(|word| *word != "-").collect();
         let mut parts = Vec::new();
         if !words.is_empty() {
             parts.push(words.join(" "));
         }
-        for path in &self.files {
-            parts.push(read_text(path, "--file")?);
-        }
+        parts.extend(files.texts.iter().cloned());
         if asked || (defaults.stdin == Stdin::WhenPiped && !stdin().is_terminal()) {
             parts.push(read_stdin()?);
         }
         let text =
             parts.iter().map(|part| part.trim_end_matches(['\n', '\r'])).filter(|part| !part.is_empty());
         let text = text.collect::<Vec<_>>().join("\n\n");
-        if !text.trim().is_empty() {
+        if !text.trim().is_empty() || !files.attachments.is_empty() {
             return Ok(text);
         }
         match defaults.text {

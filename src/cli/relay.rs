@@ -1,4 +1,4 @@
-//! Wiring that `send` and `bench` share: the embedded relay, the resolved settings, the encoded call, the client.
+//! Wiring that subcommands share: the embedded relay, the resolved settings, the encoded call, the client.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -48,15 +48,9 @@ impl Wired {
     /// Starts the embedded relay if asked for, resolves the settings and encodes the call.
     pub(super) fn new(flags: Flags<'_>, manner: Manner, talk: Talk) -> anyhow::Result<Self> {
         let connection = flags.connection.connection(manner.unasked)?;
-        let embedded = flags.target.mock.clone().map(start_embedded).transpose()?;
-        let address = embedded.as_ref().map(|relay| relay.base_url().parse::<Url>()).transpose()?;
-        let given = flags.target.given(address, flags.prompt.model.as_deref());
-        let mut settings = config::resolve(&given, &Environment::of_process())?;
+        let (embedded, mut settings) = settle(flags.target, flags.prompt.model.as_deref(), talk)?;
         if embedded.is_some() {
             settings.model.get_or_insert_with(|| EMBEDDED_MODEL.to_owned());
-        }
-        for notice in &settings.notices {
-            talk.notice(format_args!("note: {notice}"));
         }
         let content = flags.prompt.content(settings.dialect, settings.model.clone(), manner.defaults)?;
         let call =
@@ -74,6 +68,21 @@ impl Wired {
             Client::new(pool, credential, flags.policy.policy(attempts), flags.connection.timeouts());
         Ok(client.with_request_id_prefix(&flags.policy.request_id_prefix))
     }
+}
+
+/// Starts the embedded relay if asked for, and resolves the settings of the one to talk to.
+pub(super) fn settle(
+    target: &TargetOptions,
+    model: Option<&str>,
+    talk: Talk,
+) -> anyhow::Result<(Option<mock::Relay>, Settings)> {
+    let embedded = target.mock.clone().map(start_embedded).transpose()?;
+    let address = embedded.as_ref().map(|relay| relay.base_url().parse::<Url>()).transpose()?;
+    let settings = config::resolve(&target.given(address, model), &Environment::of_process())?;
+    for notice in &settings.notices {
+        talk.notice(format_args!("note: {notice}"));
+    }
+    Ok((embedded, settings))
 }
 
 fn start_embedded(spec: mock::Spec) -> Result<mock::Relay, mock::Error> {

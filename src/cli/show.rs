@@ -14,7 +14,7 @@ use crate::wire::{Delta, Event, Stop, StopKind, Usage};
 pub(super) fn as_http(request: &Request) -> String {
     let address = shown_url(&request.url);
     let path = address.splitn(4, '/').nth(3).unwrap_or_default();
-    let mut text = format!("POST /{path} HTTP/1.1\nhost: {}\n", authority(request));
+    let mut text = format!("{} /{path} HTTP/1.1\nhost: {}\n", request.method.name(), authority(request));
     for (name, value) in &request.headers {
         let _ = writeln!(text, "{name}: {}", shown(name, value));
     }
@@ -246,7 +246,7 @@ fn counts(exchange: &Exchange) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::{HeaderMap, Origin, Url};
+    use crate::net::{HeaderMap, Method, Origin, Url};
 
     fn request() -> (Request, Credential) {
         let url = Url::parse("https://relay.example/v1/messages").unwrap();
@@ -257,7 +257,7 @@ mod tests {
         let name = HeaderName::from_static("authorization");
         let credential = Credential::new(name, value, Origin::of(&url), "ANTHROPIC_AUTH_TOKEN");
         credential.apply(&url, &mut headers);
-        (Request { url, headers, body: "{\"a\":\"it's\"}".into() }, credential)
+        (Request { method: Method::Post, url, headers, body: "{\"a\":\"it's\"}".into() }, credential)
     }
 
     #[test]

@@ -20,8 +20,26 @@ pub fn join(base: &Url, dialect: Dialect) -> Url {
     } else {
         format!("{prefix}{path}")
     };
+    at(base, &joined)
+}
+
+/// The address of the list of models of a relay whose base address is given as for [`join`].
+pub(super) fn models(base: &Url, dialect: Dialect) -> Url {
+    let prefix = base.path().trim_end_matches('/');
+    let resource = dialect.path().map(|path| path.strip_prefix("/v1").unwrap_or(path));
+    // A whole address shows where the resources of this relay lie, with or without a version.
+    let root = resource.and_then(|resource| prefix.strip_suffix(resource));
+    match root {
+        Some(root) => at(base, &format!("{root}/models")),
+        None if prefix.ends_with("/v1") => at(base, &format!("{prefix}/models")),
+        None => at(base, &format!("{prefix}/v1/models")),
+    }
+}
+
+/// The same address with another path.
+fn at(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
-    url.set_path(&joined);
+    url.set_path(path);
     url
 }
 
@@ -55,6 +73,16 @@ mod tests {
             "http://r/openai/chat/completions"
         );
         assert_eq!(joined("http://r/v1/complete", Dialect::Complete), "http://r/v1/complete");
+    }
+
+    #[test]
+    fn the_list_of_models_lies_beside_the_answers() {
+        let listed = |base: &str, dialect| models(&Url::parse(base).unwrap(), dialect).to_string();
+        for base in ["https://r.example", "https://r.example/v1/", "https://r.example/v1/messages"] {
+            assert_eq!(listed(base, Dialect::Messages), "https://r.example/v1/models");
+        }
+        assert_eq!(listed("http://r/api?tenant=a", Dialect::Chat), "http://r/api/v1/models?tenant=a");
+        assert_eq!(listed("http://r/openai/chat/completions", Dialect::Chat), "http://r/openai/models");
     }
 
     #[test]

@@ -1,22 +1,21 @@
 //! One attempt: the request leaves, the reply is told apart, the answer is folded under its deadlines.
 
-use std::future::Future;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use tokio::sync::Notify;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use crate::net;
 use crate::net::{Body, Request, Transport};
 use crate::outcome::Class;
-use crate::wire::{ApiError, BodyKind, Dialect, StreamDecoder, WireError, decode_error, decode_whole, sniff};
+use crate::wire::{ApiError, BodyKind, Dialect, StreamDecoder, decode_error, decode_whole, sniff};
 
-use super::deadlines::{Deadline, Deadlines, Progress};
+use super::deadlines::{Deadlines, Progress};
 use super::exchange::{ApiErrorText, Exchange, Trouble};
 use super::fold::Fold;
 use super::mask::Mask;
+use super::patience::{Halt, Patience};
 use super::{Call, Client, Piece};
 
 /// How much of an error's body is read.
@@ -34,21 +33,29 @@ pub(super) struct Departure<'a> {
     pub(super) secrets: &'a Mask,
 }
 
-/// Why reading an answer ended early.
-enum Halt {
-    Missed(Deadline),
-    Net(net::Error),
-    Wire(WireError),
-    TooLarge,
-    Stopped,
-}
-
 impl<T: Transport> Client<T> {
     /// Carries one attempt to its end.
     pub(super) async fn attempt<S>(&self, call: &Call, departure: Departure<'_>, sink: &mut S) -> Exchange
     where
         S: FnMut(Piece<'_>) -> ControlFlow<()>,
     {
+        let secrets = departure.secrets;
+        match self.depart(call, departure).await {
+            Ok(Arrival { exchange, head, mut reader }) => {
+                let mut exchange = reader.read_answer(exchange, &head, sink).await;
+                exchange.mask(secrets);
+                exchange
+            }
+            Err(exchange) => *exchange,
+        }
+    }
+
+    /// Sends the request and reads the head of its reply; anything but a 2xx is read to its end and classed.
+    pub(super) async fn depart<'c>(
+        &'c self,
+        call: &'c Call,
+        departure: Departure<'c>,
+    ) -> Result<Arrival<'c>, Box<Exchange>> {
         let start = Instant::now();
         let Departure { request, began, secrets } = departure;
         let mut exchange = Exchange::starting(call, start);
@@ -56,54 +63,36 @@ impl<T: Transport> Client<T> {
         let patience = Patience { deadlines, stop: self.stop.as_deref() };
         let reply = match patience.wait(Progress::default(), self.transport.send(request)).await {
             Ok(Ok(reply)) => reply,
-            Ok(Err(error)) => return exchange.fail(error.class(), error),
-            Err(halt) => return halted(exchange, &Fold::default(), halt),
+            Ok(Err(error)) => return Err(Box::new(exchange.fail(error.class(), error))),
+            Err(halt) => return Err(Box::new(halted(exchange, &Fold::default(), halt))),
         };
         exchange.read_head(&reply);
         let mut reader = Reader { body: reply.body, patience, progress: Progress::default(), call, secrets };
         let head = Head { status: reply.status, headers: reply.headers };
-        let mut exchange = match head.status {
-            200..=299 => reader.read_answer(exchange, &head, sink).await,
-            _ => reader.read_refusal(exchange, &head).await,
-        };
-        exchange.mask(secrets);
-        exchange
-    }
-}
-
-/// How long an attempt waits for anything: its deadlines, and whether it is stopped from outside.
-#[derive(Debug, Clone, Copy)]
-struct Patience<'a> {
-    deadlines: Deadlines,
-    stop: Option<&'a Notify>,
-}
-
-impl Patience<'_> {
-    /// Waits for a future until the nearest deadline or a stop.
-    async fn wait<F: Future>(&self, progress: Progress, future: F) -> Result<F::Output, Halt> {
-        let until = async {
-            match self.deadlines.next(progress) {
-                Some(deadline) => timeout_at(deadline.at, future).await.map_err(|_| Halt::Missed(deadline)),
-                None => Ok(future.await),
-            }
-        };
-        let Some(stop) = self.stop else { return until.await };
-        tokio::select! {
-            biased;
-            ended = until => ended,
-            () = stop.notified() => Err(Halt::Stopped),
+        if let 200..=299 = head.status {
+            return Ok(Arrival { exchange, head, reader });
         }
+        let mut exchange = reader.read_refusal(exchange, &head).await;
+        exchange.mask(secrets);
+        Err(Box::new(exchange))
     }
+}
+
+/// A 2xx reply whose body is still to be read.
+pub(super) struct Arrival<'c> {
+    pub(super) exchange: Exchange,
+    pub(super) head: Head,
+    pub(super) reader: Reader<'c>,
 }
 
 /// The status and headers of a reply whose body is being read.
-struct Head {
+pub(super) struct Head {
     status: u16,
     headers: net::HeaderMap,
 }
 
 /// Reads one body under its deadlines.
-struct Reader<'c> {
+pub(super) struct Reader<'c> {
     body: Body,
     patience: Patience<'c>,
     progress: Progress,
@@ -189,16 +178,28 @@ impl Reader<'_> {
         match kind {
             BodyKind::Sse => self.read_stream(exchange, first.freeze(), sink).await,
             BodyKind::Json => self.read_whole(exchange, first, sink).await,
-            BodyKind::Empty => exchange.fail(Class::Empty, Trouble::EmptyBody),
             BodyKind::Html => {
                 let page = self.rest(first, ERROR_BODY_LIMIT).await.unwrap_or_default();
-                let title = decode_error(head.status, &page).message;
-                exchange.fail(Class::Protocol, Trouble::Html(format!(" ({title})")))
+                misread(exchange, kind, decode_error(head.status, &page))
             }
-            BodyKind::Text | BodyKind::Undecided => {
-                let text = decode_error(head.status, &first).message;
-                exchange.fail(Class::Protocol, Trouble::Text(text))
-            }
+            _ => misread(exchange, kind, decode_error(head.status, &first)),
+        }
+    }
+
+    /// A 2xx reply to a question that no model answers: JSON in one piece, and nothing else.
+    pub(super) async fn read_document(
+        &mut self,
+        exchange: Exchange,
+        head: &Head,
+    ) -> Result<(Exchange, Bytes), Box<Exchange>> {
+        let body = match self.rest(BytesMut::new(), WHOLE_BODY_LIMIT).await {
+            Ok(body) => body.freeze(),
+            Err(halt) => return Err(Box::new(halted(exchange, &Fold::default(), halt))),
+        };
+        // The type that is claimed says nothing here: only JSON can be read.
+        match sniff(None, &body) {
+            BodyKind::Json => Ok((exchange, body)),
+            kind => Err(Box::new(misread(exchange, kind, decode_error(head.status, &body)))),
         }
     }
 
@@ -330,19 +331,6 @@ impl Stage<'_> {
     }
 }
 
-impl Deadline {
-    fn trouble(&self) -> Trouble {
-        let (what, flag) = match self.class {
-            Class::TimeoutFirstByte => ("no byte of the answer", "--first-byte-timeout"),
-            Class::TimeoutFirstToken => ("nothing was generated", "--first-token-timeout"),
-            Class::TimeoutIdle => ("not a byte more", "--idle-timeout"),
-            Class::TimeoutStall => ("nothing more was generated, though bytes arrived,", "--stall-timeout"),
-            _ => ("no whole answer", "--timeout"),
-        };
-        Trouble::Timeout { what, flag, limit: self.limit }
-    }
-}
-
 /// The class of an answer whose reading ended early.
 fn halted(exchange: Exchange, fold: &Fold, halt: Halt) -> Exchange {
     let exchange = settle(exchange, fold);
@@ -352,6 +340,15 @@ fn halted(exchange: Exchange, fold: &Fold, halt: Halt) -> Exchange {
         Halt::Wire(error) => exchange.fail(Class::Protocol, error),
         Halt::TooLarge => exchange.fail(Class::Protocol, Trouble::TooLarge { limit: WHOLE_BODY_LIMIT }),
         Halt::Stopped => Exchange { class: Class::Cancelled, ..exchange },
+    }
+}
+
+/// A 2xx reply whose body is no answer of any dialect.
+fn misread(exchange: Exchange, kind: BodyKind, error: ApiError) -> Exchange {
+    match kind {
+        BodyKind::Empty => exchange.fail(Class::Empty, Trouble::EmptyBody),
+        BodyKind::Html => exchange.fail(Class::Protocol, Trouble::Html(format!(" ({})", error.message))),
+        _ => exchange.fail(Class::Protocol, Trouble::Text(error.message)),
     }
 }
 

@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 
-use crate::net::{HeaderMap, HeaderName, HeaderValue, Request, Transport, Url};
+use crate::net::{HeaderMap, HeaderName, HeaderValue, Method, Request, Transport, Url};
 use crate::wire::{Dialect, Prompt, Shape, WireError, encode, encode_body};
 
-use super::address::join;
+use super::address::{join, models};
 use super::exchange::Ids;
 use super::{Client, Credential};
 
@@ -23,6 +23,8 @@ pub enum Content {
 pub struct Call {
     /// The form of request and answer.
     pub dialect: Dialect,
+    /// What it wants done.
+    pub(super) method: Method,
     /// The address it goes to.
     pub url: Url,
     /// Whether the answer is asked for as a stream.
@@ -47,7 +49,21 @@ impl Call {
         let plain = encoded(false)?;
         let body_without_usage = (plain != body).then_some(plain);
         let headers = dialect_headers(dialect, stream);
-        Ok(Self { dialect, url: join(base, dialect), stream, headers, body, body_without_usage })
+        let (method, url) = (Method::Post, join(base, dialect));
+        Ok(Self { dialect, method, url, stream, headers, body, body_without_usage })
+    }
+
+    /// A request for the relay's list of models, in the form of the dialect's vendor; `after` is where the page before
+    /// ended.
+    pub fn models(dialect: Dialect, base: &Url, after: Option<&str>) -> Self {
+        let mut url = models(base, dialect);
+        if let Some(after) = after {
+            url.query_pairs_mut().append_pair("after_id", after);
+        }
+        let mut headers = dialect_headers(dialect, false);
+        headers.remove("content-type");
+        let (method, stream, body, body_without_usage) = (Method::Get, false, Bytes::new(), None);
+        Self { dialect, method, url, stream, headers, body, body_without_usage }
     }
 
     /// Adds the user's own headers; each replaces what the dialect would have sent under that name.
@@ -71,16 +87,21 @@ impl Call {
     /// The request as it would leave, with the credential of its origin.
     pub fn request(&self, ids: &Ids, credential: Option<&Credential>) -> Request {
         let mut headers = self.headers.clone();
-        for name in ["x-request-id", "idempotency-key"] {
+        // Asking again for what is only fetched needs no key against doing it twice.
+        let names: &[_] = match self.method {
+            Method::Get => &["x-request-id"],
+            Method::Post => &["x-request-id", "idempotency-key"],
+        };
+        for name in names {
             // A user's own id is kept: somebody else may be waiting for it in a log.
-            if !headers.contains_key(name) {
+            if !headers.contains_key(*name) {
                 headers.insert(HeaderName::from_static(name), ids.header());
             }
         }
         if let Some(credential) = credential {
             credential.apply(&self.url, &mut headers);
         }
-        Request { url: self.url.clone(), headers, body: self.body.clone() }
+        Request { method: self.method, url: self.url.clone(), headers, body: self.body.clone() }
     }
 
     /// Whether there is a form of this request that does not ask for usage.

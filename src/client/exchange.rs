@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use crate::net;
-use crate::net::{HeaderMap, HeaderValue, Url};
+use crate::net::{HeaderMap, HeaderValue, Method, Url};
 use crate::outcome::{Class, Marks, Tokens};
 use crate::units::Span;
 use crate::wire::{ApiError, Stop, Usage, WireError};
@@ -158,6 +158,8 @@ pub struct Exchange {
     pub class: Class,
     /// What went wrong, if anything did.
     pub trouble: Option<Trouble>,
+    /// What was to be done.
+    pub method: Method,
     /// The address it went to.
     pub url: Url,
     /// The status of the last attempt, if there was a reply.
@@ -197,6 +199,7 @@ impl Exchange {
         Self {
             class: Class::Cancelled,
             trouble: None,
+            method: call.method,
             url: call.url.clone(),
             status: None,
             version: None,
@@ -251,6 +254,8 @@ impl Exchange {
     /// Whether the relay may have worked on a request that failed here.
     fn maybe_billed(&self) -> bool {
         match &self.trouble {
+            // A list is not made by a model, and so not billed.
+            _ if self.method == Method::Get => false,
             Some(Trouble::Net(error)) => error.may_have_been_sent(),
             Some(Trouble::Timeout { .. }) => self.class != Class::TimeoutConnect,
             Some(Trouble::Status(_) | Trouble::Redirect(_)) | None => false,

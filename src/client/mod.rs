@@ -10,6 +10,8 @@ mod deadlines;
 mod exchange;
 mod fold;
 mod mask;
+mod models;
+mod patience;
 mod retry;
 
 use std::ops::ControlFlow;

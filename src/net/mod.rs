@@ -26,12 +26,33 @@ pub use self::pool::{Body, Connection, HttpVersion, Pool, ProxyChoice, Trust};
 /// One HTTP attempt as it leaves.
 #[derive(Debug, Clone)]
 pub struct Request {
+    /// The method.
+    pub method: Method,
     /// The absolute address.
     pub url: Url,
     /// All headers but those that the HTTP library owns (`host`, `content-length`).
     pub headers: HeaderMap,
-    /// The body, exactly as it leaves.
+    /// The body, exactly as it leaves; empty with [`Method::Get`].
     pub body: Bytes,
+}
+
+/// What a request wants done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Something is fetched; asking twice changes nothing.
+    Get,
+    /// Something is made, and perhaps paid for.
+    Post,
+}
+
+impl Method {
+    /// The method's name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+        }
+    }
 }
 
 /// The head of a reply, with its body still to be read.

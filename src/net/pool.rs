@@ -10,7 +10,7 @@ use reqwest::redirect;
 use crate::units::Span;
 
 use super::probe::{Probe, TimedConnector, TimedResolver};
-use super::{Error, Reply, Request, Transport, Url};
+use super::{Error, Method, Reply, Request, Transport, Url};
 
 /// How long an unused connection is kept. Node's servers close theirs after 5 s, and a client that keeps one longer
 /// than its server races with that close.
@@ -125,9 +125,15 @@ impl Pool {
 
 impl Transport for Pool {
     async fn send(&self, request: Request) -> Result<Reply, Error> {
-        let mut outgoing = reqwest::Request::new(reqwest::Method::POST, request.url);
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+        };
+        let mut outgoing = reqwest::Request::new(method, request.url);
         *outgoing.headers_mut() = request.headers;
-        *outgoing.body_mut() = Some(request.body.into());
+        if request.method == Method::Post {
+            *outgoing.body_mut() = Some(request.body.into());
+        }
         let probe = Arc::new(Probe::default());
         let response = probe
             .watch(self.client.execute(outgoing))

@@ -36,6 +36,11 @@ impl Dialect {
         }
     }
 
+    /// Whether its prompts are turns of content blocks, so that they can hold more than one text.
+    pub const fn has_turns(self) -> bool {
+        matches!(self, Self::Messages | Self::Chat | Self::Responses)
+    }
+
     /// The headers that the dialect itself demands, in lower case.
     pub const fn headers(self) -> &'static [(&'static str, &'static str)] {
         match self {

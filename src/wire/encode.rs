@@ -65,7 +65,7 @@ fn messages(prompt: &Prompt) -> Map<String, Value> {
         ("model", prompt.model.as_ref().map(|model| json!(model))),
         ("max_tokens", Some(json!(prompt.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS)))),
         ("system", prompt.system.as_ref().map(|system| json!(system))),
-        ("messages", Some(json!([{ "role": "user", "content": prompt.text }]))),
+        ("messages", Some(Value::Array(turns(Dialect::Messages, prompt)))),
         ("temperature", prompt.temperature.map(Value::from)),
     ])
 }
@@ -73,10 +73,9 @@ fn messages(prompt: &Prompt) -> Map<String, Value> {
 /// The fields of a chat completion, where the system prompt is the first message.
 fn chat(prompt: &Prompt) -> Map<String, Value> {
     let system = prompt.system.iter().map(|system| json!({ "role": "system", "content": system }));
-    let user = json!({ "role": "user", "content": prompt.text });
     fields([
         ("model", prompt.model.as_ref().map(|model| json!(model))),
-        ("messages", Some(system.chain([user]).collect())),
+        ("messages", Some(system.chain(turns(Dialect::Chat, prompt)).collect())),
         ("max_completion_tokens", prompt.max_tokens.map(Value::from)),
         ("temperature", prompt.temperature.map(Value::from)),
     ])
@@ -84,10 +83,12 @@ fn chat(prompt: &Prompt) -> Map<String, Value> {
 
 /// The fields of an OpenAI Responses request.
 fn responses(prompt: &Prompt) -> Map<String, Value> {
+    let is_plain = prompt.attachments.is_empty();
+    let input = if is_plain { json!(prompt.text) } else { json!(turns(Dialect::Responses, prompt)) };
     fields([
         ("model", prompt.model.as_ref().map(|model| json!(model))),
         ("instructions", prompt.system.as_ref().map(|system| json!(system))),
-        ("input", Some(json!(prompt.text))),
+        ("input", Some(input)),
         ("max_output_tokens", prompt.max_tokens.map(Value::from)),
         ("temperature", prompt.temperature.map(Value::from)),
     ])
@@ -108,6 +109,23 @@ fn complete(prompt: &Prompt) -> Map<String, Value> {
         ("max_tokens_to_sample", Some(json!(prompt.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS)))),
         ("temperature", prompt.temperature.map(Value::from)),
     ])
+}
+
+/// The turns of the conversation.
+fn turns(dialect: Dialect, prompt: &Prompt) -> Vec<Value> {
+    vec![json!({ "role": "user", "content": content(dialect, prompt) })]
+}
+
+/// What the user says: a text, or blocks where there is more. A question stands after what it is about, which
+/// Anthropic's pages on images and PDF recommend and no vendor minds.
+fn content(dialect: Dialect, prompt: &Prompt) -> Value {
+    if prompt.attachments.is_empty() {
+        return json!(prompt.text);
+    }
+    let kind = if dialect == Dialect::Responses { "input_text" } else { "text" };
+    let text = Some(&prompt.text).filter(|text| !text.is_empty());
+    let text = text.map(|text| json!({ "type": kind, "text": text }));
+    prompt.attachments.iter().filter_map(|attachment| attachment.block(dialect)).chain(text).collect()
 }
 
 /// An object of the fields that have a value, in the order given.
@@ -131,6 +149,7 @@ const fn kind(value: &Value) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::{Attachment, Media};
 
     const WHOLE: Shape = Shape { stream: false, stream_usage: false };
     const STREAM: Shape = Shape { stream: true, stream_usage: true };
@@ -219,6 +238,26 @@ mod tests {
             body(Dialect::Complete, &own, WHOLE),
             r#"{"prompt":"\n\nHuman: A\n\nAssistant: B","max_tokens_to_sample":4096}"#
         );
+    }
+
+    #[test]
+    fn attachments_stand_before_the_text_in_one_turn() {
+        let attachments = vec![Attachment::new(Media::Png, "a.png", b"Hi!")];
+        let prompt = Prompt { attachments, ..bare_minimum() };
+        assert_eq!(
+            body(Dialect::Messages, &prompt, WHOLE),
+            r#"{"max_tokens":4096,"messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"SGkh"}},{"type":"text","text":"Hi"}]}]}"#
+        );
+        assert_eq!(
+            body(Dialect::Chat, &prompt, WHOLE),
+            r#"{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,SGkh"}},{"type":"text","text":"Hi"}]}]}"#
+        );
+        assert_eq!(
+            body(Dialect::Responses, &prompt, WHOLE),
+            r#"{"input":[{"role":"user","content":[{"type":"input_image","image_url":"data:image/png;base64,SGkh"},{"type":"input_text","text":"Hi"}]}]}"#
+        );
+        let alone = Prompt { text: String::new(), ..prompt };
+        assert!(!body(Dialect::Messages, &alone, WHOLE).contains(r#""type":"text""#));
     }
 
     #[test]

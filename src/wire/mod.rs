@@ -2,8 +2,9 @@
 //!
 //! A [`Prompt`] is encoded into the body of a request; the bytes that come back, as a stream or whole, become
 //! [`Event`]s. Unknown events pass by. The entry functions are [`encode`], [`StreamDecoder::feed`],
-//! [`decode_whole`], [`decode_error`] and [`sniff`].
+//! [`decode_whole`], [`decode_error`], [`decode_models`] and [`sniff`].
 
+mod attachment;
 mod chat;
 mod complete;
 mod decode;
@@ -13,6 +14,7 @@ mod errors;
 mod json;
 mod lenient;
 mod messages;
+mod models;
 mod printable;
 mod responses;
 mod sniff;
@@ -21,10 +23,12 @@ mod stop;
 
 use std::borrow::Cow;
 
+pub use attachment::{Attachment, Media};
 pub use decode::{StreamDecoder, decode_whole};
 pub use dialect::UnknownDialect;
 pub use encode::{encode, encode_body};
 pub use errors::decode_error;
+pub use models::{Model, ModelPage, decode_models};
 pub use sniff::{BodyKind, sniff};
 
 /// One of the five request forms that a relay may speak.
@@ -47,6 +51,8 @@ pub enum Dialect {
 pub struct Prompt {
     /// The user's text; with [`Dialect::Raw`] the body itself.
     pub text: String,
+    /// Images and documents, which stand before the text; unused with [`Dialect::Complete`] and [`Dialect::Raw`].
+    pub attachments: Vec<Attachment>,
     /// The system prompt.
     pub system: Option<String>,
     /// The model's name.

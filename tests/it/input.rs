@@ -57,6 +57,18 @@ fn unknown_values_of_flags_are_refused_by_name() {
 }
 
 #[test]
+fn an_unknown_dialect_is_answered_with_the_list_on_the_command_line_and_in_the_environment() {
+    let on_the_line = refused(&["send", "--mock", "--api", "smtp", "x"]);
+    let said: Said = baton().env("BATON_API", "smtp").args(["send", "--mock", "x"]).output().unwrap().into();
+    assert_eq!(said.code, 2, "{said:?}");
+    for text in [on_the_line, said.err] {
+        for name in ["messages", "chat", "responses", "complete", "raw"] {
+            assert!(text.contains(name), "{text}");
+        }
+    }
+}
+
+#[test]
 fn malformed_addresses_and_headers_are_refused_by_name() {
     for (arguments, word) in [
         (&["send", "--url", "relay.example", "x"][..], "https://relay.example"),

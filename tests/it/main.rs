@@ -3,11 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod architecture;
+mod attachments;
 mod baton;
 mod bench;
+mod completions;
 mod golden;
 mod input;
 mod mock;
+mod models;
 mod secrets;
 mod send;
 mod tls;

@@ -7,7 +7,7 @@ use crate::baton::{Said, baton, relay};
 const PLANTED: &str = "sk-planted-5e7c1d";
 
 /// Every way to print something, on a success and on failures of each kind.
-const COMMANDS: [&[&str]; 14] = [
+const COMMANDS: [&[&str]; 15] = [
     &["send", "--model", "m", "Hello"],
     &["send", "--model", "m", "-v", "--timing", "Hello"],
     &["send", "--model", "m", "--format", "json", "Hello"],
@@ -20,6 +20,7 @@ const COMMANDS: [&[&str]; 14] = [
     &["send", "--model", "mock-500", "--attempts", "2", "--backoff-base", "1ms", "-v", "Hello"],
     &["send", "--model", "mock-reset", "--attempts", "1", "-v", "Hello"],
     &["send", "--model", "m", "--nonsense", "Hello"],
+    &["models", "--format", "json"],
     &["bench", "--model", "m", "-c", "2", "-n", "4", "--warmup", "0", "--format", "json", "Hello"],
     &["bench", "--model", "mock-401", "-c", "2", "-n", "4", "--warmup", "0", "Hello"],
 ];

@@ -101,7 +101,8 @@ async fn the_log_has_a_line_for_each_request() {
     let times =
         ["read", "headers", "first_delta", "last_delta", "end"].map(|name| lines[0][name].as_u64().unwrap());
     assert!(times.is_sorted() && times[0] > 1_600_000_000_000_000_000, "{times:?}");
-    assert!(times[2] - times[1] >= 2_000_000 && times[3] - times[2] >= 1_000_000, "{times:?}");
+    // A late piece leaves together with the next, so only its place in the plan is sure: never before it is due.
+    assert!(times[2] - times[0] >= 2_000_000 && times[3] - times[0] >= 4_000_000, "{times:?}");
     assert_eq!((&lines[0]["request_id"], &lines[0]["deltas"]), (&json!("abc"), &json!(3)));
     assert_eq!(
         (&lines[0]["model"], &lines[0]["status"], lines[0].get("fault")),

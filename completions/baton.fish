@@ -1,0 +1,186 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_baton_global_optspecs
+    string join \n q/quiet error-format= h/help V/version
+end
+
+function __fish_baton_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_baton_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_baton_using_subcommand
+    set -l cmd (__fish_baton_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c baton -n "__fish_baton_needs_command" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_needs_command" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_needs_command" -s V -l version -d 'Print version'
+complete -c baton -n "__fish_baton_needs_command" -f -a "send" -d 'Send one prompt; the answer appears on standard output as it arrives'
+complete -c baton -n "__fish_baton_needs_command" -f -a "bench" -d 'Sweep concurrency levels and print the average/TP99 table'
+complete -c baton -n "__fish_baton_needs_command" -f -a "mock" -d 'Run the embedded relay as a server of its own'
+complete -c baton -n "__fish_baton_needs_command" -f -a "models" -d 'List the models that the relay offers'
+complete -c baton -n "__fish_baton_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
+complete -c baton -n "__fish_baton_needs_command" -f -a "man" -d 'Print the manual page, or write one for each command into a folder'
+complete -c baton -n "__fish_baton_using_subcommand send" -s f -l file -d 'Add a file to the prompt: text after a blank line; png, jpeg, gif, webp and PDF as attachments (repeatable)' -r -F
+complete -c baton -n "__fish_baton_using_subcommand send" -s m -l model -d 'Model to ask for' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -s s -l system -d 'System prompt, or @FILE to read it from a file' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l max-tokens -d 'Largest number of tokens to generate' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l temperature -d 'Sampling temperature' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l param -d 'Set any field of the body, which wins over every other flag (repeatable)' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l body -d 'Send this file, or standard input for `-`, as the whole body; only `stream` is set in it' -r -F
+complete -c baton -n "__fish_baton_using_subcommand send" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l mock -d 'Start the embedded relay in this process and use it; SPEC as in `baton mock`' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -s a -l api -d 'Form of requests and answers [default: messages]' -r -f -a "messages\t''
+chat\t''
+responses\t''
+complete\t''
+raw\t''"
+complete -c baton -n "__fish_baton_using_subcommand send" -s H -l header -d 'Add a header, written \'Name: value\', replacing the one that would be sent under that name (repeatable)' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l key-file -d 'Read the key from a file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand send" -l key-command -d 'Take the key from what a shell command prints, as a password manager does' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l format -d 'Form of the answer: its text, one JSON object, a JSON line for each event, or the wire\'s bytes' -r -f -a "text\t''
+json\t''
+events\t''
+raw\t''"
+complete -c baton -n "__fish_baton_using_subcommand send" -s o -l output -d 'Write the answer to a file, which takes its name when the answer is whole' -r -F
+complete -c baton -n "__fish_baton_using_subcommand send" -l fail-on -d 'Exit with code 10 if the answer ended so (comma-separated)' -r -f -a "length\t''
+refusal\t''
+filter\t''"
+complete -c baton -n "__fish_baton_using_subcommand send" -l connect-timeout -d 'Limit for name look-up, TCP and TLS together' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l first-byte-timeout -d 'Limit for the first byte of the answer; 0 for none [default: 600s for whole answers, 30s otherwise]' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l first-token-timeout -d 'Limit for the first generated delta of a stream; 0 for none' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l idle-timeout -d 'Limit between any two bytes; 0 for none' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l stall-timeout -d 'Limit between two generated deltas of a stream (a ping does not count); 0 for none' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -s t -l timeout -d 'Limit for the whole request, attempts and waits included [default: none]' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l cacert -d 'Trust only the certificates in this PEM file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand send" -s x -l proxy -d 'Use this proxy for everything, in place of the environment\'s' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l attempts -d 'Attempts in all, the first one included' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l backoff-base -d 'Multiplier of the exponential back-off' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l backoff-max -d 'Longest back-off' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l max-wait -d 'Longest wait that the relay may ask for before the request is given up' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l request-id-prefix -d 'Put this before each request id' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand send" -l bare-prompt -d 'With --api complete: the body is just {"prompt": …}, and the answer comes whole'
+complete -c baton -n "__fish_baton_using_subcommand send" -l no-stream -d 'Ask for the answer whole instead of as a stream'
+complete -c baton -n "__fish_baton_using_subcommand send" -l show-reasoning -d 'Print reasoning on standard error even where that is no terminal'
+complete -c baton -n "__fish_baton_using_subcommand send" -l dry-run -d 'Print the request as it would leave, secrets masked, and send nothing'
+complete -c baton -n "__fish_baton_using_subcommand send" -l curl -d 'Print the request as a curl command, secrets masked, and send nothing'
+complete -c baton -n "__fish_baton_using_subcommand send" -l timing -d 'Print a breakdown of times on standard error'
+complete -c baton -n "__fish_baton_using_subcommand send" -l http1 -d 'Speak HTTP/1.1 only'
+complete -c baton -n "__fish_baton_using_subcommand send" -l http2 -d 'Speak HTTP/2 only, also without TLS'
+complete -c baton -n "__fish_baton_using_subcommand send" -s k -l insecure -d 'Verify no certificate'
+complete -c baton -n "__fish_baton_using_subcommand send" -l no-retry-ambiguous -d 'Do not send a request again that may have been worked on, and paid for, already'
+complete -c baton -n "__fish_baton_using_subcommand send" -s v -l verbose -d 'Print a line for each attempt'
+complete -c baton -n "__fish_baton_using_subcommand send" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand send" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand bench" -s f -l file -d 'Add a file to the prompt: text after a blank line; png, jpeg, gif, webp and PDF as attachments (repeatable)' -r -F
+complete -c baton -n "__fish_baton_using_subcommand bench" -s m -l model -d 'Model to ask for' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -s s -l system -d 'System prompt, or @FILE to read it from a file' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l max-tokens -d 'Largest number of tokens to generate' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l temperature -d 'Sampling temperature' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l param -d 'Set any field of the body, which wins over every other flag (repeatable)' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l body -d 'Send this file, or standard input for `-`, as the whole body; only `stream` is set in it' -r -F
+complete -c baton -n "__fish_baton_using_subcommand bench" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l mock -d 'Start the embedded relay in this process and use it; SPEC as in `baton mock`' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -s a -l api -d 'Form of requests and answers [default: messages]' -r -f -a "messages\t''
+chat\t''
+responses\t''
+complete\t''
+raw\t''"
+complete -c baton -n "__fish_baton_using_subcommand bench" -s H -l header -d 'Add a header, written \'Name: value\', replacing the one that would be sent under that name (repeatable)' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l key-file -d 'Read the key from a file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand bench" -l key-command -d 'Take the key from what a shell command prints, as a password manager does' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -s c -l concurrency -d 'Users at once, level by level: a list (50,100,200), ranges (10..200:10, 1..8) or both' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -s d -l duration -d 'Measured window of each level [default: 10s]' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -s n -l requests -d 'Requests of each level, in place of a window; k and m stand for thousands and millions' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l warmup -d 'Time before each window in which requests are made and not recorded' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l drain -d 'How long requests in flight at the end of a window may take to finish and count' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l workers -d 'Threads that make the load [default: one a core]' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l format -d 'Form of the report' -r -f -a "table\t''
+json\t''
+csv\t''
+markdown\t''"
+complete -c baton -n "__fish_baton_using_subcommand bench" -s o -l output -d 'Write the report to a file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand bench" -l save -d 'Keep the whole result, histograms included, as JSON' -r -F
+complete -c baton -n "__fish_baton_using_subcommand bench" -l connect-timeout -d 'Limit for name look-up, TCP and TLS together' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l first-byte-timeout -d 'Limit for the first byte of the answer; 0 for none [default: 600s for whole answers, 30s otherwise]' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l first-token-timeout -d 'Limit for the first generated delta of a stream; 0 for none' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l idle-timeout -d 'Limit between any two bytes; 0 for none' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l stall-timeout -d 'Limit between two generated deltas of a stream (a ping does not count); 0 for none' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -s t -l timeout -d 'Limit for the whole request, attempts and waits included [default: none]' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l cacert -d 'Trust only the certificates in this PEM file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand bench" -s x -l proxy -d 'Use this proxy for everything, in place of the environment\'s' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l attempts -d 'Attempts in all, the first one included' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l backoff-base -d 'Multiplier of the exponential back-off' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l backoff-max -d 'Longest back-off' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l max-wait -d 'Longest wait that the relay may ask for before the request is given up' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l request-id-prefix -d 'Put this before each request id' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand bench" -l bare-prompt -d 'With --api complete: the body is just {"prompt": …}, and the answer comes whole'
+complete -c baton -n "__fish_baton_using_subcommand bench" -l no-stream -d 'Ask for whole answers instead of streams'
+complete -c baton -n "__fish_baton_using_subcommand bench" -l http1 -d 'Speak HTTP/1.1 only'
+complete -c baton -n "__fish_baton_using_subcommand bench" -l http2 -d 'Speak HTTP/2 only, also without TLS'
+complete -c baton -n "__fish_baton_using_subcommand bench" -s k -l insecure -d 'Verify no certificate'
+complete -c baton -n "__fish_baton_using_subcommand bench" -l no-retry-ambiguous -d 'Do not send a request again that may have been worked on, and paid for, already'
+complete -c baton -n "__fish_baton_using_subcommand bench" -s v -l verbose -d 'Print a line for each attempt'
+complete -c baton -n "__fish_baton_using_subcommand bench" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand mock" -l listen -d 'Address to listen on; port 0 takes a free one' -r
+complete -c baton -n "__fish_baton_using_subcommand mock" -l log -d 'Append the times of each request to this file, as JSON lines' -r -F
+complete -c baton -n "__fish_baton_using_subcommand mock" -l threads -d 'Threads to serve with [default: one a core]' -r
+complete -c baton -n "__fish_baton_using_subcommand mock" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand mock" -l list-faults -d 'List the faults that a model\'s name or SPEC can ask for, and exit'
+complete -c baton -n "__fish_baton_using_subcommand mock" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand mock" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand models" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l mock -d 'Start the embedded relay in this process and use it; SPEC as in `baton mock`' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -s a -l api -d 'Form of requests and answers [default: messages]' -r -f -a "messages\t''
+chat\t''
+responses\t''
+complete\t''
+raw\t''"
+complete -c baton -n "__fish_baton_using_subcommand models" -s H -l header -d 'Add a header, written \'Name: value\', replacing the one that would be sent under that name (repeatable)' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l key-file -d 'Read the key from a file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand models" -l key-command -d 'Take the key from what a shell command prints, as a password manager does' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l format -d 'Form of the list: a table, or one JSON object' -r -f -a "table\t''
+json\t''"
+complete -c baton -n "__fish_baton_using_subcommand models" -l connect-timeout -d 'Limit for name look-up, TCP and TLS together' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l first-byte-timeout -d 'Limit for the first byte of the answer; 0 for none [default: 600s for whole answers, 30s otherwise]' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l first-token-timeout -d 'Limit for the first generated delta of a stream; 0 for none' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l idle-timeout -d 'Limit between any two bytes; 0 for none' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l stall-timeout -d 'Limit between two generated deltas of a stream (a ping does not count); 0 for none' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -s t -l timeout -d 'Limit for the whole request, attempts and waits included [default: none]' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l cacert -d 'Trust only the certificates in this PEM file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand models" -s x -l proxy -d 'Use this proxy for everything, in place of the environment\'s' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand models" -l http1 -d 'Speak HTTP/1.1 only'
+complete -c baton -n "__fish_baton_using_subcommand models" -l http2 -d 'Speak HTTP/2 only, also without TLS'
+complete -c baton -n "__fish_baton_using_subcommand models" -s k -l insecure -d 'Verify no certificate'
+complete -c baton -n "__fish_baton_using_subcommand models" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand models" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand completions" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand completions" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand man" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand man" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
