@@ -82,7 +82,7 @@ impl PromptOptions {
         self.refuse_fields_of_raw(dialect)?;
         let text = self.text(defaults)?;
         if model.is_none() && dialect != Dialect::Raw && !self.bare_prompt && !self.sets("model") {
-            let hint = "name one with --model, BATON_MODEL or, for messages, ANTHROPIC_MODEL";
+            let hint = "name one with --model, BATON_MODEL, a profile or, for messages, ANTHROPIC_MODEL";
             return Err(Usage::new("no model is named").hint(hint));
         }
         Ok(Content::Prompt(Prompt {

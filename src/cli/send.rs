@@ -8,21 +8,19 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::client::{Client, Exchange, Failed, Ids, Piece};
+use crate::config::Settings;
 use crate::net::Pool;
 use crate::outcome::Class;
 use crate::units::Span;
 use crate::wire::{Delta, Event, StopKind};
 
-use super::options::{ConnectionOptions, PolicyOptions, TargetOptions, Unasked};
+use super::options::{Attempts, ConnectionOptions, PolicyOptions, TargetOptions, Unasked};
 use super::output::Output;
 use super::prompt::{Defaults, PromptOptions, Stdin};
 use super::relay::{Flags, Manner, Wired};
 use super::show;
 use super::signals::Signals;
 use super::{Ending, OutputError, Talk, say};
-
-/// Attempts where `--attempts` is not given.
-const ATTEMPTS: u32 = 3;
 
 /// The flags of `baton send`.
 #[derive(Debug, Args)]
@@ -97,7 +95,7 @@ pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
     let manner = Manner {
         defaults: Defaults { stdin: Stdin::WhenPiped, text: None, max_tokens: None },
         stream: !answer.no_stream,
-        attempts: ATTEMPTS,
+        attempts: Attempts::Usual,
         unasked: Unasked::Negotiated,
     };
     let wired = Wired::new(flags, manner, talk)?;
@@ -105,7 +103,11 @@ pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
         let ids = Ids::new(format!("{}{}", policy.request_id_prefix, uuid::Uuid::new_v4()));
         let request = wired.call.request(&ids, wired.settings.credential.as_ref());
         let text = if answer.curl {
-            show::as_curl(&request, wired.settings.credential.as_ref(), &connection.as_curl())
+            show::as_curl(
+                &request,
+                wired.settings.credential.as_ref(),
+                &connection.as_curl(&wired.settings.policy),
+            )
         } else {
             show::as_http(&request)
         };
@@ -113,11 +115,11 @@ pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
         output.write(text.as_bytes())?;
         return Ok(output.finish()?);
     }
-    let client = wired.client(flags, manner.attempts)?;
+    let client = wired.client()?;
     let output = Output::open(answer.output.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let carried = runtime.block_on(carry(&client, &wired, Printer::new(answer, output, talk)));
-    carried?.settle(answer, &wired.settings.credential_story, talk)
+    carried?.settle(answer, &wired.settings, talk)
 }
 
 /// Carries the call until it ends or a signal does.
@@ -141,7 +143,7 @@ struct Carried {
 
 impl Carried {
     /// Ends the output and turns the outcome into success or an error.
-    fn settle(self, answer: &AnswerOptions, credential: &str, talk: Talk) -> anyhow::Result<()> {
+    fn settle(self, answer: &AnswerOptions, settings: &Settings, talk: Talk) -> anyhow::Result<()> {
         let Self { ended, mut printer } = self;
         if let Some(error) = printer.failure.take() {
             return Err(error.into());
@@ -155,9 +157,12 @@ impl Carried {
             }
         };
         let failed = exchange.trouble.is_some();
+        // The answer's own name of the model may be more precise than the one asked for.
+        let models = [exchange.model.as_deref(), settings.model.as_deref()];
+        let cost = settings.prices.cost(models.into_iter().flatten(), &exchange.usage);
         let only_tools = printer.only_tools;
         if answer.format == Format::Json {
-            printer.output.write(show::as_json(&exchange, &printer.text).as_bytes())?;
+            printer.output.write(show::as_json(&exchange, &printer.text, cost).as_bytes())?;
         }
         printer.end_line()?;
         if failed && answer.format != Format::Json {
@@ -166,11 +171,11 @@ impl Carried {
             printer.output.finish()?;
         }
         if answer.timing {
-            say(show::timing(&exchange));
+            say(show::timing(&exchange, cost));
         }
         if failed {
-            let exchange = Box::new(exchange);
-            return Err(Failed { exchange, credential: credential.to_owned() }.into());
+            let credential = settings.credential_story.clone();
+            return Err(Failed { exchange: Box::new(exchange), credential }.into());
         }
         judge(&exchange, answer, only_tools, talk)
     }

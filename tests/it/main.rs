@@ -5,6 +5,7 @@
 mod architecture;
 mod baton;
 mod bench;
+mod config;
 mod golden;
 mod input;
 mod mock;

@@ -114,3 +114,41 @@ fn the_key_is_sent_all_the_same_to_its_own_origin_and_only_there() {
     assert!(seen(None).contains(&format!("x-api-key: {PLANTED}")));
     assert!(!seen(Some("https://elsewhere.example")).contains(PLANTED));
 }
+
+#[test]
+fn a_key_of_a_profile_shows_nowhere_and_is_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("relay.key"), PLANTED).unwrap();
+    let relay = relay("ttft=0,gap=0,tokens=2");
+    let config = folder.path().join("config.toml");
+    for key in [
+        "key-file = 'relay.key'".to_owned(),
+        format!("key-command = 'echo {PLANTED}'"),
+        "key-env = 'RELAY_KEY'".to_owned(),
+        format!("headers = {{ x-api-key = '{PLANTED}', x-tenant-token = '{PLANTED}' }}"),
+    ] {
+        let text = format!("default-profile = 'p'\n[profile.p]\nurl = '{}'\n{key}\n", relay.base_url());
+        std::fs::write(&config, text).unwrap();
+        hide(&config);
+        for arguments in COMMANDS {
+            let mut command = baton();
+            command.args(arguments).env("BATON_CONFIG", &config).env("RELAY_KEY", PLANTED);
+            let said: Said = command.output().unwrap().into();
+            assert!(!said.out.contains(PLANTED) && !said.err.contains(PLANTED), "{arguments:?}: {said:?}");
+            if arguments.contains(&"--dry-run") {
+                assert!(said.out.contains("x-api-key: ***"), "{key}: {said:?}");
+            }
+        }
+    }
+}
+
+/// Takes the file from the eyes of others, as the configuration asks for where it holds a secret.
+fn hide(path: &std::path::Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+}
