@@ -1,6 +1,7 @@
 //! The command tree: one file a subcommand with its flags and its wiring, flag groups in `options`.
 
 mod bench;
+mod config;
 mod mock;
 mod options;
 mod output;
@@ -60,6 +61,8 @@ enum Command {
     Bench(Box<bench::BenchOptions>),
     /// Run the embedded relay as a server of its own
     Mock(mock::MockOptions),
+    /// Show the settings and where each comes from, or where the configuration file is
+    Config(config::ConfigOptions),
 }
 
 /// How a command ended, to become an exit code and, if it failed, a text.
@@ -136,6 +139,7 @@ fn carry_out(baton: Baton) -> anyhow::Result<()> {
         Command::Send(options) => send::run(&options, baton.talk),
         Command::Bench(options) => bench::run(&options, baton.talk),
         Command::Mock(options) => mock::run(&options, baton.talk),
+        Command::Config(options) => config::run(&options, baton.talk),
     }
 }
 

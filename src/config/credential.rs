@@ -10,7 +10,7 @@ use crate::units::Secret;
 use super::headers::CREDENTIAL_HEADERS;
 use super::profile::{Profile, ProfileKey};
 use super::target::{Bindings, KeyHeader, Withheld, key_header, vendor};
-use super::{Error, KeySource, Sources};
+use super::{Error, KeySource, Source, Sources};
 
 /// The credential, and what to say about it.
 pub(super) struct Chosen {
@@ -149,6 +149,20 @@ fn refusal(name: &str, reason: &Withheld, bound: &Bindings) -> String {
             "{name} is not sent to {}, which only profile {profile} names: key-env = \"{name}\" there binds it",
             bound.origin
         ),
+    }
+}
+
+impl Pick<'_> {
+    /// What decided it, and how, for a list of all settings.
+    pub(super) fn origin(&self) -> Option<(Source, String)> {
+        match self {
+            Pick::Header(name) => Some((Source::Flag("--header"), format!("headers.{name}"))),
+            Pick::Flag(KeySource::File(_)) => Some((Source::Flag("--key-file"), String::new())),
+            Pick::Flag(KeySource::Command(_)) => Some((Source::Flag("--key-command"), String::new())),
+            Pick::Variable(name, ..) => Some((Source::Variable((*name).to_owned()), String::new())),
+            Pick::Profile(profile, key) => Some((Source::Profile(profile.name.clone()), key.setting())),
+            Pick::Embedded | Pick::Nothing => None,
+        }
     }
 }
 

@@ -34,6 +34,13 @@ pub(super) fn of_profile<'a>(
     profile.into_iter().flat_map(|profile| &profile.headers)
 }
 
+/// The variable that a header which is not the profile's came from.
+pub(super) fn variable(name: &HeaderName, bound: &Bindings) -> Option<&'static str> {
+    let vendor = vendor(bound.dialect)?;
+    let field = vendor.fields.iter().find(|(_, field)| *field == name.as_str());
+    field.map(|(variable, _)| *variable).or(vendor.custom_headers)
+}
+
 /// Adds what the vendor's variables hold, where it may be sent.
 fn add_variables(headers: &mut HeaderMap, environment: &Environment, bound: &Bindings) -> Result<(), Error> {
     let vendor = vendor(bound.dialect).filter(|_| !bound.embedded && bound.vendor_withheld.is_none());

@@ -2,13 +2,14 @@
 //!
 //! [`resolve`] takes what was typed ([`Given`]), the [`Environment`] and the configuration file that these name. It
 //! decides the dialect, the relay's base address, the model, the headers, the policy's defaults, and the one credential
-//! with the origin that it belongs to.
+//! with the origin that it belongs to. [`inventory()`] shows the same decisions, each with its [`Source`].
 
 mod credential;
 mod document;
 mod environment;
 mod file;
 mod headers;
+mod inventory;
 mod price;
 mod profile;
 mod target;
@@ -26,6 +27,7 @@ use self::profile::Profile;
 
 pub use self::environment::Environment;
 pub use self::file::{Place, place};
+pub use self::inventory::{Inventory, Setting, inventory};
 pub use self::price::Prices;
 
 /// What was typed on the command line, as far as it names the relay and how to speak to it.

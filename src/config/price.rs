@@ -29,6 +29,11 @@ impl Prices {
         section.entries().map(read).collect::<Result<_, _>>().map(Self)
     }
 
+    /// The models with their prices, by name.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Price)> {
+        self.0.iter().map(|(model, price)| (model.as_str(), price))
+    }
+
     /// What an answer has cost at the price of the first of these models that has one. Nothing is said where the
     /// server counted no tokens, or counted some of a kind that has no price: a guess is no cost.
     pub fn cost<'m>(&self, models: impl IntoIterator<Item = &'m str>, usage: &Usage) -> Option<Money> {

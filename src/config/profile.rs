@@ -214,4 +214,9 @@ impl PolicyDefaults {
             &mut self.timeout,
         ]
     }
+
+    /// The times, in the order of [`Self::TIMES`].
+    pub(super) fn times(mut self) -> [Option<Span>; 9] {
+        self.times_mut().map(|time| *time)
+    }
 }

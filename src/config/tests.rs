@@ -263,6 +263,36 @@ fn a_file_with_a_secret_that_others_can_read_is_refused() {
 }
 
 #[test]
+fn a_list_of_all_settings_says_what_decided_each_and_shows_no_secret() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let prices = "[price.gpt-x]\ninput = 2.5\noutput = 10\n";
+    // Without a secret the permissions of the file do not matter.
+    let text = WORK.replace("x-api-key = \"sk-planted\"", "x-tenant = \"red\"") + prices;
+    file.write_all(text.as_bytes()).unwrap();
+    let given = Given { config: Some(file.path().to_owned()), ..Given::default() };
+    let variables = [("BATON_MODEL", "m"), ("RELAY_KEY", "sk-planted")];
+    let inventory = inventory(&given, &Environment::of(&variables)).unwrap();
+    let shown = |name: &str| {
+        let setting = inventory.settings.iter().find(|setting| setting.name == name).unwrap();
+        (setting.value.clone().unwrap_or_default(), setting.source.to_string())
+    };
+    let pair = |value: &str, source: &str| (value.to_owned(), source.to_owned());
+    assert_eq!(shown("profile"), pair("work", "file"));
+    assert_eq!(shown("model"), pair("m", "BATON_MODEL"));
+    assert_eq!(shown("api"), pair("chat", "profile work"));
+    assert_eq!(shown("key"), pair("***", "profile work"));
+    assert_eq!(shown("headers.x-tenant"), pair("blue", "profile work"));
+    assert_eq!(shown("idle-timeout"), pair("10 s", "profile work"));
+    assert_eq!(shown("connect-timeout"), pair("5 s", "default"));
+    assert_eq!(shown("price.\"gpt-x\".input"), pair("2.5 USD", "file"));
+    assert!(!format!("{inventory:?}").contains("planted"));
+    let elsewhere = [variables[0], variables[1], ("BATON_URL", "https://env.example")];
+    let inventory = super::inventory(&given, &Environment::of(&elsewhere)).unwrap();
+    let key = inventory.settings.iter().find(|setting| setting.name == "key").unwrap();
+    assert!(key.value.is_none() && key.detail.contains("belongs to its url"), "{key:?}");
+}
+
+#[test]
 fn a_secret_of_a_profile_never_prints_itself() {
     assert!(!format!("{:?}", parsed(WORK).unwrap()).contains("planted"));
 }

@@ -1,4 +1,4 @@
-//! The configuration file through the binary: profiles, their precedence, prices.
+//! The configuration file through the binary: profiles, their precedence, prices, and `baton config`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -154,7 +154,7 @@ fn a_file_that_cannot_be_used_is_refused_with_its_line_before_anything_is_sent()
         ("[profile.p\n", "config.toml:1:"),
     ] {
         let home = Home::with(text);
-        for arguments in [&["send", "--mock", "Hello"][..], &["bench", "--mock"]] {
+        for arguments in [&["send", "--mock", "Hello"][..], &["bench", "--mock"], &["config", "show"]] {
             let said = home.run(&[], arguments);
             assert_eq!(said.code, 2, "{said:?}");
             assert!(said.err.contains(words), "{said:?}");
@@ -164,6 +164,7 @@ fn a_file_that_cannot_be_used_is_refused_with_its_line_before_anything_is_sent()
     for (arguments, words) in [
         (&["send", "--config", "/no/such.toml", "Hello"][..], "--config /no/such.toml"),
         (&["send", "--profile", "work", "Hello"], "no profile 'work'"),
+        (&["config", "path"], "HOME is not set"),
     ] {
         let said = run(arguments);
         assert_eq!(said.code, 2, "{said:?}");
@@ -188,14 +189,60 @@ fn a_secret_that_others_can_read_is_refused_with_the_command_that_hides_it() {
 }
 
 #[test]
+fn config_show_says_where_each_setting_comes_from_and_runs_no_command() {
+    let home = Home::with(
+        "default-profile = 'p'\n[profile.p]\nurl = 'http://p.example'\nidle-timeout = '7s'\n\
+         key-command = 'touch \"$HOME/ran\"; echo sk-planted'\n[price.m]\ninput = 3\noutput = 15\n",
+    );
+    let said = home.run(&[("BATON_MODEL", "m")], &["config", "show"]);
+    assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
+    let line = |name: &str| {
+        let line = said.out.lines().find(|line| line.split_whitespace().next() == Some(name));
+        line.unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(line("config"), format!("config {} default", home.file().display()));
+    assert_eq!(line("profile"), "profile p file");
+    assert_eq!(line("model"), "model m BATON_MODEL");
+    assert_eq!(line("url"), "url http://p.example/ profile p");
+    assert_eq!(line("key"), "key *** profile p, key-command");
+    assert_eq!(line("idle-timeout"), "idle-timeout 7 s profile p");
+    assert_eq!(line("timeout"), "timeout – default");
+    assert_eq!(line("price.\"m\".input"), "price.\"m\".input 3 USD file");
+    assert!(!home.folder.path().join("ran").exists());
+
+    let path = home.file();
+    let arguments = ["config", "show", "--config", path.to_str().unwrap(), "--format", "json"];
+    let all: Value = serde_json::from_str(&run(&arguments).out).unwrap();
+    assert_eq!(all["file"], path.to_str().unwrap());
+    let key = all["settings"].as_array().unwrap().iter().find(|setting| setting["name"] == "key").unwrap();
+    assert_eq!(key["value"], "***");
+    assert_eq!(key["source"], serde_json::json!({"kind": "profile", "name": "p"}));
+}
+
+#[test]
+fn config_path_prints_the_file_that_is_or_would_be_read() {
+    let home = Home::with("");
+    let said = home.run(&[], &["config", "path"]);
+    assert_eq!((said.out.trim_end(), said.err.as_str()), (home.file().to_str().unwrap(), ""));
+    let said = home.run(&[("XDG_CONFIG_HOME", "/no/such")], &["config", "path"]);
+    assert_eq!(said.out, "/no/such/baton/config.toml\n");
+    assert!(said.err.contains("no such file yet"), "{said:?}");
+    let said = home.run(&[("BATON_CONFIG", "/b.toml")], &["config", "path", "--config", "/f.toml", "-q"]);
+    assert_eq!((said.out.as_str(), said.err.as_str()), ("/f.toml\n", ""));
+}
+
+#[test]
 fn the_example_of_the_documentation_is_a_file_that_works() {
     let page = include_str!("../../docs/config.md");
     let example = page.split_once("```toml\n").unwrap().1.split_once("```").unwrap().0;
     let home = Home::with(example);
-    for profile in ["work", "lab", "patient"] {
-        let said = home.run(&[], &["send", "--mock", "--profile", profile, "Hello"]);
+    for (profile, words) in [("work", "https://relay.example/"), ("lab", "http://10.0.0.7:4000/v1")] {
+        let said = home.run(&[("LAB_KEY", "sk-1")], &["config", "show", "--profile", profile]);
         assert_eq!(said.code, 0, "{said:?}");
+        assert!(said.out.contains(words), "{said:?}");
     }
+    let said = home.run(&[], &["send", "--mock", "--profile", "patient", "Hello"]);
+    assert_eq!(said.code, 0, "{said:?}");
     // What is commented out is right as well, each in place of the key that stands there.
     for setting in ["key-file", "key-env", "headers"] {
         let other = example
@@ -209,7 +256,7 @@ fn the_example_of_the_documentation_is_a_file_that_works() {
         };
         let other = other.replace("x-api-key = \"…\"", "x-tenant = \"…\"");
         let other = other.replace("\"…\"", "\"red\"");
-        let said = Home::with(&other).run(&[], &["send", "--mock", "Hello"]);
+        let said = Home::with(&other).run(&[], &["config", "show"]);
         assert_eq!(said.code, 0, "{setting}: {said:?}");
     }
 }

@@ -130,9 +130,10 @@ fn a_key_of_a_profile_shows_nowhere_and_is_sent() {
         let text = format!("default-profile = 'p'\n[profile.p]\nurl = '{}'\n{key}\n", relay.base_url());
         std::fs::write(&config, text).unwrap();
         hide(&config);
-        for arguments in COMMANDS {
+        let shows: &[&[&str]] = &[&["config", "show"], &["config", "show", "--format", "json"]];
+        for arguments in COMMANDS.iter().chain(shows) {
             let mut command = baton();
-            command.args(arguments).env("BATON_CONFIG", &config).env("RELAY_KEY", PLANTED);
+            command.args(*arguments).env("BATON_CONFIG", &config).env("RELAY_KEY", PLANTED);
             let said: Said = command.output().unwrap().into();
             assert!(!said.out.contains(PLANTED) && !said.err.contains(PLANTED), "{arguments:?}: {said:?}");
             if arguments.contains(&"--dry-run") {
