@@ -264,7 +264,7 @@ fn why_no_more(exchange: &Exchange) -> Option<String> {
 fn hint(exchange: &Exchange) -> Option<String> {
     let text = match (exchange.class, exchange.trouble.as_ref()?) {
         (Class::Auth, _) => {
-            "give the key with --key-file, --key-command or the environment; `baton send --dry-run` shows which header would be sent"
+            "give the key with --key-file, --key-command, the environment or a profile; `baton send --dry-run` shows which header would be sent"
         }
         (_, Trouble::Timeout { flag, .. }) => return Some(format!("{flag} sets this limit")),
         (Class::TimeoutConnect, _) => {

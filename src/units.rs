@@ -119,6 +119,69 @@ impl FromStr for Count {
     }
 }
 
+/// An exact amount of US dollars, counted in millionths of a micro-dollar: the price of a million tokens in
+/// micro-dollars is the price of one token in this unit, so that no cost is ever rounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Money(u128);
+
+impl Money {
+    const DOLLAR: u128 = 1_000_000_000_000;
+    const MICRO: u128 = 1_000_000;
+    /// Decimals of a typed amount.
+    const DECIMALS: usize = 6;
+
+    /// What so many tokens cost, if this is the price of a million.
+    #[must_use]
+    pub fn per_million(self, tokens: u64) -> Self {
+        // A typed amount is whole in micro-dollars, so the division leaves nothing.
+        Self((self.0 / Self::MICRO).saturating_mul(u128::from(tokens)))
+    }
+
+    /// The amount in dollars, as the nearest number.
+    #[expect(clippy::cast_precision_loss, reason = "JSON has no exact fractions; the nearest is meant")]
+    pub fn dollars(self) -> f64 {
+        self.0 as f64 / Self::DOLLAR as f64
+    }
+}
+
+impl std::iter::Sum for Money {
+    fn sum<I: Iterator<Item = Self>>(parts: I) -> Self {
+        Self(parts.fold(0, |sum, part| sum.saturating_add(part.0)))
+    }
+}
+
+impl FromStr for Money {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits(whole) || !digits(decimals) || whole.len() > 9 || decimals.len() > Self::DECIMALS {
+            return Err(UnitError(format!(
+                "'{text}' is not an amount of money: write dollars with at most {} decimals, as in 3, 0.25",
+                Self::DECIMALS
+            )));
+        }
+        let micros = format!("{whole}{decimals:0<width$}", width = Self::DECIMALS);
+        micros.parse().map(|micros: u128| Self(micros * Self::MICRO)).map_err(|_| UnitError(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Money {
+    /// Cents from a dime upwards, two significant digits below: `412.90 USD`, `0.0054 USD`.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == 0 {
+            return out.write_str("0 USD");
+        }
+        let (mut digits, mut bound) = (2, Self::DOLLAR / 10);
+        while self.0 < bound && digits < 12 {
+            digits += 1;
+            bound /= 10;
+        }
+        write!(out, "{:.digits$} USD", self.dollars())
+    }
+}
+
 /// A text that must never be shown: its `Debug` and `Display` print a mask, only [`Secret::expose`] gives it out.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -206,6 +269,24 @@ mod tests {
         let secret = Secret::new("sk-planted");
         assert_eq!(format!("{secret} {secret:?}"), "*** ***");
         assert_eq!(secret.expose(), "sk-planted");
+    }
+
+    #[test]
+    fn money_is_exact_and_shown_in_cents_or_two_digits() {
+        let price = |text: &str| text.parse::<Money>().unwrap();
+        let show = |text: &str, tokens| price(text).per_million(tokens).to_string();
+        assert_eq!(show("3", 1_800), "0.0054 USD");
+        assert_eq!(show("412.9", 1_000_000), "412.90 USD");
+        assert_eq!(show("0.5", 1_000_000), "0.50 USD");
+        assert_eq!(show("0.1", 1), "0.00000010 USD");
+        assert_eq!(show("3", 0), "0 USD");
+        // Ten times a tenth is one, which floating point denies.
+        let tenths: Money = std::iter::repeat_n(price("0.1").per_million(1), 10).sum();
+        assert_eq!(tenths, price("1").per_million(1));
+        assert!((price("0.075").per_million(40).dollars() - 0.000_003).abs() < f64::EPSILON);
+        for bad in ["", "-1", "1e3", "0.1234567", "1.", ".5", "nan", "1234567890"] {
+            assert!(bad.parse::<Money>().is_err(), "{bad} should be refused");
+        }
     }
 
     #[test]

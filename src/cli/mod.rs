@@ -2,6 +2,7 @@
 
 mod bench;
 mod completions;
+mod config;
 mod files;
 mod man;
 mod mock;
@@ -67,6 +68,8 @@ enum Command {
     Completions(completions::CompletionsOptions),
     /// Print the manual page, or write one for each command into a folder
     Man(man::ManOptions),
+    /// Show the settings and where each comes from, or where the configuration file is
+    Config(config::ConfigOptions),
 }
 
 /// How a command ended, to become an exit code and, if it failed, a text.
@@ -154,6 +157,7 @@ fn carry_out(baton: Baton) -> anyhow::Result<()> {
         Command::Models(options) => models::run(&options, baton.talk),
         Command::Completions(options) => completions::run(&options),
         Command::Man(options) => man::run(&options),
+        Command::Config(options) => config::run(&options, baton.talk),
     }
 }
 

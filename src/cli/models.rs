@@ -45,26 +45,21 @@ fn without_limits_of_streams(arg: Arg) -> Arg {
     if !matches!(arg.get_id().as_str(), "first_token_timeout" | "stall_timeout") {
         return arg;
     }
-    let unset = arg.get_default_values().to_vec();
-    arg.hide(true).value_parser(move |text: &str| {
-        if unset.iter().any(|value| value == text) {
-            text.parse::<Span>().map_err(|error| error.to_string())
-        } else {
-            Err("a list of models is no stream, so that this limit has no effect".to_owned())
-        }
+    arg.hide(true).value_parser(|_: &str| {
+        Err::<Span, _>("a list of models is no stream, so that this limit has no effect".to_owned())
     })
 }
 
 /// Fetches the list, page by page, and prints it.
 pub(super) fn run(options: &ModelsOptions, talk: Talk) -> anyhow::Result<()> {
-    let connection = options.connection.connection(Unasked::Negotiated)?;
     let (embedded, settings) = settle(&options.target, None, talk)?;
+    let connection = options.connection.connection(Unasked::Negotiated, &settings.policy)?;
     if settings.dialect == Dialect::Raw {
         let hint = "--api chooses the vendor whose form and key are used: messages or chat";
         return Err(Usage::new("with --api raw there is no list of models").hint(hint).into());
     }
     let pool = Pool::new(&connection, &settings.base)?;
-    let given = options.connection.timeouts();
+    let given = options.connection.timeouts(&settings.policy);
     // A list need not be generated, so that its first byte comes as soon as that of a stream.
     let timeouts = Timeouts { first_byte_whole: given.first_byte_stream, ..given };
     let client = Client::new(pool, settings.credential.clone(), Policy::default(), timeouts);

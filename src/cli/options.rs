@@ -8,7 +8,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::client::{Ambiguous, Policy, Timeouts};
-use crate::config::{Given, KeySource};
+use crate::config::{Given, KeySource, PolicyDefaults};
 use crate::mock;
 use crate::net::{Connection, HttpVersion, ProxyChoice, Trust, Url};
 use crate::units::Span;
@@ -40,6 +40,27 @@ pub(super) struct TargetOptions {
     /// Take the key from what a shell command prints, as a password manager does
     #[arg(long, value_name = "COMMAND")]
     pub(super) key_command: Option<String>,
+    #[command(flatten)]
+    pub(super) profile: ProfileOptions,
+}
+
+/// Which profile, out of which file.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Target")]
+pub(super) struct ProfileOptions {
+    /// Take what no flag and no variable says from this profile of the configuration file
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// Read this configuration file [default: ~/.config/baton/config.toml, if there is one]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl ProfileOptions {
+    /// A command line on which nothing else is given.
+    pub(super) fn given(&self) -> Given {
+        Given { profile: self.profile.clone(), config: self.config.clone(), ..Given::default() }
+    }
 }
 
 impl TargetOptions {
@@ -53,6 +74,7 @@ impl TargetOptions {
             model: model.map(str::to_owned),
             headers: self.headers.clone(),
             key: file.or_else(|| self.key_command.clone().map(KeySource::Command)),
+            ..self.profile.given()
         }
     }
 }
@@ -66,21 +88,21 @@ fn dialect() -> impl TypedValueParser<Value = Dialect> {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub(super) struct ConnectionOptions {
-    /// Limit for name look-up, TCP and TLS together
-    #[arg(long, value_name = "TIME", default_value = "5s")]
-    connect_timeout: Span,
+    /// Limit for name look-up, TCP and TLS together [default: 5s]
+    #[arg(long, value_name = "TIME")]
+    connect_timeout: Option<Span>,
     /// Limit for the first byte of the answer; 0 for none [default: 600s for whole answers, 30s otherwise]
     #[arg(long, value_name = "TIME")]
     first_byte_timeout: Option<Span>,
-    /// Limit for the first generated delta of a stream; 0 for none
-    #[arg(long, value_name = "TIME", default_value = "600s")]
-    first_token_timeout: Span,
-    /// Limit between any two bytes; 0 for none
-    #[arg(long, value_name = "TIME", default_value = "60s")]
-    idle_timeout: Span,
-    /// Limit between two generated deltas of a stream (a ping does not count); 0 for none
-    #[arg(long, value_name = "TIME", default_value = "120s")]
-    stall_timeout: Span,
+    /// Limit for the first generated delta of a stream; 0 for none [default: 600s]
+    #[arg(long, value_name = "TIME")]
+    first_token_timeout: Option<Span>,
+    /// Limit between any two bytes; 0 for none [default: 60s]
+    #[arg(long, value_name = "TIME")]
+    idle_timeout: Option<Span>,
+    /// Limit between two generated deltas of a stream (a ping does not count); 0 for none [default: 120s]
+    #[arg(long, value_name = "TIME")]
+    stall_timeout: Option<Span>,
     /// Limit for the whole request, attempts and waits included [default: none]
     #[arg(short, long, value_name = "TIME")]
     timeout: Option<Span>,
@@ -111,8 +133,8 @@ pub(super) enum Unasked {
 }
 
 impl ConnectionOptions {
-    /// How the pool connects.
-    pub(super) fn connection(&self, unasked: Unasked) -> anyhow::Result<Connection> {
+    /// How the pool connects; `own` is what the profile sets.
+    pub(super) fn connection(&self, unasked: Unasked, own: &PolicyDefaults) -> anyhow::Result<Connection> {
         let version = match (self.http1, self.http2, unasked) {
             (true, ..) | (_, false, Unasked::HttpOne) => HttpVersion::One,
             (_, true, _) => HttpVersion::Two,
@@ -127,32 +149,40 @@ impl ConnectionOptions {
             None => ProxyChoice::Environment,
             Some(text) => ProxyChoice::Through(read_proxy(text)?),
         };
-        Ok(Connection { connect_timeout: self.connect_timeout.0, version, proxy, trust })
+        Ok(Connection { connect_timeout: self.connect_timeout(own).0, version, proxy, trust })
     }
 
-    /// The limits of an attempt.
-    pub(super) fn timeouts(&self) -> Timeouts {
+    fn connect_timeout(&self, own: &PolicyDefaults) -> Span {
+        self.connect_timeout.or(own.connect_timeout).unwrap_or(Span(Connection::default().connect_timeout))
+    }
+
+    /// The limits of an attempt; `own` is what the profile sets.
+    pub(super) fn timeouts(&self, own: &PolicyDefaults) -> Timeouts {
         let limit = |span: Span| Some(span.0).filter(|limit| *limit > Duration::ZERO);
         let defaults = Timeouts::default();
+        let first_byte = self.first_byte_timeout.or(own.first_byte_timeout);
         Timeouts {
-            first_byte_stream: self.first_byte_timeout.map_or(defaults.first_byte_stream, limit),
-            first_byte_whole: self.first_byte_timeout.map_or(defaults.first_byte_whole, limit),
-            first_token: limit(self.first_token_timeout),
-            idle: limit(self.idle_timeout),
-            stall: limit(self.stall_timeout),
-            total: self.timeout.and_then(limit),
+            first_byte_stream: first_byte.map_or(defaults.first_byte_stream, limit),
+            first_byte_whole: first_byte.map_or(defaults.first_byte_whole, limit),
+            first_token: self
+                .first_token_timeout
+                .or(own.first_token_timeout)
+                .map_or(defaults.first_token, limit),
+            idle: self.idle_timeout.or(own.idle_timeout).map_or(defaults.idle, limit),
+            stall: self.stall_timeout.or(own.stall_timeout).map_or(defaults.stall, limit),
+            total: self.timeout.or(own.timeout).and_then(limit),
         }
     }
 
-    /// These flags as curl spells them.
-    pub(super) fn as_curl(&self) -> Vec<String> {
-        let mut flags =
-            vec!["--connect-timeout".to_owned(), self.connect_timeout.0.as_secs_f64().to_string()];
+    /// These flags as curl spells them; `own` is what the profile sets.
+    pub(super) fn as_curl(&self, own: &PolicyDefaults) -> Vec<String> {
+        let connect_timeout = self.connect_timeout(own).0.as_secs_f64().to_string();
+        let mut flags = vec!["--connect-timeout".to_owned(), connect_timeout];
         let mut add = |name: &str, value: Option<String>| {
             flags.push(name.to_owned());
             flags.extend(value);
         };
-        if let Some(total) = self.timeout {
+        if let Some(total) = self.timeout.or(own.timeout) {
             add("--max-time", Some(total.0.as_secs_f64().to_string()));
         }
         if self.http1 {
@@ -217,15 +247,15 @@ pub(super) struct PolicyOptions {
     /// Attempts in all, the first one included
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     attempts: Option<u32>,
-    /// Multiplier of the exponential back-off
-    #[arg(long, value_name = "TIME", default_value = "1s")]
-    backoff_base: Span,
-    /// Longest back-off
-    #[arg(long, value_name = "TIME", default_value = "10s")]
-    backoff_max: Span,
-    /// Longest wait that the relay may ask for before the request is given up
-    #[arg(long, value_name = "TIME", default_value = "120s")]
-    max_wait: Span,
+    /// Multiplier of the exponential back-off [default: 1s]
+    #[arg(long, value_name = "TIME")]
+    backoff_base: Option<Span>,
+    /// Longest back-off [default: 10s]
+    #[arg(long, value_name = "TIME")]
+    backoff_max: Option<Span>,
+    /// Longest wait that the relay may ask for before the request is given up [default: 120s]
+    #[arg(long, value_name = "TIME")]
+    max_wait: Option<Span>,
     /// Do not send a request again that may have been worked on, and paid for, already
     #[arg(long)]
     no_retry_ambiguous: bool,
@@ -235,16 +265,41 @@ pub(super) struct PolicyOptions {
 }
 
 impl PolicyOptions {
-    /// The retry policy, with the subcommand's own number of attempts where none is given.
-    pub(super) fn policy(&self, default_attempts: u32) -> Policy {
+    /// The retry policy; `own` is what the profile sets.
+    pub(super) fn policy(&self, attempts: Attempts, own: &PolicyDefaults) -> Policy {
+        let built_in = Policy::default();
+        let unasked = match attempts {
+            Attempts::Usual => own.attempts.unwrap_or(built_in.attempts),
+            Attempts::One => 1,
+        };
+        let time =
+            |flag: Option<Span>, own: Option<Span>, built_in| flag.or(own).map_or(built_in, |time| time.0);
         Policy {
-            attempts: self.attempts.unwrap_or(default_attempts),
-            backoff_base: self.backoff_base.0,
-            backoff_max: self.backoff_max.0,
-            max_wait: self.max_wait.0,
+            attempts: self.attempts.unwrap_or(unasked),
+            backoff_base: time(self.backoff_base, own.backoff_base, built_in.backoff_base),
+            backoff_max: time(self.backoff_max, own.backoff_max, built_in.backoff_max),
+            max_wait: time(self.max_wait, own.max_wait, built_in.max_wait),
             ambiguous: if self.no_retry_ambiguous { Ambiguous::Leave } else { Ambiguous::Resend },
         }
     }
+
+    /// What to say where the profile asks for attempts that a measurement does not make.
+    pub(super) fn overruled(&self, attempts: Attempts, own: &PolicyDefaults) -> Option<String> {
+        let asked = own.attempts.filter(|asked| *asked > 1 && self.attempts.is_none());
+        let asked = asked.filter(|_| attempts == Attempts::One)?;
+        Some(format!(
+            "the profile's attempts = {asked} is left out of a measurement: --attempts sets it here"
+        ))
+    }
+}
+
+/// How often a subcommand tries where `--attempts` is not given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Attempts {
+    /// As often as the profile says, or else as is built in.
+    Usual,
+    /// Once, whatever the profile says: the first attempt is the measurement.
+    One,
 }
 
 fn printable_prefix(text: &str) -> Result<String, String> {

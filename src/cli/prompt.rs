@@ -85,7 +85,7 @@ impl PromptOptions {
         let files = files::read(&self.files, dialect)?;
         let text = self.text(&files, defaults)?;
         if model.is_none() && dialect != Dialect::Raw && !self.bare_prompt && !self.sets("model") {
-            let hint = "name one with --model, BATON_MODEL or, for messages, ANTHROPIC_MODEL";
+            let hint = "name one with --model, BATON_MODEL, a profile or, for messages, ANTHROPIC_MODEL";
             return Err(Usage::new("no model is named").hint(hint));
         }
         Ok(Content::Prompt(Prompt {

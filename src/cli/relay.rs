@@ -2,14 +2,14 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use crate::client::{Call, Client, Content};
+use crate::client::{Call, Client, Content, Policy, Timeouts};
 use crate::config;
 use crate::config::{Environment, Settings};
 use crate::mock;
 use crate::net::{Connection, Pool, Url};
 use crate::wire::WireError;
 
-use super::options::{ConnectionOptions, PolicyOptions, TargetOptions, Unasked};
+use super::options::{Attempts, ConnectionOptions, PolicyOptions, TargetOptions, Unasked};
 use super::prompt::{Defaults, PromptOptions};
 use super::{Talk, Usage};
 
@@ -30,7 +30,7 @@ pub(super) struct Flags<'a> {
 pub(super) struct Manner {
     pub(super) defaults: Defaults,
     pub(super) stream: bool,
-    pub(super) attempts: u32,
+    pub(super) attempts: Attempts,
     pub(super) unasked: Unasked,
 }
 
@@ -39,7 +39,10 @@ pub(super) struct Wired {
     pub(super) settings: Settings,
     pub(super) call: Call,
     pub(super) content: Content,
-    pub(super) connection: Connection,
+    connection: Connection,
+    timeouts: Timeouts,
+    pub(super) policy: Policy,
+    request_id_prefix: String,
     /// Lives as long as the command needs it; dropping it stops it.
     pub(super) embedded: Option<mock::Relay>,
 }
@@ -47,26 +50,38 @@ pub(super) struct Wired {
 impl Wired {
     /// Starts the embedded relay if asked for, resolves the settings and encodes the call.
     pub(super) fn new(flags: Flags<'_>, manner: Manner, talk: Talk) -> anyhow::Result<Self> {
-        let connection = flags.connection.connection(manner.unasked)?;
         let (embedded, mut settings) = settle(flags.target, flags.prompt.model.as_deref(), talk)?;
         if embedded.is_some() {
             settings.model.get_or_insert_with(|| EMBEDDED_MODEL.to_owned());
+        }
+        let own = settings.policy;
+        let connection = flags.connection.connection(manner.unasked, &own)?;
+        if let Some(notice) = flags.policy.overruled(manner.attempts, &own) {
+            talk.notice(format_args!("note: {notice}"));
         }
         let content = flags.prompt.content(settings.dialect, settings.model.clone(), manner.defaults)?;
         let call =
             Call::new(settings.dialect, &settings.base, &content, manner.stream && !flags.prompt.bare_prompt)
                 .map_err(|error| body_error(&error))?
                 .with_headers(&settings.headers);
-        Ok(Self { settings, call, content, connection, embedded })
+        Ok(Self {
+            settings,
+            call,
+            content,
+            connection,
+            timeouts: flags.connection.timeouts(&own),
+            policy: flags.policy.policy(manner.attempts, &own),
+            request_id_prefix: flags.policy.request_id_prefix.clone(),
+            embedded,
+        })
     }
 
     /// A client with a pool of its own.
-    pub(super) fn client(&self, flags: Flags<'_>, attempts: u32) -> Result<Client<Pool>, crate::net::Error> {
+    pub(super) fn client(&self) -> Result<Client<Pool>, crate::net::Error> {
         let pool = Pool::new(&self.connection, &self.call.url)?;
         let credential = self.settings.credential.clone();
-        let client =
-            Client::new(pool, credential, flags.policy.policy(attempts), flags.connection.timeouts());
-        Ok(client.with_request_id_prefix(&flags.policy.request_id_prefix))
+        let client = Client::new(pool, credential, self.policy, self.timeouts);
+        Ok(client.with_request_id_prefix(&self.request_id_prefix))
     }
 }
 

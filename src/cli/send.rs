@@ -10,21 +10,19 @@ use clap::{Args, ValueEnum};
 use tokio::sync::Notify;
 
 use crate::client::{Client, Exchange, Failed, Ids, Piece};
+use crate::config::Settings;
 use crate::net::Pool;
 use crate::outcome::Class;
 use crate::units::Span;
 use crate::wire::{Delta, Event, StopKind};
 
-use super::options::{ConnectionOptions, PolicyOptions, TargetOptions, Unasked, VerbosityOptions};
+use super::options::{Attempts, ConnectionOptions, PolicyOptions, TargetOptions, Unasked, VerbosityOptions};
 use super::output::Output;
 use super::prompt::{Defaults, PromptOptions, Stdin};
 use super::relay::{Flags, Manner, Wired};
 use super::show;
 use super::signals::Signals;
 use super::{Ending, OutputError, Signal, Talk, say};
-
-/// Attempts where `--attempts` is not given.
-const ATTEMPTS: u32 = 3;
 
 /// The flags of `baton send`.
 #[derive(Debug, Args)]
@@ -101,7 +99,7 @@ pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
     let manner = Manner {
         defaults: Defaults { stdin: Stdin::WhenPiped, text: None, max_tokens: None },
         stream: !answer.no_stream,
-        attempts: ATTEMPTS,
+        attempts: Attempts::Usual,
         unasked: Unasked::Negotiated,
     };
     let wired = Wired::new(flags, manner, talk)?;
@@ -109,7 +107,11 @@ pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
         let ids = Ids::new(format!("{}{}", policy.request_id_prefix, uuid::Uuid::new_v4()));
         let request = wired.call.request(&ids, wired.settings.credential.as_ref());
         let text = if answer.curl {
-            show::as_curl(&request, wired.settings.credential.as_ref(), &connection.as_curl())
+            show::as_curl(
+                &request,
+                wired.settings.credential.as_ref(),
+                &connection.as_curl(&wired.settings.policy),
+            )
         } else {
             show::as_http(&request)
         };
@@ -118,13 +120,13 @@ pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
         return Ok(output.finish()?);
     }
     let stop = Arc::new(Notify::new());
-    let client = wired.client(flags, manner.attempts)?.with_stop(Arc::clone(&stop));
+    let client = wired.client()?.with_stop(Arc::clone(&stop));
     let printer = Printer::new(answer, Output::open(answer.output.as_deref())?, talk).verbose(verbosity);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let carried = runtime.block_on(carry(&client, &stop, &wired, printer));
     // A name look-up may still hang in a thread of its own, and nobody waits for it any more.
     runtime.shutdown_background();
-    carried?.settle(answer, &wired.settings.credential_story, talk)
+    carried?.settle(answer, &wired.settings, talk)
 }
 
 /// Carries the call until it ends or a signal ends it.
@@ -162,7 +164,7 @@ struct Carried {
 
 impl Carried {
     /// Ends the output and turns the outcome into success or an error.
-    fn settle(self, answer: &AnswerOptions, credential: &str, talk: Talk) -> anyhow::Result<()> {
+    fn settle(self, answer: &AnswerOptions, settings: &Settings, talk: Talk) -> anyhow::Result<()> {
         let Self { exchange, signal, mut printer } = self;
         if let Some(error) = printer.failure.take() {
             return Err(error.into());
@@ -170,10 +172,13 @@ impl Carried {
         if let (Some(attempt), true) = (exchange.attempts.last(), printer.verbose) {
             say(show::attempt_line(attempt, None));
         }
+        // The answer's own name of the model may be more precise than the one asked for.
+        let models = [exchange.model.as_deref(), settings.model.as_deref()];
+        let cost = settings.prices.cost(models.into_iter().flatten(), &exchange.usage);
         let failed = exchange.trouble.is_some() || signal.is_some();
         let only_tools = printer.delivered == Delivered::Tools;
         if answer.format == Format::Json {
-            printer.output.write(show::as_json(&exchange, &printer.text).as_bytes())?;
+            printer.output.write(show::as_json(&exchange, &printer.text, cost).as_bytes())?;
         }
         printer.end_line()?;
         if failed && answer.format != Format::Json {
@@ -182,7 +187,7 @@ impl Carried {
             printer.output.finish()?;
         }
         if answer.timing {
-            say(show::timing(&exchange));
+            say(show::timing(&exchange, cost));
         }
         if let Some(signal) = signal {
             return Err(Ending::Stopped(signal).into());
@@ -191,8 +196,8 @@ impl Carried {
             return Err(Ending::FailOn(how).into());
         }
         if failed {
-            let exchange = Box::new(exchange);
-            return Err(Failed { exchange, credential: credential.to_owned() }.into());
+            let credential = settings.credential_story.clone();
+            return Err(Failed { exchange: Box::new(exchange), credential }.into());
         }
         remark(&exchange, only_tools && answer.format == Format::Text, talk);
         Ok(())

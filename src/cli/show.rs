@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::client::{Attempt, Exchange};
 use crate::net::{Credential, HeaderName, HeaderValue, Request, is_secret_header, shown_url};
-use crate::units::{MASK, Span, grouped};
+use crate::units::{MASK, Money, Span, grouped};
 use crate::wire::{Delta, Event, Stop, StopKind, Usage};
 
 /// The request as it would leave, secrets masked.
@@ -105,7 +105,7 @@ pub(super) fn as_event_line(attempt: u32, at: Duration, event: &Event<'_>) -> St
 }
 
 /// The whole exchange as one JSON object.
-pub(super) fn as_json(exchange: &Exchange, text: &str) -> String {
+pub(super) fn as_json(exchange: &Exchange, text: &str, cost: Option<Money>) -> String {
     let marks = &exchange.marks;
     let mut usage = exchange.usage;
     usage.output = exchange.tokens.output;
@@ -115,6 +115,7 @@ pub(super) fn as_json(exchange: &Exchange, text: &str) -> String {
         "stop_reason": exchange.stop.as_ref().map(|stop| &stop.word),
         "model": exchange.model,
         "usage": usage_fields(&usage, exchange.tokens.estimated),
+        "cost_usd": cost.map(Money::dollars),
         "timing_ms": {
             "dns": ms(marks.dns),
             "connect": ms(marks.connect),
@@ -195,7 +196,7 @@ fn ms(time: Option<Duration>) -> Value {
 }
 
 /// The breakdown of `--timing`: a line of headings, a line of times, a line of counts.
-pub(super) fn timing(exchange: &Exchange) -> String {
+pub(super) fn timing(exchange: &Exchange, cost: Option<Money>) -> String {
     let marks = &exchange.marks;
     let columns = [
         ("name look-up", marks.dns),
@@ -213,10 +214,10 @@ pub(super) fn timing(exchange: &Exchange) -> String {
         let _ = write!(headings, "{heading:>width$}");
         let _ = write!(times, "{time:>width$}");
     }
-    format!("{headings}\n{times}\n{}", counts(exchange))
+    format!("{headings}\n{times}\n{}", counts(exchange, cost))
 }
 
-fn counts(exchange: &Exchange) -> String {
+fn counts(exchange: &Exchange, cost: Option<Money>) -> String {
     let tokens = &exchange.tokens;
     let mut parts = Vec::new();
     if let Some(input) = tokens.input {
@@ -237,6 +238,7 @@ fn counts(exchange: &Exchange) -> String {
     }
     let attempts = exchange.attempts.len();
     parts.push(format!("{attempts} attempt{}", if attempts == 1 { "" } else { "s" }));
+    parts.extend(cost.map(|cost| cost.to_string()));
     if let Some(stop) = &exchange.stop {
         parts.push(stop.word.clone());
     }

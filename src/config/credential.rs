@@ -8,8 +8,9 @@ use crate::net::{Credential, HeaderMap, HeaderName, HeaderValue};
 use crate::units::Secret;
 
 use super::headers::CREDENTIAL_HEADERS;
-use super::target::{Bindings, KeyHeader, key_header, vendor};
-use super::{Environment, Error, Given, KeySource};
+use super::profile::{Profile, ProfileKey};
+use super::target::{Bindings, KeyHeader, Withheld, key_header, vendor};
+use super::{Error, KeySource, Source, Sources};
 
 /// The credential, and what to say about it.
 pub(super) struct Chosen {
@@ -19,71 +20,158 @@ pub(super) struct Chosen {
     pub(super) notices: Vec<String>,
 }
 
-impl Chosen {
-    fn none(story: impl Into<String>) -> Self {
-        Self { credential: None, story: story.into(), notices: Vec::new() }
-    }
+/// Which credential is sent, before anything is read or run for it.
+pub(super) struct Picked<'a> {
+    pub(super) pick: Pick<'a>,
+    /// What was passed over, and why.
+    pub(super) notices: Vec<String>,
 }
 
-/// A header of the user's own replaces everything; then flags, then `BATON_KEY`, then the vendor's variables.
-pub(super) fn choose(
-    given: &Given,
-    environment: &Environment,
+/// The place that the credential is taken from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Pick<'a> {
+    /// A header of the user's own, by its name.
+    Header(&'static str),
+    /// A flag.
+    Flag(&'a KeySource),
+    /// The embedded relay is given none.
+    Embedded,
+    /// A variable, its text, and the header that it goes into.
+    Variable(&'static str, &'a str, KeyHeader),
+    /// A profile.
+    Profile(&'a Profile, &'a ProfileKey),
+    /// Nothing was given for this relay.
+    Nothing,
+}
+
+/// Picks the credential and reads it.
+pub(super) fn choose(from: Sources<'_>, bound: &Bindings, headers: &HeaderMap) -> Result<Chosen, Error> {
+    let Picked { pick, notices } = pick(from, bound, headers)?;
+    let header = key_header(bound.dialect);
+    let read = |key: &Secret, source: &str| credential(key, header, bound, source).map(Some);
+    let (credential, story) = match pick {
+        Pick::Header(name) => (None, format!("the credential came from --header ({name})")),
+        Pick::Embedded => (None, "no credential is sent to the embedded relay".to_owned()),
+        Pick::Nothing => {
+            let why = notices.first().map_or("none was given", String::as_str);
+            (None, format!("no credential was sent: {why}"))
+        }
+        Pick::Flag(KeySource::File(path)) => {
+            let source = format!("--key-file {}", path.display());
+            (read(&read_file(path, &source)?, &source)?, format!("the key came from {source}"))
+        }
+        Pick::Flag(KeySource::Command(command)) => {
+            let source = "--key-command";
+            (read(&run(command, source)?, source)?, format!("the key came from {source}"))
+        }
+        Pick::Variable(name, text, header) => {
+            let key = credential(&Secret::new(text), header, bound, name)?;
+            (Some(key), format!("the key came from {name}"))
+        }
+        Pick::Profile(profile, key) => {
+            let source = format!("profile {}, {}", profile.name, key.setting());
+            let story = format!("the key came from {source}");
+            let credential = match key {
+                ProfileKey::File(path) => read(&read_file(path, &source)?, &source)?,
+                ProfileKey::Command(command) => read(&run(command, &source)?, &source)?,
+                // Its source is the variable alone, so that a printed curl command can name it.
+                ProfileKey::Variable(name) => read(&variable(from, name, &source)?, name)?,
+                ProfileKey::Header(name, value) => {
+                    Some(Credential::new(name.clone(), value.clone(), bound.origin.clone(), source))
+                }
+            };
+            (credential, story)
+        }
+    };
+    Ok(Chosen { credential, story, notices })
+}
+
+/// A header of the user's own replaces everything; then flags, then `BATON_KEY`, then the vendor's variables, then the
+/// profile.
+pub(super) fn pick<'a>(
+    from: Sources<'a>,
     bound: &Bindings,
     headers: &HeaderMap,
-) -> Result<Chosen, Error> {
+) -> Result<Picked<'a>, Error> {
+    let sure = |pick| Ok(Picked { pick, notices: Vec::new() });
     if let Some(name) = CREDENTIAL_HEADERS.iter().find(|name| headers.contains_key(**name)) {
-        if given.key.is_some() {
+        if from.given.key.is_some() {
             let message =
                 format!("--header gives a credential ({name}) and --key-file or --key-command another");
             return Err(Error::new(message).hint("exactly one credential is sent: leave one of them out"));
         }
-        return Ok(Chosen::none(format!("the credential came from --header ({name})")));
+        return sure(Pick::Header(name));
     }
-    let header = key_header(bound.dialect);
-    match &given.key {
-        Some(KeySource::File(path)) => {
-            let key = read_file(path)?;
-            return credential(&key, header, bound, &format!("--key-file {}", path.display()));
-        }
-        Some(KeySource::Command(command)) => {
-            return credential(&run(command)?, header, bound, "--key-command");
-        }
-        None if bound.embedded => return Ok(Chosen::none("no credential is sent to the embedded relay")),
-        None => {}
+    match &from.given.key {
+        Some(source) => sure(Pick::Flag(source)),
+        None if bound.embedded => sure(Pick::Embedded),
+        None => Ok(pick_implied(from, bound)),
     }
-    from_environment(environment, header, bound)
 }
 
-fn from_environment(environment: &Environment, header: KeyHeader, bound: &Bindings) -> Result<Chosen, Error> {
-    let own = [("BATON_KEY", header)];
+/// Picks among the keys that nobody typed on this command line.
+fn pick_implied<'a>(from: Sources<'a>, bound: &Bindings) -> Picked<'a> {
+    let own = [("BATON_KEY", key_header(bound.dialect))];
     let theirs = vendor(bound.dialect).map(|vendor| vendor.keys).unwrap_or_default();
-    let mut withheld = Vec::new();
-    let mut chosen: Option<(Chosen, &str)> = None;
-    let own = own.iter().map(|key| (key, &bound.own_elsewhere));
-    for ((name, header), elsewhere) in own.chain(theirs.iter().map(|key| (key, &bound.vendor_elsewhere))) {
-        let Some(text) = environment.value(name) else { continue };
-        if let Some((origin, variable)) = elsewhere {
-            withheld
-                .push(format!("{name} belongs to {origin} ({variable}) and is not sent to {}", bound.origin));
-        } else if let Some((chosen, first)) = &mut chosen {
-            chosen.notices.push(format!("both {first} and {name} are set: only {first} is sent"));
-        } else {
-            chosen = Some((credential(&Secret::new(text), *header, bound, name)?, name));
+    let own = own.iter().map(|key| (*key, &bound.own_withheld));
+    let (mut candidates, mut withheld) = (Vec::new(), Vec::new());
+    for ((name, header), reason) in own.chain(theirs.iter().map(|key| (*key, &bound.vendor_withheld))) {
+        let Some(text) = from.environment.value(name) else { continue };
+        match reason {
+            None => candidates.push((name.to_owned(), Pick::Variable(name, text, header))),
+            Some(reason) => withheld.push(refusal(name, reason, bound)),
         }
     }
-    Ok(match chosen {
-        Some((chosen, _)) => chosen,
-        None if withheld.is_empty() => Chosen::none("no credential was sent: none was given"),
-        None => Chosen {
-            credential: None,
-            story: format!("no credential was sent: {}", withheld[0]),
-            notices: withheld,
-        },
-    })
+    if let Some(profile) = from.profile
+        && let Some(key) = &profile.key
+    {
+        let name = format!("the key of profile {}", profile.name);
+        if profile.owns(&bound.origin) {
+            candidates.push((name, Pick::Profile(profile, key)));
+        } else {
+            withheld.push(format!("{name} belongs to its url and is not sent to {}", bound.origin));
+        }
+    }
+    let mut candidates = candidates.into_iter();
+    let Some((first, pick)) = candidates.next() else {
+        return Picked { pick: Pick::Nothing, notices: withheld };
+    };
+    let both = |(name, _)| format!("both {first} and {name} are set: only {first} is sent");
+    Picked { pick, notices: candidates.map(both).collect() }
 }
 
-fn credential(key: &Secret, header: KeyHeader, bound: &Bindings, source: &str) -> Result<Chosen, Error> {
+fn refusal(name: &str, reason: &Withheld, bound: &Bindings) -> String {
+    match reason {
+        Withheld::Elsewhere(origin, variable) => {
+            format!("{name} belongs to {origin} ({variable}) and is not sent to {}", bound.origin)
+        }
+        Withheld::OfProfile(profile) => format!(
+            "{name} is not sent to {}, which only profile {profile} names: key-env = \"{name}\" there binds it",
+            bound.origin
+        ),
+    }
+}
+
+impl Pick<'_> {
+    /// What decided it, and how, for a list of all settings.
+    pub(super) fn origin(&self) -> Option<(Source, String)> {
+        match self {
+            Pick::Header(name) => Some((Source::Flag("--header"), format!("headers.{name}"))),
+            Pick::Flag(KeySource::File(_)) => Some((Source::Flag("--key-file"), String::new())),
+            Pick::Flag(KeySource::Command(_)) => Some((Source::Flag("--key-command"), String::new())),
+            Pick::Variable(name, ..) => Some((Source::Variable((*name).to_owned()), String::new())),
+            Pick::Profile(profile, key) => Some((Source::Profile(profile.name.clone()), key.setting())),
+            Pick::Embedded | Pick::Nothing => None,
+        }
+    }
+}
+
+fn variable(from: Sources<'_>, name: &str, source: &str) -> Result<Secret, Error> {
+    let text = from.environment.value(name);
+    text.map(Secret::new).ok_or_else(|| Error::new(format!("{source}: the variable is not set")))
+}
+
+fn credential(key: &Secret, header: KeyHeader, bound: &Bindings, source: &str) -> Result<Credential, Error> {
     let (name, value) = match header {
         KeyHeader::ApiKey => ("x-api-key", HeaderValue::from_str(key.expose())),
         KeyHeader::Bearer => ("authorization", HeaderValue::from_str(&format!("Bearer {}", key.expose()))),
@@ -93,14 +181,11 @@ fn credential(key: &Secret, header: KeyHeader, bound: &Bindings, source: &str) -
         Error::new(format!("{source}: the key holds white space or characters that no key has"))
             .hint("it must be the key alone, on one line")
     })?;
-    let credential = Credential::new(HeaderName::from_static(name), value, bound.origin.clone(), source);
-    let story = format!("the key came from {source}");
-    Ok(Chosen { credential: Some(credential), story, notices: Vec::new() })
+    Ok(Credential::new(HeaderName::from_static(name), value, bound.origin.clone(), source))
 }
 
-fn read_file(path: &Path) -> Result<Secret, Error> {
-    let named =
-        |problem: &dyn std::fmt::Display| Error::new(format!("--key-file {}: {problem}", path.display()));
+fn read_file(path: &Path, source: &str) -> Result<Secret, Error> {
+    let named = |problem: &dyn std::fmt::Display| Error::new(format!("{source}: {problem}"));
     let text = fs::read_to_string(path).map_err(|error| named(&error))?;
     let key = text.trim();
     if key.is_empty() {
@@ -110,28 +195,26 @@ fn read_file(path: &Path) -> Result<Secret, Error> {
 }
 
 /// Runs the command in the user's shell; what it prints is the key, and never shown.
-fn run(command: &str) -> Result<Secret, Error> {
+fn run(command: &str, source: &str) -> Result<Secret, Error> {
     let shell = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
     let mut run = Command::new(shell.0);
     run.arg(shell.1).arg(command).stdin(Stdio::inherit()).stderr(Stdio::inherit());
-    let output = run
-        .output()
-        .map_err(|error| Error::new(format!("--key-command: {} cannot run: {error}", shell.0)))?;
+    let output =
+        run.output().map_err(|error| Error::new(format!("{source}: {} cannot run: {error}", shell.0)))?;
     if !output.status.success() {
-        return Err(Error::new(format!("--key-command failed: {}", output.status)));
+        return Err(Error::new(format!("{source} failed: {}", output.status)));
     }
     let text = String::from_utf8(output.stdout)
-        .map_err(|_| Error::new("--key-command: what it printed is not UTF-8 text"))?;
+        .map_err(|_| Error::new(format!("{source}: what it printed is not UTF-8 text")))?;
     match text.trim() {
-        "" => Err(Error::new("--key-command printed nothing")),
+        "" => Err(Error::new(format!("{source} printed nothing"))),
         key => Ok(Secret::new(key)),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::config::{Settings, resolve};
+    use crate::config::{Environment, Given, Settings, resolve};
     use crate::wire::Dialect;
 
     fn settings(url: Option<&str>, api: Dialect, variables: &[(&str, &str)]) -> Settings {

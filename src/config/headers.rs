@@ -1,9 +1,9 @@
-//! The user's own headers, from `--header` and from the variables that vendors' tools read.
+//! The user's own headers, from `--header`, the variables that vendors' tools read, and the profile.
 
 use crate::net::{HeaderMap, HeaderName, HeaderValue, is_secret_header};
 
 use super::target::{Bindings, vendor};
-use super::{Environment, Error, Given};
+use super::{Environment, Error, Sources};
 
 /// Headers that carry a credential: at most one of them is ever sent.
 pub(super) const CREDENTIAL_HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
@@ -11,21 +11,40 @@ pub(super) const CREDENTIAL_HEADERS: [&str; 4] = ["authorization", "x-api-key", 
 /// Headers that are the HTTP library's to set.
 const RESERVED: [&str; 5] = ["host", "content-length", "transfer-encoding", "connection", "content-encoding"];
 
-/// All headers of the user's own; a flag wins over a variable of the same name.
-pub(super) fn collect(
-    given: &Given,
-    environment: &Environment,
-    bound: &Bindings,
-) -> Result<HeaderMap, Error> {
+/// All headers of the user's own; under one name a flag wins over a variable, and a variable over the profile.
+pub(super) fn collect(from: Sources<'_>, bound: &Bindings) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::new();
-    for line in &given.headers {
+    for line in &from.given.headers {
         let (name, value) = parse(line, "--header")?;
         headers.append(name, value);
     }
-    let vendor = vendor(bound.dialect).filter(|_| !bound.embedded && bound.vendor_elsewhere.is_none());
-    let Some(vendor) = vendor else {
-        return checked(headers);
-    };
+    add_variables(&mut headers, from.environment, bound)?;
+    for (name, value) in of_profile(from, bound) {
+        headers.entry(name).or_insert_with(|| value.clone());
+    }
+    checked(headers)
+}
+
+/// The profile's headers, as far as they may be sent: one that names a relay keeps them for that relay.
+pub(super) fn of_profile<'a>(
+    from: Sources<'a>,
+    bound: &Bindings,
+) -> impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)> {
+    let profile = from.profile.filter(|profile| profile.url.is_none() || profile.owns(&bound.origin));
+    profile.into_iter().flat_map(|profile| &profile.headers)
+}
+
+/// The variable that a header which is not the profile's came from.
+pub(super) fn variable(name: &HeaderName, bound: &Bindings) -> Option<&'static str> {
+    let vendor = vendor(bound.dialect)?;
+    let field = vendor.fields.iter().find(|(_, field)| *field == name.as_str());
+    field.map(|(variable, _)| *variable).or(vendor.custom_headers)
+}
+
+/// Adds what the vendor's variables hold, where it may be sent.
+fn add_variables(headers: &mut HeaderMap, environment: &Environment, bound: &Bindings) -> Result<(), Error> {
+    let vendor = vendor(bound.dialect).filter(|_| !bound.embedded && bound.vendor_withheld.is_none());
+    let Some(vendor) = vendor else { return Ok(()) };
     for (variable, name) in vendor.fields {
         if let Some(text) = environment.value(variable)
             && !headers.contains_key(*name)
@@ -41,7 +60,7 @@ pub(super) fn collect(
             headers.entry(name).or_insert(value);
         }
     }
-    checked(headers)
+    Ok(())
 }
 
 /// Refuses two credentials at once.
@@ -62,6 +81,11 @@ fn parse(line: &str, source: &str) -> Result<(HeaderName, HeaderValue), Error> {
         let message = format!("{source}: a header is written 'Name: value', and one has no colon");
         return Err(Error::new(message).hint("quote the whole header, as in --header 'x-tenant: blue'"));
     };
+    field(name, value, source)
+}
+
+/// A header's name and value; a value whose name says that it is a secret is marked as one.
+pub(super) fn field(name: &str, value: &str, source: &str) -> Result<(HeaderName, HeaderValue), Error> {
     let shown = name.trim();
     let name: HeaderName = shown
         .parse()
@@ -85,7 +109,7 @@ fn value_of(text: &str, name: &str, source: &str) -> Result<HeaderValue, Error> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Settings, resolve};
+    use crate::config::{Given, Settings, resolve};
 
     fn settings(headers: &[&str], variables: &[(&str, &str)]) -> Result<Settings, Error> {
         let headers = headers.iter().map(|line| (*line).to_owned()).collect();

@@ -1,19 +1,34 @@
-//! Flags over environment, resolved once into [`Settings`] that the rest of the program trusts.
+//! Flags over environment over profile, resolved once into [`Settings`] that the rest of the program trusts.
 //!
-//! [`resolve`] takes what was typed ([`Given`]) and the [`Environment`]. It decides the dialect, the relay's base
-//! address, the model, the headers, and the one credential with the origin that it belongs to.
+//! [`resolve`] takes what was typed ([`Given`]), the [`Environment`] and the configuration file that these name. It
+//! decides the dialect, the relay's base address, the model, the headers, the policy's defaults, and the one credential
+//! with the origin that it belongs to. [`inventory()`] shows the same decisions, each with its [`Source`].
 
 mod credential;
+mod document;
 mod environment;
+mod file;
 mod headers;
+mod inventory;
+mod price;
+mod profile;
 mod target;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 
 use crate::net::{Credential, HeaderMap, Url};
+use crate::units::Span;
 use crate::wire::Dialect;
 
+use self::file::File;
+use self::profile::Profile;
+
 pub use self::environment::Environment;
+pub use self::file::{Place, place};
+pub use self::inventory::{Inventory, Setting, inventory};
+pub use self::price::Prices;
 
 /// What was typed on the command line, as far as it names the relay and how to speak to it.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +45,10 @@ pub struct Given {
     pub headers: Vec<String>,
     /// Where an explicit key comes from.
     pub key: Option<KeySource>,
+    /// `--profile`.
+    pub profile: Option<String>,
+    /// `--config`.
+    pub config: Option<PathBuf>,
 }
 
 /// A key that the command line points at without holding it.
@@ -39,6 +58,58 @@ pub enum KeySource {
     File(PathBuf),
     /// `--key-command`, run by the shell.
     Command(String),
+}
+
+/// What decided a setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A flag of the command line.
+    Flag(&'static str),
+    /// An environment variable.
+    Variable(String),
+    /// The profile of this name.
+    Profile(String),
+    /// The configuration file, outside any profile.
+    File,
+    /// Nothing: it is as it was built in.
+    Default,
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Flag(name) => out.write_str(name),
+            Self::Variable(name) => out.write_str(name),
+            Self::Profile(name) => write!(out, "profile {name}"),
+            Self::File => out.write_str("file"),
+            Self::Default => out.write_str("default"),
+        }
+    }
+}
+
+/// What a profile sets of the policy; a flag wins, and what neither names is as it was built in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PolicyDefaults {
+    /// As `--attempts`.
+    pub attempts: Option<u32>,
+    /// As `--backoff-base`.
+    pub backoff_base: Option<Span>,
+    /// As `--backoff-max`.
+    pub backoff_max: Option<Span>,
+    /// As `--max-wait`.
+    pub max_wait: Option<Span>,
+    /// As `--connect-timeout`.
+    pub connect_timeout: Option<Span>,
+    /// As `--first-byte-timeout`.
+    pub first_byte_timeout: Option<Span>,
+    /// As `--first-token-timeout`.
+    pub first_token_timeout: Option<Span>,
+    /// As `--idle-timeout`.
+    pub idle_timeout: Option<Span>,
+    /// As `--stall-timeout`.
+    pub stall_timeout: Option<Span>,
+    /// As `--timeout`.
+    pub timeout: Option<Span>,
 }
 
 /// Everything that a request needs besides its prompt.
@@ -56,6 +127,10 @@ pub struct Settings {
     pub credential: Option<Credential>,
     /// Where the credential came from, or why none is sent, as a clause to follow "the key …".
     pub credential_story: String,
+    /// What the profile sets of the policy.
+    pub policy: PolicyDefaults,
+    /// What models cost.
+    pub prices: Prices,
     /// What the user should know about how this was resolved.
     pub notices: Vec<String>,
 }
@@ -80,23 +155,40 @@ impl Error {
     }
 }
 
-/// Resolves flags over environment.
+/// Where values are looked for, the strongest first.
+#[derive(Debug, Clone, Copy)]
+struct Sources<'a> {
+    given: &'a Given,
+    environment: &'a Environment,
+    profile: Option<&'a Profile>,
+}
+
+/// Resolves flags over environment over the profile that they, or else the file, choose.
 pub fn resolve(given: &Given, environment: &Environment) -> Result<Settings, Error> {
-    let dialect = target::dialect(given, environment)?;
-    let base = target::base(given, environment, dialect)?;
-    let model = target::model(given, environment, dialect);
-    let bound = target::bindings(environment, dialect, &base)?;
+    resolve_over(given, environment, File::read(given, environment)?)
+}
+
+fn resolve_over(given: &Given, environment: &Environment, file: File) -> Result<Settings, Error> {
+    let profile = file.choose(given, environment)?.map(|(profile, _)| profile);
+    let from = Sources { given, environment, profile };
+    let (dialect, _) = target::dialect(from)?;
+    let base = target::base(from, dialect)?;
+    let model = target::model(from, dialect).map(|(model, _)| model.to_owned());
+    let bound = target::bindings(from, dialect, &base)?;
     let mut notices = Vec::new();
-    let headers = headers::collect(given, environment, &bound)?;
-    let chosen = credential::choose(given, environment, &bound, &headers)?;
+    notices.extend(target::overruled(from, &base));
+    let headers = headers::collect(from, &bound)?;
+    let chosen = credential::choose(from, &bound, &headers)?;
     notices.extend(chosen.notices);
     Ok(Settings {
         dialect,
-        base: base.url,
         model,
         headers,
         credential: chosen.credential,
         credential_story: chosen.story,
+        policy: profile.map(|profile| profile.policy).unwrap_or_default(),
+        base: base.url,
+        prices: file.prices,
         notices,
     })
 }

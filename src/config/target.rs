@@ -3,12 +3,12 @@
 use crate::net::{Origin, Url};
 use crate::wire::Dialect;
 
-use super::{Environment, Error, Given};
+use super::{Error, Source, Sources};
 
 /// A base address and the place that named it.
 pub(super) struct Base {
     pub(super) url: Url,
-    pub(super) source: &'static str,
+    pub(super) source: Source,
 }
 
 /// The variables of one vendor.
@@ -64,37 +64,59 @@ pub(super) fn key_header(dialect: Dialect) -> KeyHeader {
     }
 }
 
-pub(super) fn dialect(given: &Given, environment: &Environment) -> Result<Dialect, Error> {
-    if let Some(dialect) = given.api {
-        return Ok(dialect);
+pub(super) fn dialect(from: Sources<'_>) -> Result<(Dialect, Source), Error> {
+    if let Some(dialect) = from.given.api {
+        return Ok((dialect, Source::Flag("--api")));
     }
-    match environment.value("BATON_API") {
-        None => Ok(Dialect::Messages),
-        Some(name) => name.parse().map_err(|error| Error::new(format!("BATON_API: {error}"))),
+    if let Some(name) = from.environment.value("BATON_API") {
+        let dialect = name.parse().map_err(|error| Error::new(format!("BATON_API: {error}")))?;
+        return Ok((dialect, Source::Variable("BATON_API".to_owned())));
     }
+    let own = from.profile.and_then(|profile| Some((profile.api?, Source::Profile(profile.name.clone()))));
+    Ok(own.unwrap_or((Dialect::Messages, Source::Default)))
 }
 
-pub(super) fn base(given: &Given, environment: &Environment, dialect: Dialect) -> Result<Base, Error> {
-    if let Some(url) = &given.embedded {
-        return Ok(Base { url: url.clone(), source: "--mock" });
+pub(super) fn base(from: Sources<'_>, dialect: Dialect) -> Result<Base, Error> {
+    named_base(from, dialect)?.ok_or_else(|| {
+        let variable = vendor(dialect).map(|vendor| format!(" or {}", vendor.base)).unwrap_or_default();
+        Error::new("no relay is named").hint(format!(
+            "give one with --url https://…, set BATON_URL{variable}, choose a profile that has one with --profile, \
+             or try the embedded relay with --mock"
+        ))
+    })
+}
+
+/// The base address, if anything names one.
+pub(super) fn named_base(from: Sources<'_>, dialect: Dialect) -> Result<Option<Base>, Error> {
+    if let Some(url) = &from.given.embedded {
+        return Ok(Some(Base { url: url.clone(), source: Source::Flag("--mock") }));
     }
-    if let Some(text) = &given.url {
-        return Ok(Base { url: parse(text, "--url")?, source: "--url" });
+    if let Some(text) = &from.given.url {
+        return Ok(Some(Base { url: parse(text, "--url")?, source: Source::Flag("--url") }));
     }
     let variable = vendor(dialect).map(|vendor| vendor.base);
     for name in ["BATON_URL"].into_iter().chain(variable) {
-        if let Some(text) = environment.value(name) {
-            return Ok(Base { url: parse(text, name)?, source: name });
+        if let Some(text) = from.environment.value(name) {
+            let source = Source::Variable(name.to_owned());
+            return Ok(Some(Base { url: parse(text, name)?, source }));
         }
     }
-    let variable = variable.map(|name| format!(" or {name}")).unwrap_or_default();
-    Err(Error::new("no relay is named").hint(format!(
-        "give one with --url https://…, set BATON_URL{variable}, or try the embedded relay with --mock"
-    )))
+    let own = |profile: &super::Profile| {
+        Some(Base { url: profile.url.clone()?, source: Source::Profile(profile.name.clone()) })
+    };
+    Ok(from.profile.and_then(own))
+}
+
+/// What to say where a variable takes the place of the profile's address: nobody typed it, so it may surprise.
+pub(super) fn overruled(from: Sources<'_>, base: &Base) -> Option<String> {
+    let profile = from.profile?;
+    let url = profile.url.as_ref().filter(|url| **url != base.url)?;
+    let Source::Variable(name) = &base.source else { return None };
+    Some(format!("{name} wins over the url of profile {}: {} is used, not {url}", profile.name, base.url))
 }
 
 /// A base address: http or https, with a host, without anything secret in it.
-fn parse(text: &str, source: &str) -> Result<Url, Error> {
+pub(super) fn parse(text: &str, source: &str) -> Result<Url, Error> {
     let shown = text.split('@').next_back().unwrap_or(text);
     let url = Url::parse(text).map_err(|problem| match problem {
         url::ParseError::RelativeUrlWithoutBase => {
@@ -121,10 +143,17 @@ fn parse(text: &str, source: &str) -> Result<Url, Error> {
     Ok(url)
 }
 
-pub(super) fn model(given: &Given, environment: &Environment, dialect: Dialect) -> Option<String> {
+pub(super) fn model(from: Sources<'_>, dialect: Dialect) -> Option<(&str, Source)> {
+    if let Some(model) = &from.given.model {
+        return Some((model, Source::Flag("--model")));
+    }
     let variable = vendor(dialect).and_then(|vendor| vendor.model);
-    let named = ["BATON_MODEL"].into_iter().chain(variable).find_map(|name| environment.value(name));
-    given.model.clone().or_else(|| named.map(str::to_owned))
+    for name in ["BATON_MODEL"].into_iter().chain(variable) {
+        if let Some(model) = from.environment.value(name) {
+            return Some((model, Source::Variable(name.to_owned())));
+        }
+    }
+    from.profile.and_then(|profile| Some((profile.model.as_deref()?, Source::Profile(profile.name.clone()))))
 }
 
 /// To which origins the environment's values belong, seen from the relay that was chosen.
@@ -134,17 +163,26 @@ pub(super) struct Bindings {
     pub(super) origin: Origin,
     /// Whether the relay is the embedded one, which is given nothing.
     pub(super) embedded: bool,
-    /// The origin that `BATON_KEY` belongs to, where that is another one, with the variable that says so.
-    pub(super) own_elsewhere: Option<(Origin, &'static str)>,
+    /// Why `BATON_KEY` is not for this relay, where it is not.
+    pub(super) own_withheld: Option<Withheld>,
     /// The same for the vendor's variables.
-    pub(super) vendor_elsewhere: Option<(Origin, &'static str)>,
+    pub(super) vendor_withheld: Option<Withheld>,
+}
+
+/// Why the environment's values are not for the relay that was chosen.
+#[derive(Debug, Clone)]
+pub(super) enum Withheld {
+    /// The environment binds them to another origin, by this variable.
+    Elsewhere(Origin, &'static str),
+    /// The environment names no address, and the relay is a profile's.
+    OfProfile(String),
 }
 
 /// Where the environment names a base address, its keys belong to that origin alone; where it names none, to the
-/// address of the command line.
-pub(super) fn bindings(environment: &Environment, dialect: Dialect, base: &Base) -> Result<Bindings, Error> {
+/// address of the command line, and never to one that only a profile names.
+pub(super) fn bindings(from: Sources<'_>, dialect: Dialect, base: &Base) -> Result<Bindings, Error> {
     let origin = Origin::of(&base.url);
-    let named = |name: &'static str| match environment.value(name) {
+    let named = |name: &'static str| match from.environment.value(name) {
         Some(text) => Ok(Some((Origin::of(&parse(text, name)?), name))),
         None => Ok(None),
     };
@@ -153,12 +191,17 @@ pub(super) fn bindings(environment: &Environment, dialect: Dialect, base: &Base)
         Some(vendor) => named(vendor.base)?,
         None => None,
     };
-    let elsewhere = |bound: Option<(Origin, &'static str)>| bound.filter(|(bound, _)| *bound != origin);
+    let withheld = |bound: Option<(Origin, &'static str)>| match (bound, &base.source) {
+        (Some((bound, _)), _) if bound == origin => None,
+        (Some((bound, variable)), _) => Some(Withheld::Elsewhere(bound, variable)),
+        (None, Source::Profile(name)) => Some(Withheld::OfProfile(name.clone())),
+        (None, _) => None,
+    };
     Ok(Bindings {
         dialect,
-        embedded: base.source == "--mock",
-        own_elsewhere: elsewhere(own.clone().or_else(|| vendors.clone())),
-        vendor_elsewhere: elsewhere(vendors.or(own)),
+        embedded: from.given.embedded.is_some(),
+        own_withheld: withheld(own.clone().or_else(|| vendors.clone())),
+        vendor_withheld: withheld(vendors.or(own)),
         origin,
     })
 }
@@ -166,18 +209,23 @@ pub(super) fn bindings(environment: &Environment, dialect: Dialect, base: &Base)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Environment, Given};
 
-    fn base_of(url: Option<&str>, variables: &[(&str, &str)]) -> Result<(String, &'static str), Error> {
+    fn base_of(url: Option<&str>, variables: &[(&str, &str)]) -> Result<(String, String), Error> {
         let given = Given { url: url.map(str::to_owned), ..Given::default() };
         let environment = Environment::of(variables);
-        let dialect = dialect(&given, &environment)?;
-        base(&given, &environment, dialect).map(|base| (base.url.to_string(), base.source))
+        let from = Sources { given: &given, environment: &environment, profile: None };
+        let (dialect, _) = dialect(from)?;
+        base(from, dialect).map(|base| (base.url.to_string(), base.source.to_string()))
     }
 
     #[test]
     fn a_flag_wins_over_our_variable_and_ours_over_the_vendors() {
         let both = [("BATON_URL", "http://ours"), ("ANTHROPIC_BASE_URL", "http://theirs")];
-        assert_eq!(base_of(Some("http://flag"), &both).unwrap(), ("http://flag/".to_owned(), "--url"));
+        assert_eq!(
+            base_of(Some("http://flag"), &both).unwrap(),
+            ("http://flag/".to_owned(), "--url".to_owned())
+        );
         assert_eq!(base_of(None, &both).unwrap().1, "BATON_URL");
         assert_eq!(base_of(None, &both[1..]).unwrap().1, "ANTHROPIC_BASE_URL");
         let chat =
@@ -188,7 +236,7 @@ mod tests {
     #[test]
     fn without_a_relay_the_hint_names_every_way_to_give_one() {
         let hint = base_of(None, &[]).unwrap_err().hint.unwrap();
-        for way in ["--url", "BATON_URL", "ANTHROPIC_BASE_URL", "--mock"] {
+        for way in ["--url", "BATON_URL", "ANTHROPIC_BASE_URL", "--profile", "--mock"] {
             assert!(hint.contains(way), "{way}");
         }
     }

@@ -34,6 +34,10 @@ fn the_help_of_every_command_is_the_one_that_was_reviewed() {
     for name in names {
         let command = root.find_subcommand_mut(&name).unwrap();
         check(&format!("tests/golden/help/{name}.txt"), &command.render_long_help().to_string());
+        for below in command.get_subcommands_mut() {
+            let name = format!("tests/golden/help/{name}-{}.txt", below.get_name());
+            check(&name, &below.render_long_help().to_string());
+        }
     }
 }
 

@@ -157,3 +157,42 @@ fn a_key_that_the_relay_echoes_is_masked_wherever_its_words_go() {
     }
     assert!(!std::fs::read_to_string(save).unwrap().contains(PLANTED));
 }
+
+#[test]
+fn a_key_of_a_profile_shows_nowhere_and_is_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("relay.key"), PLANTED).unwrap();
+    let relay = relay("ttft=0,gap=0,tokens=2");
+    let config = folder.path().join("config.toml");
+    for key in [
+        "key-file = 'relay.key'".to_owned(),
+        format!("key-command = 'echo {PLANTED}'"),
+        "key-env = 'RELAY_KEY'".to_owned(),
+        format!("headers = {{ x-api-key = '{PLANTED}', x-tenant-token = '{PLANTED}' }}"),
+    ] {
+        let text = format!("default-profile = 'p'\n[profile.p]\nurl = '{}'\n{key}\n", relay.base_url());
+        std::fs::write(&config, text).unwrap();
+        hide(&config);
+        let shows: &[&[&str]] = &[&["config", "show"], &["config", "show", "--format", "json"]];
+        for arguments in COMMANDS.iter().chain(shows) {
+            let mut command = baton();
+            command.args(*arguments).env("BATON_CONFIG", &config).env("RELAY_KEY", PLANTED);
+            let said: Said = command.output().unwrap().into();
+            assert!(!said.out.contains(PLANTED) && !said.err.contains(PLANTED), "{arguments:?}: {said:?}");
+            if arguments.contains(&"--dry-run") {
+                assert!(said.out.contains("x-api-key: ***"), "{key}: {said:?}");
+            }
+        }
+    }
+}
+
+/// Takes the file from the eyes of others, as the configuration asks for where it holds a secret.
+fn hide(path: &std::path::Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+}

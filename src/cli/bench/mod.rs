@@ -23,15 +23,13 @@ use crate::units::{Count, Span, grouped};
 use crate::wire::Dialect;
 
 use self::requests::Requests;
-use super::options::{ConnectionOptions, PolicyOptions, TargetOptions, Unasked, VerbosityOptions};
+use super::options::{Attempts, ConnectionOptions, PolicyOptions, TargetOptions, Unasked, VerbosityOptions};
 use super::output::Output;
 use super::prompt::{Defaults, PromptOptions, Stdin};
 use super::relay::{Flags, Manner, Wired};
 use super::signals::Signals;
 use super::{Ending, Signal, Talk, Usage, colour_is_wanted};
 
-/// The first attempt is the measurement.
-const ATTEMPTS: u32 = 1;
 /// What is asked for where nothing is given: short, harmless, and long enough to be answered in more than a word.
 const PROMPT: &str = "In one short sentence, say what a river is.";
 /// Tokens to generate where `--max-tokens` is not given: enough for a stream to have a rhythm, few enough to be cheap.
@@ -142,14 +140,13 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     let manner = Manner {
         defaults: Defaults { stdin: Stdin::WhenAsked, text: Some(PROMPT), max_tokens: Some(MAX_TOKENS) },
         stream: !load.no_stream,
-        attempts: ATTEMPTS,
+        attempts: Attempts::One,
         unasked: Unasked::HttpOne,
     };
     let wired = Wired::new(flags, manner, talk)?;
     let outputs = Outputs::open(report)?;
-    let clients: Vec<_> =
-        (0..plan.workers).map(|_| wired.client(flags, manner.attempts)).collect::<Result<_, _>>()?;
-    let view = PlanInfo::of(&plan, traffic(&wired, policy.policy(manner.attempts).attempts, target));
+    let clients: Vec<_> = (0..plan.workers).map(|_| wired.client()).collect::<Result<_, _>>()?;
+    let view = PlanInfo::of(&plan, traffic(&wired, target));
     announce(&view, &wired, &plan, talk);
     let started = jiff::Timestamp::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -263,7 +260,7 @@ fn announce(view: &PlanInfo, wired: &Wired, plan: &Plan, talk: Talk) {
     talk.notice(format_args!("client  {workers} worker{plural} · {} descriptors", grouped(descriptors)));
 }
 
-fn traffic(wired: &Wired, attempts: u32, target: &TargetOptions) -> Traffic {
+fn traffic(wired: &Wired, target: &TargetOptions) -> Traffic {
     let prompt = match &wired.content {
         Content::Prompt(prompt) => Some(prompt),
         Content::Body(_) => None,
@@ -275,7 +272,7 @@ fn traffic(wired: &Wired, attempts: u32, target: &TargetOptions) -> Traffic {
         stream: wired.call.stream,
         prompt_chars: prompt.map(|prompt| prompt.text.chars().count() as u64),
         max_tokens: limited.and_then(|prompt| prompt.max_tokens),
-        attempts,
+        attempts: wired.policy.attempts,
         mock: target.mock.as_ref().map(ToString::to_string),
     }
 }

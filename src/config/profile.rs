@@ -1,0 +1,222 @@
+//! A profile: one relay with its key, its headers and the policy it is to be treated with.
+
+use std::path::{Path, PathBuf};
+
+use crate::net::{HeaderMap, HeaderName, HeaderValue, Origin, Url, is_secret_header};
+use crate::units::Span;
+use crate::wire::Dialect;
+
+use super::document::{Entry, Section};
+use super::headers::{CREDENTIAL_HEADERS, field};
+use super::{Error, PolicyDefaults, target};
+
+/// What a `[profile.NAME]` table says.
+#[derive(Debug, Default)]
+pub(super) struct Profile {
+    pub(super) name: String,
+    pub(super) api: Option<Dialect>,
+    pub(super) model: Option<String>,
+    pub(super) url: Option<Url>,
+    pub(super) key: Option<ProfileKey>,
+    /// All headers but a credential, which is the key.
+    pub(super) headers: HeaderMap,
+    pub(super) policy: PolicyDefaults,
+    /// The place of a header that is a secret, where there is one.
+    pub(super) secret: Option<String>,
+}
+
+/// Where a profile's key comes from.
+#[derive(Debug, Clone)]
+pub(super) enum ProfileKey {
+    /// `key-file`, seen from the folder of the configuration file.
+    File(PathBuf),
+    /// `key-command`, run only when the key is sent.
+    Command(String),
+    /// `key-env`, the name of a variable.
+    Variable(String),
+    /// A credential among the headers.
+    Header(HeaderName, HeaderValue),
+}
+
+impl ProfileKey {
+    /// The key of the profile that says so.
+    pub(super) fn setting(&self) -> String {
+        match self {
+            Self::File(path) => format!("key-file {}", path.display()),
+            Self::Command(_) => "key-command".to_owned(),
+            Self::Variable(name) => format!("key-env {name}"),
+            Self::Header(name, _) => format!("headers.{name}"),
+        }
+    }
+}
+
+/// Folders that paths in a file are seen from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Folders<'a> {
+    /// The configuration file's own.
+    pub(super) own: &'a Path,
+    /// The user's, for `~/`.
+    pub(super) home: Option<&'a Path>,
+}
+
+impl Profile {
+    /// Reads `[profile.NAME]`.
+    pub(super) fn read(entry: &Entry<'_>, folders: Folders<'_>) -> Result<Self, Error> {
+        let section = entry.section()?;
+        let mut known =
+            vec!["api", "model", "url", "endpoint", "key-file", "key-command", "key-env", "headers"];
+        known.push("attempts");
+        known.extend(PolicyDefaults::TIMES);
+        section.only(&known)?;
+        let text = |key| section.entry(key).map(|entry| entry.text()).transpose();
+        let mut profile = Self {
+            name: entry.key.to_owned(),
+            api: read_api(&section)?,
+            model: text("model")?.map(str::to_owned),
+            url: read_url(&section)?,
+            policy: PolicyDefaults::read(&section)?,
+            ..Self::default()
+        };
+        if let Some(headers) = section.entry("headers") {
+            profile.read_headers(&headers.section()?)?;
+        }
+        let keys = ["key-file", "key-command", "key-env"];
+        for entry in keys.into_iter().filter_map(|key| section.entry(key)) {
+            let key = read_key(&entry, folders)?;
+            profile.take_key(&entry, key)?;
+        }
+        if profile.url.is_none() && (profile.key.is_some() || profile.secret.is_some()) {
+            let error = section.refuse("has a key and no url");
+            return Err(error.hint("a key is bound to its relay and sent nowhere else: name the url with it"));
+        }
+        Ok(profile)
+    }
+
+    /// Whether what belongs to the profile's relay may be sent to this origin.
+    pub(super) fn owns(&self, origin: &Origin) -> bool {
+        self.url.as_ref().is_some_and(|url| Origin::of(url) == *origin)
+    }
+
+    fn read_headers(&mut self, section: &Section<'_>) -> Result<(), Error> {
+        for entry in section.entries() {
+            let (name, value) = field(entry.key, entry.text()?, &entry.place())?;
+            if is_secret_header(&name) {
+                self.secret.get_or_insert_with(|| entry.place());
+            }
+            if CREDENTIAL_HEADERS.contains(&name.as_str()) {
+                self.take_key(&entry, ProfileKey::Header(name, value))?;
+            } else if self.headers.insert(name, value).is_some() {
+                return Err(entry.refuse("the same header stands here twice"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a key; a second one is refused.
+    fn take_key(&mut self, entry: &Entry<'_>, key: ProfileKey) -> Result<(), Error> {
+        if let Some(first) = &self.key {
+            let first = first.setting();
+            let error = entry.refuse(format_args!("a second key, beside {first}"));
+            return Err(error.hint("exactly one credential is sent: leave one of them out"));
+        }
+        self.key = Some(key);
+        Ok(())
+    }
+}
+
+fn read_api(section: &Section<'_>) -> Result<Option<Dialect>, Error> {
+    let Some(entry) = section.entry("api") else { return Ok(None) };
+    entry.text()?.parse().map(Some).map_err(|error: crate::wire::UnknownDialect| entry.refuse(error))
+}
+
+/// The one address, under `url` or in the one `[[endpoint]]`.
+fn read_url(section: &Section<'_>) -> Result<Option<Url>, Error> {
+    let mut found: Vec<Url> = Vec::new();
+    if let Some(entry) = section.entry("url") {
+        found.push(target::parse(entry.text()?, &entry.place())?);
+    }
+    let Some(list) = section.entry("endpoint") else { return Ok(found.pop()) };
+    for endpoint in list.sections()? {
+        endpoint.only(&["url"])?;
+        let entry = endpoint.entry("url").ok_or_else(|| endpoint.refuse("has no url"))?;
+        let url = target::parse(entry.text()?, &entry.place())?;
+        if !found.contains(&url) {
+            found.push(url);
+        }
+    }
+    if found.len() > 1 {
+        let message = format!("{} addresses, and a profile has one for now", found.len());
+        return Err(list.refuse(message).hint("give each relay a profile of its own"));
+    }
+    Ok(found.pop())
+}
+
+fn read_key(entry: &Entry<'_>, folders: Folders<'_>) -> Result<ProfileKey, Error> {
+    let text = entry.text()?;
+    Ok(match entry.key {
+        "key-command" => ProfileKey::Command(text.to_owned()),
+        "key-env" if is_variable(text) => ProfileKey::Variable(text.to_owned()),
+        // What stands there may be the key itself, written into the wrong place.
+        "key-env" => {
+            return Err(entry
+                .refuse("this is not the name of a variable")
+                .hint("key-env names the environment variable that holds the key, as in \"RELAY_KEY\""));
+        }
+        _ => ProfileKey::File(match (text.strip_prefix("~/"), folders.home) {
+            (Some(rest), Some(home)) => home.join(rest),
+            (Some(_), None) => return Err(entry.refuse("'~' cannot be resolved: HOME is not set")),
+            (None, _) => folders.own.join(text),
+        }),
+    })
+}
+
+fn is_variable(text: &str) -> bool {
+    let word = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    word && !text.starts_with(|first: char| first.is_ascii_digit())
+}
+
+impl PolicyDefaults {
+    /// The keys that hold a time.
+    pub(super) const TIMES: [&str; 9] = [
+        "backoff-base",
+        "backoff-max",
+        "max-wait",
+        "connect-timeout",
+        "first-byte-timeout",
+        "first-token-timeout",
+        "idle-timeout",
+        "stall-timeout",
+        "timeout",
+    ];
+
+    fn read(section: &Section<'_>) -> Result<Self, Error> {
+        let mut policy = Self::default();
+        if let Some(entry) = section.entry("attempts") {
+            policy.attempts = Some(entry.number(1..=100)?);
+        }
+        for (key, slot) in Self::TIMES.into_iter().zip(policy.times_mut()) {
+            *slot = section.entry(key).map(|entry| entry.time()).transpose()?;
+        }
+        Ok(policy)
+    }
+
+    /// The times, in the order of [`Self::TIMES`].
+    fn times_mut(&mut self) -> [&mut Option<Span>; 9] {
+        [
+            &mut self.backoff_base,
+            &mut self.backoff_max,
+            &mut self.max_wait,
+            &mut self.connect_timeout,
+            &mut self.first_byte_timeout,
+            &mut self.first_token_timeout,
+            &mut self.idle_timeout,
+            &mut self.stall_timeout,
+            &mut self.timeout,
+        ]
+    }
+
+    /// The times, in the order of [`Self::TIMES`].
+    pub(super) fn times(mut self) -> [Option<Span>; 9] {
+        self.times_mut().map(|time| *time)
+    }
+}
