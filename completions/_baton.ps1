@@ -41,6 +41,7 @@ Register-ArgumentCompleter -Native -CommandName 'baton' -ScriptBlock {
         'baton;send' {
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Add a file to the prompt: text after a blank line; png, jpeg, gif, webp and PDF as attachments (repeatable)')
             [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'Add a file to the prompt: text after a blank line; png, jpeg, gif, webp and PDF as attachments (repeatable)')
+            [CompletionResult]::new('--messages', '--messages', [CompletionResultType]::ParameterName, 'Begin with the conversation in this file, or on standard input for `-`: a JSON array of messages with role and content, or an object whose one field is such an array, "messages"; the prompt, if any, follows as the user''s')
             [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'Model to ask for')
             [CompletionResult]::new('--model', '--model', [CompletionResultType]::ParameterName, 'Model to ask for')
             [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'System prompt, or @FILE to read it from a file')
@@ -100,6 +101,7 @@ Register-ArgumentCompleter -Native -CommandName 'baton' -ScriptBlock {
         'baton;bench' {
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Add a file to the prompt: text after a blank line; png, jpeg, gif, webp and PDF as attachments (repeatable)')
             [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'Add a file to the prompt: text after a blank line; png, jpeg, gif, webp and PDF as attachments (repeatable)')
+            [CompletionResult]::new('--messages', '--messages', [CompletionResultType]::ParameterName, 'Begin with the conversation in this file, or on standard input for `-`: a JSON array of messages with role and content, or an object whose one field is such an array, "messages"; the prompt, if any, follows as the user''s')
             [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'Model to ask for')
             [CompletionResult]::new('--model', '--model', [CompletionResultType]::ParameterName, 'Model to ask for')
             [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'System prompt, or @FILE to read it from a file')

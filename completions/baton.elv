@@ -37,6 +37,7 @@ set edit:completion:arg-completer[baton] = {|@words|
         &'baton;send'= {
             cand -f 'Add a file to the prompt: text after a blank line; png, jpeg, gif, webp and PDF as attachments (repeatable)'
             cand --file 'Add a file to the prompt: text after a blank line; png, jpeg, gif, webp and PDF as attachments (repeatable)'
+            cand --messages 'Begin with the conversation in this file, or on standard input for `-`: a JSON array of messages with role and content, or an object whose one field is such an array, "messages"; the prompt, if any, follows as the user''s'
             cand -m 'Model to ask for'
             cand --model 'Model to ask for'
             cand -s 'System prompt, or @FILE to read it from a file'
@@ -95,6 +96,7 @@ set edit:completion:arg-completer[baton] = {|@words|
         &'baton;bench'= {
             cand -f 'Add a file to the prompt: text after a blank line; png, jpeg, gif, webp and PDF as attachments (repeatable)'
             cand --file 'Add a file to the prompt: text after a blank line; png, jpeg, gif, webp and PDF as attachments (repeatable)'
+            cand --messages 'Begin with the conversation in this file, or on standard input for `-`: a JSON array of messages with role and content, or an object whose one field is such an array, "messages"; the prompt, if any, follows as the user''s'
             cand -m 'Model to ask for'
             cand --model 'Model to ask for'
             cand -s 'System prompt, or @FILE to read it from a file'

@@ -37,6 +37,7 @@ complete -c baton -n "__fish_baton_needs_command" -f -a "models" -d 'List the mo
 complete -c baton -n "__fish_baton_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
 complete -c baton -n "__fish_baton_needs_command" -f -a "man" -d 'Print the manual page, or write one for each command into a folder'
 complete -c baton -n "__fish_baton_using_subcommand send" -s f -l file -d 'Add a file to the prompt: text after a blank line; png, jpeg, gif, webp and PDF as attachments (repeatable)' -r -F
+complete -c baton -n "__fish_baton_using_subcommand send" -l messages -d 'Begin with the conversation in this file, or on standard input for `-`: a JSON array of messages with role and content, or an object whose one field is such an array, "messages"; the prompt, if any, follows as the user\'s' -r -F
 complete -c baton -n "__fish_baton_using_subcommand send" -s m -l model -d 'Model to ask for' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -s s -l system -d 'System prompt, or @FILE to read it from a file' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l max-tokens -d 'Largest number of tokens to generate' -r
@@ -90,6 +91,7 @@ complete -c baton -n "__fish_baton_using_subcommand send" -s q -l quiet -d 'Sile
 complete -c baton -n "__fish_baton_using_subcommand send" -s v -l verbose -d 'Print a line for each attempt'
 complete -c baton -n "__fish_baton_using_subcommand send" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c baton -n "__fish_baton_using_subcommand bench" -s f -l file -d 'Add a file to the prompt: text after a blank line; png, jpeg, gif, webp and PDF as attachments (repeatable)' -r -F
+complete -c baton -n "__fish_baton_using_subcommand bench" -l messages -d 'Begin with the conversation in this file, or on standard input for `-`: a JSON array of messages with role and content, or an object whose one field is such an array, "messages"; the prompt, if any, follows as the user\'s' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -s m -l model -d 'Model to ask for' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -s s -l system -d 'System prompt, or @FILE to read it from a file' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l max-tokens -d 'Largest number of tokens to generate' -r

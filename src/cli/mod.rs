@@ -2,6 +2,7 @@
 
 mod bench;
 mod completions;
+mod conversation;
 mod files;
 mod man;
 mod mock;
