@@ -433,7 +433,7 @@ _baton() {
             return 0
             ;;
         baton__subcmd__send)
-            opts="-f -m -s -u -a -H -o -t -k -x -q -v -h --file --messages --model --system --max-tokens --temperature --param --body --bare-prompt --url --mock --api --header --key-file --key-command --format --output --no-stream --show-reasoning --dry-run --curl --timing --fail-on --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --proxy --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --quiet --verbose --error-format --help"
+            opts="-f -m -s -u -a -H -o -t -k -x -q -v -h --file --messages --model --system --max-tokens --temperature --param --body --bare-prompt --url --mock --api --header --key-file --key-command --format --extract --output --no-stream --show-reasoning --dry-run --curl --timing --fail-on --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --proxy --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --quiet --verbose --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -521,6 +521,10 @@ _baton() {
                     ;;
                 --format)
                     COMPREPLY=($(compgen -W "text json events raw" -- "${cur}"))
+                    return 0
+                    ;;
+                --extract)
+                    COMPREPLY=($(compgen -W "code json" -- "${cur}"))
                     return 0
                     ;;
                 --output)

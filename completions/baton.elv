@@ -56,6 +56,7 @@ set edit:completion:arg-completer[baton] = {|@words|
             cand --key-file 'Read the key from a file'
             cand --key-command 'Take the key from what a shell command prints, as a password manager does'
             cand --format 'Form of the answer: its text, one JSON object, a JSON line for each event, or the wire''s bytes'
+            cand --extract 'Print only the first fenced block of code or the first JSON value, once the answer is whole; exit with code 1 if it has none'
             cand -o 'Write the answer to a file, which takes its name when the answer is whole'
             cand --output 'Write the answer to a file, which takes its name when the answer is whole'
             cand --fail-on 'Exit with code 10 if the answer ended so (comma-separated)'

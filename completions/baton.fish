@@ -58,6 +58,8 @@ complete -c baton -n "__fish_baton_using_subcommand send" -l format -d 'Form of 
 json\t''
 events\t''
 raw\t''"
+complete -c baton -n "__fish_baton_using_subcommand send" -l extract -d 'Print only the first fenced block of code or the first JSON value, once the answer is whole; exit with code 1 if it has none' -r -f -a "code\t''
+json\t''"
 complete -c baton -n "__fish_baton_using_subcommand send" -s o -l output -d 'Write the answer to a file, which takes its name when the answer is whole' -r -F
 complete -c baton -n "__fish_baton_using_subcommand send" -l fail-on -d 'Exit with code 10 if the answer ended so (comma-separated)' -r -f -a "length\t''
 refusal\t''

@@ -119,6 +119,8 @@ fn tell(error: &anyhow::Error) -> Story {
     } else if let Some(OutputError { .. }) = error.downcast_ref::<OutputError>() {
         "the output could not be written".clone_into(&mut story.message);
         story.because = vec![error.to_string()];
+    } else if let Some(Ending::NothingToExtract(_)) = error.downcast_ref::<Ending>() {
+        story.hint = Some("without --extract the whole answer is printed".to_owned());
     } else if let Some(Ending::NothingSucceeded) = error.downcast_ref::<Ending>() {
         story.hint =
             Some("the failures are listed above; `baton send -v` with the same flags shows one".to_owned());
@@ -140,6 +142,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
     if let Some(ending) = error.downcast_ref::<Ending>() {
         return match ending {
             Ending::FailOn(_) => code::FAIL_ON,
+            Ending::NothingToExtract(_) => code::SOME_FAILED,
             Ending::Stopped(Signal::Interrupt) => code::INTERRUPTED,
             Ending::Stopped(Signal::Terminate) => code::TERMINATED,
             Ending::NothingSucceeded => code::UNTRUSTED,

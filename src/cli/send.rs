@@ -13,13 +13,14 @@ use crate::outcome::Class;
 use crate::units::Span;
 use crate::wire::{Delta, Event, StopKind};
 
+use super::extract::Extract;
 use super::options::{ConnectionOptions, PolicyOptions, TargetOptions, Unasked};
 use super::output::Output;
 use super::prompt::{Defaults, PromptOptions, Stdin};
 use super::relay::{Flags, Manner, Wired};
 use super::show;
 use super::signals::Signals;
-use super::{Ending, OutputError, Talk, say};
+use super::{Ending, OutputError, Talk, Usage, say};
 
 /// Attempts where `--attempts` is not given.
 const ATTEMPTS: u32 = 3;
@@ -52,6 +53,10 @@ struct AnswerOptions {
     /// Form of the answer: its text, one JSON object, a JSON line for each event, or the wire's bytes
     #[arg(long, value_name = "FORM", default_value = "text")]
     format: Format,
+    /// Print only the first fenced block of code or the first JSON value, once the answer is whole; exit with code 1 if
+    /// it has none
+    #[arg(long, value_name = "WHAT")]
+    extract: Option<Extract>,
     /// Write the answer to a file, which takes its name when the answer is whole
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -93,6 +98,9 @@ enum FailOn {
 /// Carries the prompt and prints the answer.
 pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
     let SendOptions { prompt, target, answer, connection, policy } = options;
+    if answer.extract.is_some() && answer.format != Format::Text {
+        return Err(Usage::new("--extract goes with --format text only, which is the default").into());
+    }
     let flags = Flags { target, prompt, connection, policy };
     let manner = Manner {
         defaults: Defaults { stdin: Stdin::WhenPiped, text: None, max_tokens: None },
@@ -159,10 +167,15 @@ impl Carried {
         if answer.format == Format::Json {
             printer.output.write(show::as_json(&exchange, &printer.text).as_bytes())?;
         }
+        let wanted = answer.extract.filter(|_| !failed);
+        let part = wanted.map(|wanted| wanted.part_of(&printer.text).ok_or(wanted)).transpose();
+        if let Ok(Some(part)) = &part {
+            printer.output.write(part.as_bytes())?;
+        }
         printer.end_line()?;
         if failed && answer.format != Format::Json {
             printer.keep_partial(talk)?;
-        } else {
+        } else if part.is_ok() {
             printer.output.finish()?;
         }
         if answer.timing {
@@ -172,7 +185,8 @@ impl Carried {
             let exchange = Box::new(exchange);
             return Err(Failed { exchange, credential: credential.to_owned() }.into());
         }
-        judge(&exchange, answer, only_tools, talk)
+        judge(&exchange, answer, only_tools, talk)?;
+        part.map(|_| ()).map_err(|wanted| Ending::NothingToExtract(wanted.what()).into())
     }
 }
 
@@ -215,7 +229,7 @@ struct Printer {
     talk: Talk,
     /// Whether reasoning goes to standard error.
     reasoning: bool,
-    /// Text so far, kept only for `--format json`.
+    /// Text so far, kept only for `--format json` and `--extract`.
     text: String,
     /// Lines or bytes of an attempt that may still be void because nothing generated has arrived.
     held: Vec<u8>,
@@ -230,7 +244,8 @@ struct Printer {
 impl Printer {
     fn new(answer: &AnswerOptions, output: Output, talk: Talk) -> Self {
         Self {
-            format: answer.format,
+            // What is to be extracted is gathered first, as the text of a JSON object is.
+            format: answer.extract.map_or(answer.format, |_| Format::Json),
             output,
             talk,
             reasoning: answer.show_reasoning || (stderr().is_terminal() && !talk.quiet),

@@ -7,6 +7,7 @@ mod attachments;
 mod baton;
 mod bench;
 mod completions;
+mod extract;
 mod golden;
 mod input;
 mod mock;
