@@ -22,6 +22,9 @@ _baton() {
             baton,completions)
                 cmd="baton__subcmd__completions"
                 ;;
+            baton,config)
+                cmd="baton__subcmd__config"
+                ;;
             baton,man)
                 cmd="baton__subcmd__man"
                 ;;
@@ -34,6 +37,12 @@ _baton() {
             baton,send)
                 cmd="baton__subcmd__send"
                 ;;
+            baton__subcmd__config,path)
+                cmd="baton__subcmd__config__subcmd__path"
+                ;;
+            baton__subcmd__config,show)
+                cmd="baton__subcmd__config__subcmd__show"
+                ;;
             *)
                 ;;
         esac
@@ -41,7 +50,7 @@ _baton() {
 
     case "${cmd}" in
         baton)
-            opts="-q -h -V --quiet --error-format --help --version send bench mock models completions man"
+            opts="-q -h -V --quiet --error-format --help --version send bench mock models completions man config"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -59,7 +68,7 @@ _baton() {
             return 0
             ;;
         baton__subcmd__bench)
-            opts="-f -m -s -u -a -H -c -d -n -o -t -k -x -v -q -h --file --model --system --max-tokens --temperature --param --body --bare-prompt --url --mock --api --header --key-file --key-command --concurrency --duration --requests --warmup --drain --no-stream --workers --format --output --save --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --proxy --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --verbose --quiet --error-format --help"
+            opts="-f -m -s -u -a -H -c -d -n -o -t -k -x -v -q -h --file --messages --model --system --max-tokens --temperature --param --body --bare-prompt --url --mock --api --header --key-file --key-command --profile --config --concurrency --duration --requests --warmup --drain --no-stream --workers --format --output --save --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --proxy --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --verbose --quiet --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -70,6 +79,10 @@ _baton() {
                     return 0
                     ;;
                 -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --messages)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -138,6 +151,14 @@ _baton() {
                     return 0
                     ;;
                 --key-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -282,6 +303,76 @@ _baton() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        baton__subcmd__config)
+            opts="-q -h --quiet --error-format --help show path"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        baton__subcmd__config__subcmd__path)
+            opts="-q -h --config --quiet --error-format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        baton__subcmd__config__subcmd__show)
+            opts="-q -h --format --profile --config --quiet --error-format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         baton__subcmd__man)
             opts="-q -h --quiet --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -331,7 +422,7 @@ _baton() {
             return 0
             ;;
         baton__subcmd__models)
-            opts="-u -a -H -t -k -x -q -h --url --mock --api --header --key-file --key-command --format --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --proxy --quiet --error-format --help"
+            opts="-u -a -H -t -k -x -q -h --url --mock --api --header --key-file --key-command --profile --config --format --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --proxy --quiet --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -370,6 +461,14 @@ _baton() {
                     return 0
                     ;;
                 --key-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -429,7 +528,7 @@ _baton() {
             return 0
             ;;
         baton__subcmd__send)
-            opts="-f -m -s -u -a -H -o -t -k -x -v -q -h --file --model --system --max-tokens --temperature --param --body --bare-prompt --url --mock --api --header --key-file --key-command --format --output --no-stream --show-reasoning --dry-run --curl --timing --fail-on --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --proxy --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --verbose --quiet --error-format --help"
+            opts="-f -m -s -u -a -H -o -t -k -x -v -q -h --file --messages --model --system --max-tokens --temperature --param --body --bare-prompt --url --mock --api --header --key-file --key-command --profile --config --format --extract --output --no-stream --show-reasoning --dry-run --curl --timing --fail-on --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --proxy --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --verbose --quiet --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -440,6 +539,10 @@ _baton() {
                     return 0
                     ;;
                 -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --messages)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -511,8 +614,20 @@ _baton() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "text json events raw" -- "${cur}"))
+                    return 0
+                    ;;
+                --extract)
+                    COMPREPLY=($(compgen -W "code json" -- "${cur}"))
                     return 0
                     ;;
                 --output)

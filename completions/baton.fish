@@ -35,7 +35,9 @@ complete -c baton -n "__fish_baton_needs_command" -f -a "mock" -d 'Run the embed
 complete -c baton -n "__fish_baton_needs_command" -f -a "models" -d 'List the models that the relay offers'
 complete -c baton -n "__fish_baton_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
 complete -c baton -n "__fish_baton_needs_command" -f -a "man" -d 'Print the manual page, or write one for each command into a folder'
+complete -c baton -n "__fish_baton_needs_command" -f -a "config" -d 'Show the settings and where each comes from, or where the configuration file is'
 complete -c baton -n "__fish_baton_using_subcommand send" -s f -l file -d 'Add a file to the prompt: text after a blank line; png, jpeg, gif, webp and PDF as attachments (repeatable)' -r -F
+complete -c baton -n "__fish_baton_using_subcommand send" -l messages -d 'Begin with the conversation in this file, or on standard input for `-`: a JSON array of messages with role and content, or an object whose one field is such an array, "messages"; the prompt, if any, follows as the user\'s' -r -F
 complete -c baton -n "__fish_baton_using_subcommand send" -s m -l model -d 'Model to ask for' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -s s -l system -d 'System prompt, or @FILE to read it from a file' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l max-tokens -d 'Largest number of tokens to generate' -r
@@ -52,26 +54,30 @@ raw\t''"
 complete -c baton -n "__fish_baton_using_subcommand send" -s H -l header -d 'Add a header, written \'Name: value\', replacing the one that would be sent under that name (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l key-file -d 'Read the key from a file' -r -F
 complete -c baton -n "__fish_baton_using_subcommand send" -l key-command -d 'Take the key from what a shell command prints, as a password manager does' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
 complete -c baton -n "__fish_baton_using_subcommand send" -l format -d 'Form of the answer: its text, one JSON object, a JSON line for each event, or the wire\'s bytes' -r -f -a "text\t''
 json\t''
 events\t''
 raw\t''"
+complete -c baton -n "__fish_baton_using_subcommand send" -l extract -d 'Print only the first fenced block of code or the first JSON value, once the answer is whole; exit with code 1 if it has none' -r -f -a "code\t''
+json\t''"
 complete -c baton -n "__fish_baton_using_subcommand send" -s o -l output -d 'Write the answer to a file, which takes its name when the answer is whole' -r -F
 complete -c baton -n "__fish_baton_using_subcommand send" -l fail-on -d 'Exit with code 10 if the answer ended so (comma-separated)' -r -f -a "length\t''
 refusal\t''
 filter\t''"
-complete -c baton -n "__fish_baton_using_subcommand send" -l connect-timeout -d 'Limit for name look-up, TCP and TLS together' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l connect-timeout -d 'Limit for name look-up, TCP and TLS together [default: 5s]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l first-byte-timeout -d 'Limit for the first byte of the answer; 0 for none [default: 600s for whole answers, 30s otherwise]' -r
-complete -c baton -n "__fish_baton_using_subcommand send" -l first-token-timeout -d 'Limit for the first generated delta of a stream; 0 for none' -r
-complete -c baton -n "__fish_baton_using_subcommand send" -l idle-timeout -d 'Limit between any two bytes; 0 for none' -r
-complete -c baton -n "__fish_baton_using_subcommand send" -l stall-timeout -d 'Limit between two generated deltas of a stream (a ping does not count); 0 for none' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l first-token-timeout -d 'Limit for the first generated delta of a stream; 0 for none [default: 600s]' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l idle-timeout -d 'Limit between any two bytes; 0 for none [default: 60s]' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l stall-timeout -d 'Limit between two generated deltas of a stream (a ping does not count); 0 for none [default: 120s]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -s t -l timeout -d 'Limit for the whole request, attempts and waits included [default: none]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l cacert -d 'Trust only the certificates in this PEM file' -r -F
 complete -c baton -n "__fish_baton_using_subcommand send" -s x -l proxy -d 'Use this proxy for everything, in place of the environment\'s' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l attempts -d 'Attempts in all, the first one included' -r
-complete -c baton -n "__fish_baton_using_subcommand send" -l backoff-base -d 'Multiplier of the exponential back-off' -r
-complete -c baton -n "__fish_baton_using_subcommand send" -l backoff-max -d 'Longest back-off' -r
-complete -c baton -n "__fish_baton_using_subcommand send" -l max-wait -d 'Longest wait that the relay may ask for before the request is given up' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l backoff-base -d 'Multiplier of the exponential back-off [default: 1s]' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l backoff-max -d 'Longest back-off [default: 10s]' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l max-wait -d 'Longest wait that the relay may ask for before the request is given up [default: 120s]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l request-id-prefix -d 'Put this before each request id' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
 json\t'One JSON object'"
@@ -89,6 +95,7 @@ complete -c baton -n "__fish_baton_using_subcommand send" -s v -l verbose -d 'Pr
 complete -c baton -n "__fish_baton_using_subcommand send" -s q -l quiet -d 'Silence notices and progress'
 complete -c baton -n "__fish_baton_using_subcommand send" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c baton -n "__fish_baton_using_subcommand bench" -s f -l file -d 'Add a file to the prompt: text after a blank line; png, jpeg, gif, webp and PDF as attachments (repeatable)' -r -F
+complete -c baton -n "__fish_baton_using_subcommand bench" -l messages -d 'Begin with the conversation in this file, or on standard input for `-`: a JSON array of messages with role and content, or an object whose one field is such an array, "messages"; the prompt, if any, follows as the user\'s' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -s m -l model -d 'Model to ask for' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -s s -l system -d 'System prompt, or @FILE to read it from a file' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l max-tokens -d 'Largest number of tokens to generate' -r
@@ -105,6 +112,8 @@ raw\t''"
 complete -c baton -n "__fish_baton_using_subcommand bench" -s H -l header -d 'Add a header, written \'Name: value\', replacing the one that would be sent under that name (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l key-file -d 'Read the key from a file' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -l key-command -d 'Take the key from what a shell command prints, as a password manager does' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -s c -l concurrency -d 'Users at once, level by level: a list (50,100,200), ranges (10..200:10, 1..8) or both' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -s d -l duration -d 'Measured window of each level [default: 10s]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -s n -l requests -d 'Requests of each level, in place of a window; k and m stand for thousands and millions' -r
@@ -117,18 +126,18 @@ csv\t''
 markdown\t''"
 complete -c baton -n "__fish_baton_using_subcommand bench" -s o -l output -d 'Write the report to a file' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -l save -d 'Keep the whole result, histograms included, as JSON' -r -F
-complete -c baton -n "__fish_baton_using_subcommand bench" -l connect-timeout -d 'Limit for name look-up, TCP and TLS together' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l connect-timeout -d 'Limit for name look-up, TCP and TLS together [default: 5s]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l first-byte-timeout -d 'Limit for the first byte of the answer; 0 for none [default: 600s for whole answers, 30s otherwise]' -r
-complete -c baton -n "__fish_baton_using_subcommand bench" -l first-token-timeout -d 'Limit for the first generated delta of a stream; 0 for none' -r
-complete -c baton -n "__fish_baton_using_subcommand bench" -l idle-timeout -d 'Limit between any two bytes; 0 for none' -r
-complete -c baton -n "__fish_baton_using_subcommand bench" -l stall-timeout -d 'Limit between two generated deltas of a stream (a ping does not count); 0 for none' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l first-token-timeout -d 'Limit for the first generated delta of a stream; 0 for none [default: 600s]' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l idle-timeout -d 'Limit between any two bytes; 0 for none [default: 60s]' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l stall-timeout -d 'Limit between two generated deltas of a stream (a ping does not count); 0 for none [default: 120s]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -s t -l timeout -d 'Limit for the whole request, attempts and waits included [default: none]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l cacert -d 'Trust only the certificates in this PEM file' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -s x -l proxy -d 'Use this proxy for everything, in place of the environment\'s' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l attempts -d 'Attempts in all, the first one included' -r
-complete -c baton -n "__fish_baton_using_subcommand bench" -l backoff-base -d 'Multiplier of the exponential back-off' -r
-complete -c baton -n "__fish_baton_using_subcommand bench" -l backoff-max -d 'Longest back-off' -r
-complete -c baton -n "__fish_baton_using_subcommand bench" -l max-wait -d 'Longest wait that the relay may ask for before the request is given up' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l backoff-base -d 'Multiplier of the exponential back-off [default: 1s]' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l backoff-max -d 'Longest back-off [default: 10s]' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l max-wait -d 'Longest wait that the relay may ask for before the request is given up [default: 120s]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l request-id-prefix -d 'Put this before each request id' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
 json\t'One JSON object'"
@@ -159,13 +168,15 @@ raw\t''"
 complete -c baton -n "__fish_baton_using_subcommand models" -s H -l header -d 'Add a header, written \'Name: value\', replacing the one that would be sent under that name (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand models" -l key-file -d 'Read the key from a file' -r -F
 complete -c baton -n "__fish_baton_using_subcommand models" -l key-command -d 'Take the key from what a shell command prints, as a password manager does' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
 complete -c baton -n "__fish_baton_using_subcommand models" -l format -d 'Form of the list: a table, or one JSON object' -r -f -a "table\t''
 json\t''"
-complete -c baton -n "__fish_baton_using_subcommand models" -l connect-timeout -d 'Limit for name look-up, TCP and TLS together' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l connect-timeout -d 'Limit for name look-up, TCP and TLS together [default: 5s]' -r
 complete -c baton -n "__fish_baton_using_subcommand models" -l first-byte-timeout -d 'Limit for the first byte of the answer; 0 for none [default: 600s for whole answers, 30s otherwise]' -r
-complete -c baton -n "__fish_baton_using_subcommand models" -l first-token-timeout -d 'Limit for the first generated delta of a stream; 0 for none' -r
-complete -c baton -n "__fish_baton_using_subcommand models" -l idle-timeout -d 'Limit between any two bytes; 0 for none' -r
-complete -c baton -n "__fish_baton_using_subcommand models" -l stall-timeout -d 'Limit between two generated deltas of a stream (a ping does not count); 0 for none' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l first-token-timeout -d 'Limit for the first generated delta of a stream; 0 for none [default: 600s]' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l idle-timeout -d 'Limit between any two bytes; 0 for none [default: 60s]' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l stall-timeout -d 'Limit between two generated deltas of a stream (a ping does not count); 0 for none [default: 120s]' -r
 complete -c baton -n "__fish_baton_using_subcommand models" -s t -l timeout -d 'Limit for the whole request, attempts and waits included [default: none]' -r
 complete -c baton -n "__fish_baton_using_subcommand models" -l cacert -d 'Trust only the certificates in this PEM file' -r -F
 complete -c baton -n "__fish_baton_using_subcommand models" -s x -l proxy -d 'Use this proxy for everything, in place of the environment\'s' -r
@@ -184,3 +195,22 @@ complete -c baton -n "__fish_baton_using_subcommand man" -l error-format -d 'How
 json\t'One JSON object'"
 complete -c baton -n "__fish_baton_using_subcommand man" -s q -l quiet -d 'Silence notices and progress'
 complete -c baton -n "__fish_baton_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path" -f -a "show" -d 'Print every setting with its value and what decided it, secrets hidden'
+complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path" -f -a "path" -d 'Print the path of the configuration file that is read, or would be if it existed'
+complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from show" -l format -d 'Form of the list' -r -f -a "table\t''
+json\t''"
+complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from show" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -r
+complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from show" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from path" -l config -d 'Name the file, as for every other command' -r -F
+complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from path" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from path" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -120,6 +120,8 @@ fn tell(error: &anyhow::Error) -> Story {
     } else if let Some(OutputError { .. }) = error.downcast_ref::<OutputError>() {
         "the output could not be written".clone_into(&mut story.message);
         story.because = vec![error.to_string()];
+    } else if let Some(Ending::NothingToExtract(_)) = error.downcast_ref::<Ending>() {
+        story.hint = Some("without --extract the whole answer is printed".to_owned());
     } else if let Some(Ending::NothingSucceeded) = error.downcast_ref::<Ending>() {
         story.hint =
             Some("the failures are listed above; `baton send -v` with the same flags shows one".to_owned());
@@ -143,7 +145,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
             Ending::FailOn(_) => code::FAIL_ON,
             Ending::Stopped(Signal::Interrupt) => code::INTERRUPTED,
             Ending::Stopped(Signal::Terminate) => code::TERMINATED,
-            Ending::SomeFailed { .. } => code::SOME_FAILED,
+            Ending::SomeFailed { .. } | Ending::NothingToExtract(_) => code::SOME_FAILED,
             Ending::NothingSucceeded => code::UNTRUSTED,
             Ending::GaveUp { class, .. } => code_of_class(*class),
         };

@@ -3,6 +3,8 @@
 mod bench;
 mod completions;
 mod config;
+mod conversation;
+mod extract;
 mod files;
 mod man;
 mod mock;
@@ -107,6 +109,9 @@ pub enum Ending {
     /// `--fail-on` matched the way the answer ended.
     #[error("the answer ended by {0}, which --fail-on names")]
     FailOn(String),
+    /// `--extract` found nothing of the kind in a whole answer.
+    #[error("the answer has no whole {0}, and --extract prints nothing else")]
+    NothingToExtract(&'static str),
     /// A signal came; what was there has been printed.
     #[error("stopped by a signal; what is above is what there was")]
     Stopped(Signal),

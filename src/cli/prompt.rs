@@ -11,6 +11,7 @@ use crate::client::Content;
 use crate::wire::{Dialect, Prompt};
 
 use super::Usage;
+use super::conversation;
 use super::files;
 use super::files::Files;
 
@@ -24,6 +25,10 @@ pub(super) struct PromptOptions {
     /// Add a file to the prompt: text after a blank line; png, jpeg, gif, webp and PDF as attachments (repeatable)
     #[arg(short, long = "file", value_name = "PATH")]
     files: Vec<PathBuf>,
+    /// Begin with the conversation in this file, or on standard input for `-`: a JSON array of messages with role and
+    /// content, or an object whose one field is such an array, "messages"; the prompt, if any, follows as the user's
+    #[arg(long, value_name = "FILE|-")]
+    messages: Option<PathBuf>,
     /// Model to ask for
     #[arg(short, long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(super) model: Option<String>,
@@ -40,7 +45,7 @@ pub(super) struct PromptOptions {
     #[arg(long = "param", value_name = "KEY=JSON", value_parser = param)]
     params: Vec<(String, Value)>,
     /// Send this file, or standard input for `-`, as the whole body; only `stream` is set in it
-    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["words", "files", "system", "max_tokens", "temperature", "params", "bare_prompt", "model"])]
+    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["words", "files", "messages", "system", "max_tokens", "temperature", "params", "bare_prompt", "model"])]
     body: Option<PathBuf>,
     /// With --api complete: the body is just {"prompt": …}, and the answer comes whole
     #[arg(long)]
@@ -75,7 +80,7 @@ impl PromptOptions {
         defaults: Defaults,
     ) -> Result<Content, Usage> {
         if let Some(path) = &self.body {
-            return Ok(Content::Body(read_body(path)?));
+            return Ok(Content::Body(read_whole(path, "--body")?));
         }
         if self.bare_prompt && dialect != Dialect::Complete {
             let message = format!("--bare-prompt goes with --api complete, not with {}", dialect.name());
@@ -83,13 +88,20 @@ impl PromptOptions {
         }
         self.refuse_fields_of_raw(dialect)?;
         let files = files::read(&self.files, dialect)?;
-        let text = self.text(&files, defaults)?;
+        let history = match &self.messages {
+            None => Vec::new(),
+            Some(path) => self.history(path, dialect)?,
+        };
+        let given = Given { files, history };
+        let text = self.text(&given, defaults)?;
+        let Given { files, history } = given;
         if model.is_none() && dialect != Dialect::Raw && !self.bare_prompt && !self.sets("model") {
             let hint = "name one with --model, BATON_MODEL, a profile or, for messages, ANTHROPIC_MODEL";
             return Err(Usage::new("no model is named").hint(hint));
         }
-        Ok(Content::Prompt(Prompt {
+        Ok(Content::Prompt(Box::new(Prompt {
             text,
+            history,
             attachments: files.attachments,
             system: self.system.as_deref().map(read_system).transpose()?,
             model,
@@ -97,7 +109,19 @@ impl PromptOptions {
             temperature: self.temperature,
             params: self.params.iter().cloned().collect::<Map<_, _>>(),
             bare: self.bare_prompt,
-        }))
+        })))
+    }
+
+    /// The conversation of `--messages`.
+    fn history(&self, path: &Path, dialect: Dialect) -> Result<Vec<Value>, Usage> {
+        if !dialect.has_turns() {
+            let message = format!("--messages {}: no place with --api {dialect}", path.display());
+            return Err(Usage::new(message).hint("--api messages, chat and responses have conversations"));
+        }
+        if is_stdin(path) && self.words.iter().any(|word| word == "-") {
+            return Err(Usage::new("--messages - and the prompt - both ask for standard input"));
+        }
+        conversation::read(path, dialect)
     }
 
     fn sets(&self, key: &str) -> bool {
@@ -125,21 +149,22 @@ impl PromptOptions {
     }
 
     /// Words, files and standard input, in this order, a blank line between them.
-    fn text(&self, files: &Files, defaults: Defaults) -> Result<String, Usage> {
+    fn text(&self, given: &Given, defaults: Defaults) -> Result<String, Usage> {
         let asked = self.words.iter().any(|word| word == "-");
         let words: Vec<&str> = self.words.iter().map(String::as_str).filter(|word| *word != "-").collect();
         let mut parts = Vec::new();
         if !words.is_empty() {
             parts.push(words.join(" "));
         }
-        parts.extend(files.texts.iter().cloned());
-        if asked || (defaults.stdin == Stdin::WhenPiped && !stdin().is_terminal()) {
+        parts.extend(given.files.texts.iter().cloned());
+        let is_taken = self.messages.as_deref().is_some_and(is_stdin);
+        if asked || (!is_taken && defaults.stdin == Stdin::WhenPiped && !stdin().is_terminal()) {
             parts.push(read_stdin()?);
         }
         let text =
             parts.iter().map(|part| part.trim_end_matches(['\n', '\r'])).filter(|part| !part.is_empty());
         let text = text.collect::<Vec<_>>().join("\n\n");
-        if !text.trim().is_empty() || !files.attachments.is_empty() {
+        if !text.trim().is_empty() || !given.files.attachments.is_empty() || !given.history.is_empty() {
             return Ok(text);
         }
         match defaults.text {
@@ -148,6 +173,17 @@ impl PromptOptions {
                 .hint("write it after the command, pipe it in, or name a file with --file")),
         }
     }
+}
+
+/// What is said beside the words of the command line.
+struct Given {
+    files: Files,
+    /// The turns of `--messages`.
+    history: Vec<Value>,
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
 }
 
 fn read_system(text: &str) -> Result<String, Usage> {
@@ -177,16 +213,17 @@ fn utf8(bytes: Vec<u8>, source: &str) -> Result<String, Usage> {
     })
 }
 
-fn read_body(path: &Path) -> Result<Vec<u8>, Usage> {
+/// A file, or standard input for `-`, that must hold something.
+pub(super) fn read_whole(path: &Path, flag: &str) -> Result<Vec<u8>, Usage> {
     let mut body = Vec::new();
-    let read = if path.as_os_str() == "-" {
+    let read = if is_stdin(path) {
         stdin().read_to_end(&mut body)
     } else {
         fs::File::open(path).and_then(|mut file| file.read_to_end(&mut body))
     };
-    read.map_err(|error| Usage::new(format!("--body {}: {error}", path.display())))?;
+    read.map_err(|error| Usage::new(format!("{flag} {}: {error}", path.display())))?;
     if body.is_empty() {
-        return Err(Usage::new(format!("--body {}: it is empty", path.display())));
+        return Err(Usage::new(format!("{flag} {}: it is empty", path.display())));
     }
     Ok(body)
 }

@@ -13,7 +13,7 @@ use super::{Client, Credential};
 #[derive(Debug, Clone)]
 pub enum Content {
     /// A prompt, encoded in the dialect.
-    Prompt(Prompt),
+    Prompt(Box<Prompt>),
     /// A body in which only `stream` is set.
     Body(Vec<u8>),
 }

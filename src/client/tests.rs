@@ -42,8 +42,13 @@ fn refusal(status: u16, headers: Vec<(&'static str, &'static str)>) -> Turn {
 
 fn call(dialect: Dialect, stream: bool) -> Call {
     let prompt = Prompt { text: "Hello".to_owned(), model: Some("m".to_owned()), ..Prompt::default() };
-    Call::new(dialect, &Url::parse("http://relay.example").unwrap(), &Content::Prompt(prompt), stream)
-        .unwrap()
+    Call::new(
+        dialect,
+        &Url::parse("http://relay.example").unwrap(),
+        &Content::Prompt(Box::new(prompt)),
+        stream,
+    )
+    .unwrap()
 }
 
 /// Runs a call over a script and gives the exchange, the text that reached the sink and the transport.

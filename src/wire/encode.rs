@@ -83,7 +83,7 @@ fn chat(prompt: &Prompt) -> Map<String, Value> {
 
 /// The fields of an OpenAI Responses request.
 fn responses(prompt: &Prompt) -> Map<String, Value> {
-    let is_plain = prompt.attachments.is_empty();
+    let is_plain = prompt.attachments.is_empty() && prompt.history.is_empty();
     let input = if is_plain { json!(prompt.text) } else { json!(turns(Dialect::Responses, prompt)) };
     fields([
         ("model", prompt.model.as_ref().map(|model| json!(model))),
@@ -111,9 +111,13 @@ fn complete(prompt: &Prompt) -> Map<String, Value> {
     ])
 }
 
-/// The turns of the conversation.
+/// The turns of the conversation; a prompt that says nothing of its own adds none to those before it.
 fn turns(dialect: Dialect, prompt: &Prompt) -> Vec<Value> {
-    vec![json!({ "role": "user", "content": content(dialect, prompt) })]
+    let mut turns = prompt.history.clone();
+    if turns.is_empty() || !prompt.text.is_empty() || !prompt.attachments.is_empty() {
+        turns.push(json!({ "role": "user", "content": content(dialect, prompt) }));
+    }
+    turns
 }
 
 /// What the user says: a text, or blocks where there is more. A question stands after what it is about, which
@@ -258,6 +262,20 @@ mod tests {
         );
         let alone = Prompt { text: String::new(), ..prompt };
         assert!(!body(Dialect::Messages, &alone, WHOLE).contains(r#""type":"text""#));
+    }
+
+    #[test]
+    fn a_prompt_follows_the_turns_before_it() {
+        let history =
+            vec![json!({"role": "user", "content": "A"}), json!({"role": "assistant", "content": "B"})];
+        let prompt = Prompt { history, ..bare_minimum() };
+        let turns = r#"[{"role":"user","content":"A"},{"role":"assistant","content":"B"},{"role":"user","content":"Hi"}]"#;
+        let messages = format!(r#"{{"max_tokens":4096,"messages":{turns}}}"#);
+        assert_eq!(body(Dialect::Messages, &prompt, WHOLE), messages);
+        assert_eq!(body(Dialect::Chat, &prompt, WHOLE), format!(r#"{{"messages":{turns}}}"#));
+        assert_eq!(body(Dialect::Responses, &prompt, WHOLE), format!(r#"{{"input":{turns}}}"#));
+        let silent = Prompt { text: String::new(), ..prompt };
+        assert!(body(Dialect::Chat, &silent, WHOLE).ends_with(r#""content":"B"}]}"#));
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub enum Dialect {
 pub struct Prompt {
     /// The user's text; with [`Dialect::Raw`] the body itself.
     pub text: String,
+    /// The turns before this one, each as the dialect has it; unused with [`Dialect::Complete`] and [`Dialect::Raw`].
+    pub history: Vec<serde_json::Value>,
     /// Images and documents, which stand before the text; unused with [`Dialect::Complete`] and [`Dialect::Raw`].
     pub attachments: Vec<Attachment>,
     /// The system prompt.

@@ -1,11 +1,11 @@
-//! Files of every kind in a prompt, and what is refused.
+//! Files of every kind and conversations in a prompt, and what is refused.
 
 use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::baton::{Said, relay, run};
+use crate::baton::{Said, relay, run, run_with_input};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
 const PDF: &[u8] = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n";
@@ -98,4 +98,59 @@ fn files_that_are_missing_unknown_or_too_large_are_refused_by_name() {
     for word in ["half.pdf", "17 825 807 bytes", "35 651 614", "33 554 432"] {
         assert!(text.replace('\u{202f}', " ").contains(word), "{word}: {text}");
     }
+}
+
+const TURNS: &[u8] =
+    br#"[{"role":"user","content":"A"},{"role":"assistant","content":[{"type":"text","text":"B"}]}]"#;
+
+#[test]
+fn a_conversation_goes_into_the_body_as_it_is_and_the_prompt_follows_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let array = file(folder.path(), "turns.json", TURNS);
+    let object = [b"\xEF\xBB\xBF{\"messages\": ", TURNS, b"}\n"].concat();
+    let object = file(folder.path(), "object.json", &object);
+    let turns: Value = serde_json::from_slice(TURNS).unwrap();
+    for path in [&array, &object] {
+        assert_eq!(body(&["--messages", path])["messages"], turns);
+        let longer = &body(&["--messages", path, "Go", "on"])["messages"];
+        assert_eq!(longer[2], json!({"role": "user", "content": "Go on"}));
+        assert_eq!(longer[1], turns[1]);
+    }
+    let chat = &body(&["-a", "chat", "--messages", &array, "-s", "Be brief."])["messages"];
+    assert_eq!((&chat[0]["role"], &chat[1]), (&json!("system"), &turns[0]));
+    assert_eq!(body(&["-a", "responses", "--messages", &array])["input"], turns);
+}
+
+#[test]
+fn a_conversation_comes_from_standard_input_too() {
+    let relay = relay("ttft=0,gap=0,tokens=2");
+    let url = relay.base_url();
+    let said = run_with_input(&["send", "--url", &url, "-m", "m", "--messages", "-", "Go on"], TURNS);
+    assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
+    let said = run_with_input(&["send", "--mock", "--messages", "-", "-"], TURNS);
+    assert!(said.code == 2 && said.err.contains("standard input"), "{said:?}");
+}
+
+#[test]
+fn a_conversation_that_no_dialect_takes_is_refused_by_its_flag_and_file() {
+    let folder = tempfile::tempdir().unwrap();
+    for (text, more, word) in [
+        ("", &[][..], "empty"),
+        ("[", &[], "not valid JSON"),
+        ("3", &[], "array of messages"),
+        ("[]", &[], "the prompt is empty"),
+        ("{}", &[], "no array"),
+        (r#"{"messages":[],"model":"m"}"#, &[], "\"model\""),
+        (r#"[{"role":"user"}]"#, &[], "message 1"),
+        (r#"[{"role":"user","content":"A"},"B"]"#, &[], "message 2"),
+        (r#"[{"role":"system","content":"A"}]"#, &[], "--system"),
+        (r#"[{"role":"user","content":"A"}]"#, &["-a", "complete"], "--messages"),
+        (r#"[{"role":"user","content":"A"}]"#, &["-a", "raw"], "--messages"),
+        (r#"[{"role":"user","content":"A"}]"#, &["--body", "x.json"], "--messages"),
+    ] {
+        let path = file(folder.path(), "turns.json", text.as_bytes());
+        let error = refused(&[&["--messages", &path], more].concat());
+        assert!(error.contains(word), "{text}: {error}");
+    }
+    assert!(refused(&["--messages", "/nonexistent.json"]).contains("/nonexistent.json"));
 }

@@ -52,14 +52,23 @@ fn bash_completes_commands_flags_and_dialects() {
 
 /// Types a line and two tabs into an interactive zsh and waits until the expected words are on its screen.
 const ZSH: &str = r#"
-zmodload zsh/zpty
+zmodload zsh/zpty zsh/zselect
+await() {
+  local seen= piece=
+  while (( SECONDS < 30 )); do
+    zpty -r -t shell piece && seen+=$piece
+    [[ $seen == $~1 ]] && return
+    zselect -t 5
+  done
+  print -r -- "$seen"
+  exit 1
+}
 zpty shell zsh -f -i
-# Waits for the result, so that the command's own echo cannot be mistaken for it.
-zpty -w shell "PS1=; fpath=($1 \$fpath); autoload -Uz compinit; compinit -u -D; print read''y"
-zpty -r shell seen '*ready*' || exit 1
+# The word is split, so that the echo of the command cannot be mistaken for its result.
+zpty -w shell "PS1=; fpath=(${(q)1} \$fpath); autoload -Uz compinit; compinit -u -D; print read''y"
+await '*ready*'
 zpty -w -n shell "$2"$'\t\t'
-zpty -r shell seen "$3" || exit 1
-print -r -- "$seen"
+await "$3"
 zpty -d shell
 "#;
 
@@ -68,8 +77,8 @@ fn zsh_completes_dialects() {
     if !is_installed("zsh") {
         return;
     }
-    let said = Command::new("timeout")
-        .args(["30", "zsh", "-f", "-c", ZSH, "zsh", SCRIPTS, "baton send --api ", "*messages*responses*"])
+    let said = Command::new("zsh")
+        .args(["-f", "-c", ZSH, "zsh", SCRIPTS, "baton send --api ", "*messages*responses*"])
         .env("TERM", "xterm")
         .output()
         .unwrap();

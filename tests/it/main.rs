@@ -8,6 +8,7 @@ mod baton;
 mod bench;
 mod completions;
 mod config;
+mod extract;
 mod golden;
 mod input;
 mod mock;

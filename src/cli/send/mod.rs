@@ -1,10 +1,9 @@
 //! `baton send`: one prompt, the answer on standard output as it arrives.
 
-use std::io::{IsTerminal, Write, stderr};
-use std::ops::ControlFlow;
+mod printer;
+
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use tokio::sync::Notify;
@@ -13,16 +12,17 @@ use crate::client::{Client, Exchange, Failed, Ids, Piece};
 use crate::config::Settings;
 use crate::net::Pool;
 use crate::outcome::Class;
-use crate::units::Span;
-use crate::wire::{Delta, Event, StopKind};
+use crate::wire::StopKind;
 
+use self::printer::{Delivered, Printer};
+use super::extract::Extract;
 use super::options::{Attempts, ConnectionOptions, PolicyOptions, TargetOptions, Unasked, VerbosityOptions};
 use super::output::Output;
 use super::prompt::{Defaults, PromptOptions, Stdin};
 use super::relay::{Flags, Manner, Wired};
 use super::show;
 use super::signals::Signals;
-use super::{Ending, OutputError, Signal, Talk, say};
+use super::{Ending, Signal, Talk, Usage, say};
 
 /// The flags of `baton send`.
 #[derive(Debug, Args)]
@@ -54,6 +54,10 @@ struct AnswerOptions {
     /// Form of the answer: its text, one JSON object, a JSON line for each event, or the wire's bytes
     #[arg(long, value_name = "FORM", default_value = "text")]
     format: Format,
+    /// Print only the first fenced block of code or the first JSON value, once the answer is whole; exit with code 1 if
+    /// it has none
+    #[arg(long, value_name = "WHAT")]
+    extract: Option<Extract>,
     /// Write the answer to a file, which takes its name when the answer is whole
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -95,6 +99,9 @@ enum FailOn {
 /// Carries the prompt and prints the answer.
 pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
     let SendOptions { prompt, target, answer, connection, policy, verbosity } = options;
+    if answer.extract.is_some() && answer.format != Format::Text {
+        return Err(Usage::new("--extract goes with --format text only, which is the default").into());
+    }
     let flags = Flags { target, prompt, connection, policy };
     let manner = Manner {
         defaults: Defaults { stdin: Stdin::WhenPiped, text: None, max_tokens: None },
@@ -180,10 +187,15 @@ impl Carried {
         if answer.format == Format::Json {
             printer.output.write(show::as_json(&exchange, &printer.text, cost).as_bytes())?;
         }
+        let wanted = answer.extract.filter(|_| !failed);
+        let part = wanted.map(|wanted| wanted.part_of(&printer.text).ok_or(wanted)).transpose();
+        if let Ok(Some(part)) = &part {
+            printer.output.write(part.as_bytes())?;
+        }
         printer.end_line()?;
         if failed && answer.format != Format::Json {
             printer.keep_partial(talk)?;
-        } else {
+        } else if part.is_ok() {
             printer.output.finish()?;
         }
         if answer.timing {
@@ -200,7 +212,7 @@ impl Carried {
             return Err(Failed { exchange: Box::new(exchange), credential }.into());
         }
         remark(&exchange, only_tools && answer.format == Format::Text, talk);
-        Ok(())
+        part.map(|_| ()).map_err(|wanted| Ending::NothingToExtract(wanted.what()).into())
     }
 }
 
@@ -227,175 +239,5 @@ fn remark(exchange: &Exchange, tools_unseen: bool, talk: Talk) {
             talk.notice("note: the answer is a tool call, which has no text: --format events shows it");
         }
         _ => {}
-    }
-}
-
-/// What the last line printed is still waiting for its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Line {
-    Closed,
-    Text,
-    Reasoning,
-}
-
-/// What has been generated so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Delivered {
-    Nothing,
-    Tools,
-    Words,
-}
-
-/// Prints what arrives, in the form asked for.
-struct Printer {
-    format: Format,
-    output: Output,
-    /// Whether each attempt gets a line.
-    verbose: bool,
-    /// Whether reasoning goes to standard error.
-    reasoning: bool,
-    /// Text so far, kept only for `--format json`.
-    text: String,
-    /// Lines or bytes of an attempt that may still be void because nothing generated has arrived.
-    held: Vec<u8>,
-    attempt: u32,
-    delivered: Delivered,
-    /// The line that is still open.
-    line: Line,
-    failure: Option<OutputError>,
-}
-
-impl Printer {
-    fn new(answer: &AnswerOptions, output: Output, talk: Talk) -> Self {
-        Self {
-            format: answer.format,
-            output,
-            verbose: false,
-            reasoning: answer.show_reasoning || (stderr().is_terminal() && !talk.quiet),
-            text: String::new(),
-            held: Vec::new(),
-            attempt: 1,
-            delivered: Delivered::Nothing,
-            line: Line::Closed,
-            failure: None,
-        }
-    }
-
-    fn verbose(self, verbosity: &VerbosityOptions) -> Self {
-        Self { verbose: verbosity.verbose, ..self }
-    }
-
-    /// Takes one piece; breaks off when the output can take no more.
-    fn take(&mut self, piece: &Piece<'_>) -> ControlFlow<()> {
-        match piece {
-            Piece::Attempt(number) => {
-                self.attempt = *number;
-                self.held.clear();
-                ControlFlow::Continue(())
-            }
-            Piece::Wire(bytes) if self.format == Format::Raw => self.put(bytes, self.is_certain()),
-            Piece::Wire(_) => ControlFlow::Continue(()),
-            Piece::Event(at, event) => self.take_event(*at, event),
-            Piece::Retry(attempt, wait) => {
-                self.note(&show::attempt_line(attempt, Some(&format!("again in {}", Span(*wait)))))
-            }
-            Piece::Repair(attempt, change) => self.note(&show::attempt_line(attempt, Some(change))),
-        }
-    }
-
-    fn note(&self, line: &str) -> ControlFlow<()> {
-        if self.verbose {
-            say(line);
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn take_event(&mut self, at: Duration, event: &Event<'_>) -> ControlFlow<()> {
-        if let Event::Delta(delta) = event {
-            self.delivered = match (self.delivered, delta) {
-                (Delivered::Nothing | Delivered::Tools, Delta::ToolArguments(_)) => Delivered::Tools,
-                _ => Delivered::Words,
-            };
-        }
-        match (self.format, event) {
-            (Format::Events, event) => {
-                let line = show::as_event_line(self.attempt, at, event);
-                self.put(line.as_bytes(), self.is_certain())
-            }
-            (Format::Raw, _) => self.put(&[], self.is_certain()),
-            (_, Event::Delta(Delta::Reasoning(text))) => {
-                self.show_reasoning(text);
-                ControlFlow::Continue(())
-            }
-            (Format::Json, Event::Delta(Delta::Text(text))) => {
-                self.text.push_str(text);
-                ControlFlow::Continue(())
-            }
-            (Format::Json, Event::Delta(Delta::Bytes(bytes))) => {
-                self.text.push_str(&String::from_utf8_lossy(bytes));
-                ControlFlow::Continue(())
-            }
-            (Format::Text, Event::Delta(Delta::Text(text))) => {
-                self.close_reasoning();
-                self.line = if text.ends_with('\n') { Line::Closed } else { Line::Text };
-                self.put(text.as_bytes(), true)
-            }
-            (Format::Text, Event::Delta(Delta::Bytes(bytes))) => self.put(bytes, true),
-            _ => ControlFlow::Continue(()),
-        }
-    }
-
-    /// Whether the attempt can no longer turn out void.
-    fn is_certain(&self) -> bool {
-        self.delivered != Delivered::Nothing
-    }
-
-    /// Writes bytes, or holds them while their attempt may still turn out void.
-    fn put(&mut self, bytes: &[u8], certain: bool) -> ControlFlow<()> {
-        if !certain {
-            self.held.extend_from_slice(bytes);
-            return ControlFlow::Continue(());
-        }
-        let held = std::mem::take(&mut self.held);
-        for part in [&held[..], bytes] {
-            if let Err(error) = self.output.write(part) {
-                self.failure = Some(error);
-                return ControlFlow::Break(());
-            }
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn show_reasoning(&mut self, text: &str) {
-        if self.reasoning {
-            self.line = if text.ends_with('\n') { Line::Closed } else { Line::Reasoning };
-            let _ = write!(stderr(), "{text}");
-        }
-    }
-
-    fn close_reasoning(&mut self) {
-        if self.line == Line::Reasoning {
-            let _ = writeln!(stderr());
-            self.line = Line::Closed;
-        }
-    }
-
-    /// Ends an open line of text, and writes what was held of an answer that brought nothing.
-    fn end_line(&mut self) -> Result<(), OutputError> {
-        self.close_reasoning();
-        let held = std::mem::take(&mut self.held);
-        self.output.write(&held)?;
-        if self.line == Line::Text {
-            self.output.write(b"\n")?;
-        }
-        Ok(())
-    }
-
-    /// Keeps what a file holds of an answer that did not become whole, and says where.
-    fn keep_partial(self, talk: Talk) -> Result<(), OutputError> {
-        if let Some(path) = self.output.keep_partial()? {
-            talk.notice(format_args!("note: what arrived is kept in {}", path.display()));
-        }
-        Ok(())
     }
 }
