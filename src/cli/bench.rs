@@ -21,12 +21,13 @@ use crate::report::{Document, Machine, PlanInfo, Progress, RunInfo, Style, Tint,
 use crate::units::{Count, Span, grouped};
 use crate::wire::{Dialect, Event};
 
-use super::options::{ConnectionOptions, PolicyOptions, TargetOptions, Unasked};
+use super::connection::{ConnectionOptions, Unasked};
+use super::options::{PolicyOptions, TargetOptions};
 use super::output::Output;
 use super::prompt::{Defaults, PromptOptions, Stdin};
-use super::relay::{Flags, Manner, Wired};
+use super::relay::{Crew, Flags, Manner, Wired, enough_descriptors};
 use super::signals::Signals;
-use super::{Ending, Signal, Talk, Usage};
+use super::{Ending, Signal, Talk};
 
 /// The first attempt is the measurement.
 const ATTEMPTS: u32 = 1;
@@ -131,10 +132,10 @@ impl LoadOptions {
 /// Carries out the sweep and prints its table.
 pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     let BenchOptions { prompt, target, load, report, connection, policy } = options;
-    let plan = load.plan();
+    let mut plan = load.plan();
     plan.validate().map_err(load::LoadError::from)?;
-    enough_descriptors(&plan, target)?;
     let flags = Flags { target, prompt, connection, policy };
+    enough_descriptors(plan.levels.iter().copied().max().unwrap_or(0), flags)?;
     let manner = Manner {
         defaults: Defaults { stdin: Stdin::WhenAsked, text: Some(PROMPT), max_tokens: Some(MAX_TOKENS) },
         stream: !load.no_stream,
@@ -143,8 +144,8 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     };
     let wired = Wired::new(flags, manner, talk)?;
     let outputs = Outputs::open(report)?;
-    let clients: Vec<_> =
-        (0..plan.workers).map(|_| wired.client(flags, manner.attempts)).collect::<Result<_, _>>()?;
+    let crew = wired.crew(flags, manner.attempts, plan.workers)?;
+    plan.workers = crew.workers.len();
     let view = PlanInfo::of(&plan, traffic(&wired, policy.policy(manner.attempts).attempts, target));
     announce(&view, &wired, &plan, talk);
     let started = jiff::Timestamp::now();
@@ -154,27 +155,11 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
         (false, true) => Some(Progress::in_place()),
         (false, false) => Some(Progress::plain(Box::new(stderr()))),
     };
-    let (run, signal) = runtime.block_on(sweep(&wired, clients, &plan, progress))?;
+    let (run, signal) = runtime.block_on(sweep(&wired, crew, &plan, progress))?;
     let info =
         RunInfo { plan: view, machine: Machine::here(), started, urls: vec![wired.call.url.to_string()] };
     outputs.print(&Document::of(info, &run), report, talk)?;
     ending(&run, signal)
-}
-
-/// Each user holds a connection, and a connection a descriptor.
-fn enough_descriptors(plan: &Plan, target: &TargetOptions) -> Result<(), Usage> {
-    /// Files, pipes, signals and the runtimes' own.
-    const RESERVE: u64 = 64;
-    let users = u64::from(plan.levels.iter().copied().max().unwrap_or(0));
-    // The embedded relay holds the other end of each connection.
-    let needed = users * if target.mock.is_some() { 2 } else { 1 } + RESERVE;
-    let Ok((limit, _)) = rlimit::getrlimit(rlimit::Resource::NOFILE) else { return Ok(()) };
-    if needed <= limit {
-        return Ok(());
-    }
-    let message =
-        format!("--concurrency {users} needs {needed} descriptors, and this process may open {limit}");
-    Err(Usage::new(message).hint("raise the hard limit with ulimit -Hn, or lower --concurrency"))
 }
 
 /// The files of a run, opened before its first request so that no result is lost to a wrong path.
@@ -270,20 +255,21 @@ fn traffic(wired: &Wired, attempts: u32, target: &TargetOptions) -> Traffic {
 /// Makes the preflight request, then the levels, and stops for signals.
 async fn sweep(
     wired: &Wired,
-    clients: Vec<Client<Pool>>,
+    crew: Crew,
     plan: &Plan,
     mut progress: Option<Progress>,
 ) -> anyhow::Result<(Run, Option<Signal>)> {
     let mut signals = Signals::listen()?;
-    let first = clients.first().expect("a plan has at least one worker");
+    let Crew { scout, workers } = crew;
     let mut unheard = |_: Piece<'_>| ControlFlow::Continue(());
     tokio::select! {
-        exchange = first.run(&wired.call, &mut unheard) => passable(exchange, wired)?,
+        exchange = scout.run(&wired.call, &mut unheard) => passable(exchange, wired)?,
         signal = signals.next() => return Err(Ending::Stopped(signal).into()),
     }
-    let learned = first.learned();
+    let learned = scout.learned();
+    drop(scout);
     let call = Arc::new(wired.call.clone());
-    let seats: Vec<_> = clients
+    let seats: Vec<_> = workers
         .into_iter()
         .map(|client| std::sync::Mutex::new(Some(client.having_learned(learned))))
         .collect();

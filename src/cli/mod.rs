@@ -1,6 +1,7 @@
-//! The command tree: one file a subcommand with its flags and its wiring, flag groups in `options`.
+//! The command tree: one file a subcommand with its flags and its wiring, flag groups in `options` and `connection`.
 
 mod bench;
+mod connection;
 mod mock;
 mod options;
 mod output;

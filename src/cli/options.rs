@@ -1,19 +1,15 @@
 //! Flag groups that several subcommands share, and what they resolve to.
 
-use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
 
-use crate::client::{Ambiguous, Policy, Timeouts};
+use crate::client::{Ambiguous, Policy};
 use crate::config::{Given, KeySource};
 use crate::mock;
-use crate::net::{Connection, HttpVersion, ProxyChoice, Trust, Url};
+use crate::net::Url;
 use crate::units::Span;
 use crate::wire::Dialect;
-
-use super::Usage;
 
 /// Which relay, and how to speak to it.
 #[derive(Debug, Args)]
@@ -52,145 +48,6 @@ impl TargetOptions {
             key: file.or_else(|| self.key_command.clone().map(KeySource::Command)),
         }
     }
-}
-
-/// How connections are made, and how long each stage may take.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Connection")]
-pub(super) struct ConnectionOptions {
-    /// Limit for name look-up, TCP and TLS together
-    #[arg(long, value_name = "TIME", default_value = "5s")]
-    connect_timeout: Span,
-    /// Limit for the first byte of the answer; 0 for none [default: 30s for streams, 600s otherwise]
-    #[arg(long, value_name = "TIME")]
-    first_byte_timeout: Option<Span>,
-    /// Limit for the first generated delta of a stream; 0 for none
-    #[arg(long, value_name = "TIME", default_value = "600s")]
-    first_token_timeout: Span,
-    /// Limit between any two bytes; 0 for none
-    #[arg(long, value_name = "TIME", default_value = "60s")]
-    idle_timeout: Span,
-    /// Limit between two generated deltas of a stream (a ping does not count); 0 for none
-    #[arg(long, value_name = "TIME", default_value = "120s")]
-    stall_timeout: Span,
-    /// Limit for the whole request, attempts and waits included [default: none]
-    #[arg(short, long, value_name = "TIME")]
-    timeout: Option<Span>,
-    /// Speak HTTP/1.1 only
-    #[arg(long, conflicts_with = "http2")]
-    http1: bool,
-    /// Speak HTTP/2 only, also without TLS
-    #[arg(long)]
-    http2: bool,
-    /// Trust only the certificates in this PEM file
-    #[arg(long, value_name = "PATH", conflicts_with = "insecure")]
-    cacert: Option<PathBuf>,
-    /// Verify no certificate
-    #[arg(short = 'k', long)]
-    insecure: bool,
-    /// Use this proxy for everything, in place of the environment's
-    #[arg(short = 'x', long, value_name = "URL")]
-    proxy: Option<String>,
-}
-
-/// What a subcommand speaks where neither `--http1` nor `--http2` is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unasked {
-    /// Whatever TLS negotiates.
-    Negotiated,
-    /// HTTP/1.1, so that each user has a connection of its own.
-    HttpOne,
-}
-
-impl ConnectionOptions {
-    /// How the pool connects.
-    pub(super) fn connection(&self, unasked: Unasked) -> anyhow::Result<Connection> {
-        let version = match (self.http1, self.http2, unasked) {
-            (true, ..) | (_, false, Unasked::HttpOne) => HttpVersion::One,
-            (_, true, _) => HttpVersion::Two,
-            (..) => HttpVersion::Negotiated,
-        };
-        let trust = match &self.cacert {
-            _ if self.insecure => Trust::Anyone,
-            None => Trust::System,
-            Some(path) => Trust::Only(read_certificates(path)?),
-        };
-        let proxy = match &self.proxy {
-            None => ProxyChoice::Environment,
-            Some(text) => ProxyChoice::Through(read_proxy(text)?),
-        };
-        Ok(Connection { connect_timeout: self.connect_timeout.0, version, proxy, trust })
-    }
-
-    /// The limits of an attempt.
-    pub(super) fn timeouts(&self) -> Timeouts {
-        let limit = |span: Span| Some(span.0).filter(|limit| *limit > Duration::ZERO);
-        let defaults = Timeouts::default();
-        Timeouts {
-            first_byte_stream: self.first_byte_timeout.map_or(defaults.first_byte_stream, limit),
-            first_byte_whole: self.first_byte_timeout.map_or(defaults.first_byte_whole, limit),
-            first_token: limit(self.first_token_timeout),
-            idle: limit(self.idle_timeout),
-            stall: limit(self.stall_timeout),
-            total: self.timeout.and_then(limit),
-        }
-    }
-
-    /// These flags as curl spells them.
-    pub(super) fn as_curl(&self) -> Vec<String> {
-        let mut flags =
-            vec!["--connect-timeout".to_owned(), self.connect_timeout.0.as_secs_f64().to_string()];
-        let mut add = |name: &str, value: Option<String>| {
-            flags.push(name.to_owned());
-            flags.extend(value);
-        };
-        if let Some(total) = self.timeout {
-            add("--max-time", Some(total.0.as_secs_f64().to_string()));
-        }
-        if self.http1 {
-            add("--http1.1", None);
-        }
-        if self.http2 {
-            add("--http2-prior-knowledge", None);
-        }
-        if self.insecure {
-            add("--insecure", None);
-        }
-        if let Some(path) = &self.cacert {
-            add("--cacert", Some(path.display().to_string()));
-        }
-        if let Some(proxy) = &self.proxy {
-            add("--proxy", Some(proxy.clone()));
-        }
-        flags
-    }
-}
-
-fn read_certificates(path: &PathBuf) -> anyhow::Result<Vec<u8>> {
-    let pem = fs::read(path).map_err(|error| Usage::new(format!("--cacert {}: {error}", path.display())))?;
-    if !pem.windows(27).any(|window| window == b"-----BEGIN CERTIFICATE-----") {
-        let hint = "it must hold certificates in PEM form, each beginning with -----BEGIN CERTIFICATE-----";
-        return Err(Usage::new(format!("--cacert {}: no certificate in it", path.display()))
-            .hint(hint)
-            .into());
-    }
-    Ok(pem)
-}
-
-fn read_proxy(text: &str) -> anyhow::Result<Url> {
-    let url = Url::parse(text).map_err(|error| {
-        Usage::new(format!("--proxy: not an address: {error}"))
-            .hint("write it with its scheme, as in http://127.0.0.1:3128")
-    })?;
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        let message = format!("--proxy: the scheme '{}' is not supported", url.scheme());
-        return Err(Usage::new(message).hint("an http:// or https:// proxy works").into());
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        let hint = "a secret is never an argument: put the proxy with its password into HTTPS_PROXY";
-        return Err(Usage::new("--proxy: the address holds a user name or password").hint(hint).into());
-    }
-    Ok(url)
 }
 
 /// When and how often a request is tried again.

@@ -13,7 +13,8 @@ use crate::outcome::Class;
 use crate::units::Span;
 use crate::wire::{Delta, Event, StopKind};
 
-use super::options::{ConnectionOptions, PolicyOptions, TargetOptions, Unasked};
+use super::connection::{ConnectionOptions, Unasked};
+use super::options::{PolicyOptions, TargetOptions};
 use super::output::Output;
 use super::prompt::{Defaults, PromptOptions, Stdin};
 use super::relay::{Flags, Manner, Wired};

@@ -45,6 +45,24 @@ impl<T: Transport> Client<T> {
     where
         S: FnMut(Piece<'_>) -> ControlFlow<()>,
     {
+        let Departure { request, began } = departure;
+        // Waiting for a place is no fault of the relay's: only the total limit counts it.
+        let place = match before(self.timeouts.whole(began), self.transport.place()).await {
+            Ok(place) => place,
+            Err(missed) => {
+                return Exchange::starting(call, Instant::now()).fail(missed.class, missed.trouble());
+            }
+        };
+        let exchange = self.carry(call, Departure { request, began }, sink).await;
+        place.leave().await;
+        exchange
+    }
+
+    /// Carries one attempt that has its place to its end.
+    async fn carry<S>(&self, call: &Call, departure: Departure, sink: &mut S) -> Exchange
+    where
+        S: FnMut(Piece<'_>) -> ControlFlow<()>,
+    {
         let start = Instant::now();
         let Departure { request, began } = departure;
         let mut exchange = Exchange::starting(call, start);

@@ -37,6 +37,14 @@ impl Default for Timeouts {
     }
 }
 
+impl Timeouts {
+    /// The deadline of an exchange whose first attempt began then.
+    pub(super) fn whole(&self, began: Instant) -> Option<Deadline> {
+        let limit = self.total?;
+        Some(Deadline { at: began.checked_add(limit)?, class: Class::TimeoutTotal, limit })
+    }
+}
+
 /// How far an attempt has come, as far as its deadlines need to know.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Progress {
@@ -68,7 +76,7 @@ pub(super) struct Deadlines {
 impl Deadlines {
     /// The nearest deadline, if any limit applies at this stage.
     pub(super) fn next(&self, progress: Progress) -> Option<Deadline> {
-        let Timeouts { first_byte_stream, first_byte_whole, first_token, idle, stall, total } = self.timeouts;
+        let Timeouts { first_byte_stream, first_byte_whole, first_token, idle, stall, .. } = self.timeouts;
         let deadline = |from: Instant, limit: Option<Duration>, class| {
             limit.and_then(|limit| Some(Deadline { at: from.checked_add(limit)?, class, limit }))
         };
@@ -82,7 +90,7 @@ impl Deadlines {
             None => deadline(self.start, first_token, Class::TimeoutFirstToken),
             Some(last) => deadline(last, stall, Class::TimeoutStall),
         };
-        let whole = deadline(self.began, total, Class::TimeoutTotal);
+        let whole = self.timeouts.whole(self.began);
         [byte, delta, whole].into_iter().flatten().min_by_key(|deadline| deadline.at)
     }
 }

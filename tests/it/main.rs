@@ -5,6 +5,8 @@
 mod architecture;
 mod baton;
 mod bench;
+mod connect;
+mod front;
 mod golden;
 mod input;
 mod mock;
