@@ -105,7 +105,7 @@ pub enum Ending {
     #[error("nothing succeeded, so nothing was measured")]
     NothingSucceeded,
     /// A run that ended itself because it could only fail.
-    #[error("the run ended itself after 20 failures in a row of class {}: {message}", class.name())]
+    #[error("the run ended itself after 20 or more failures in a row of class {}: {message}", class.name())]
     GaveUp {
         /// The class of the failures.
         class: crate::outcome::Class,
