@@ -181,8 +181,13 @@ impl Papers {
         self.path(name)
     }
 
-    /// TLS before a relay; where clients must show a certificate, only the one of these papers will do.
+    /// TLS before a relay.
     fn front(&self, relay: &baton::mock::Relay, clients: Clients) -> Front {
+        front::tls(relay, self.config(clients))
+    }
+
+    /// A server's side of TLS; where clients must show a certificate, only the one of these papers will do.
+    fn config(&self, clients: Clients) -> ServerConfig {
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.server.signing_key.serialize_der()));
         let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
@@ -199,7 +204,7 @@ impl Papers {
         };
         let mut config = builder.with_single_cert(vec![self.server.cert.der().clone()], key).unwrap();
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        front::tls(relay, config)
+        config
     }
 
     /// Sends to `https://relay.invalid` at this front.
@@ -247,6 +252,20 @@ fn tls_goes_through_a_proxy_unread() {
     let said = send_to(&url, &["-x", &socks, "--cacert", &roots]);
     assert_eq!(said.code, 0, "{said:?}");
     assert_eq!(proxy.notes(), [format!("1 relay.invalid:{}", front.port)]);
+}
+
+#[test]
+fn the_way_to_a_proxy_may_be_encrypted_too() {
+    let relay = relay(SPEC);
+    let papers = Papers::new();
+    let proxy = front::http_proxy(&relay);
+    let mut config = papers.config(Clients::Anyone);
+    config.alpn_protocols.clear();
+    let front = front::tls_to(proxy.port, config);
+    let address = format!("https://127.0.0.1:{}", front.port);
+    let said = send_to("http://relay.invalid", &["-x", &address, "--insecure"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!((front.notes().len(), proxy.notes().len()), (1, 1));
 }
 
 #[test]

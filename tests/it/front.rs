@@ -134,8 +134,13 @@ async fn read<const N: usize>(peer: &mut TcpStream) -> Option<[u8; N]> {
 
 /// TLS before the relay; notes the server's name and the protocol of each connection.
 pub(crate) fn tls(relay: &Relay, config: ServerConfig) -> Front {
+    tls_to(address(relay).port(), config)
+}
+
+/// The same, before a port.
+pub(crate) fn tls_to(port: u16, config: ServerConfig) -> Front {
     let acceptor = TlsAcceptor::from(Arc::new(config));
-    start(address(relay), move |peer, upstream, notes| {
+    start(local(port), move |peer, upstream, notes| {
         let acceptor = acceptor.clone();
         async move {
             let peer = match acceptor.accept(peer).into_fallible().await {
