@@ -73,7 +73,13 @@ complete -c baton -n "__fish_baton_using_subcommand send" -l idle-timeout -d 'Li
 complete -c baton -n "__fish_baton_using_subcommand send" -l stall-timeout -d 'Limit between two generated deltas of a stream (a ping does not count); 0 for none [default: 120s]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -s t -l timeout -d 'Limit for the whole request, attempts and waits included [default: none]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l cacert -d 'Trust only the certificates in this PEM file' -r -F
-complete -c baton -n "__fish_baton_using_subcommand send" -s x -l proxy -d 'Use this proxy for everything, in place of the environment\'s' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l cert -d 'Show the relay this client certificate (PEM); it may hold the key too' -r -F
+complete -c baton -n "__fish_baton_using_subcommand send" -l cert-key -d 'Read the client certificate\'s key (PEM, not encrypted) from this file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand send" -s x -l proxy -d 'Use this proxy for everything, in place of the environment\'s: http, https, socks5 or socks5h' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l resolve -d 'Take this address for a host and port instead of looking it up (repeatable, as in curl); the environment\'s proxy is not used then' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l connect-to -d 'Connect to HOST2:PORT2 for HOST1:PORT1, whose name is still asked for (repeatable, as in curl); the environment\'s proxy is not used then' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l unix-socket -d 'Connect to this Unix socket' -r -F
+complete -c baton -n "__fish_baton_using_subcommand send" -l max-connections -d 'Have at most this many requests, and so connections, under way at once [default: no limit]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l attempts -d 'Attempts in all, the first one included' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l backoff-base -d 'Multiplier of the exponential back-off [default: 1s]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l backoff-max -d 'Longest back-off [default: 10s]' -r
@@ -90,6 +96,7 @@ complete -c baton -n "__fish_baton_using_subcommand send" -l timing -d 'Print a 
 complete -c baton -n "__fish_baton_using_subcommand send" -l http1 -d 'Speak HTTP/1.1 only'
 complete -c baton -n "__fish_baton_using_subcommand send" -l http2 -d 'Speak HTTP/2 only, also without TLS'
 complete -c baton -n "__fish_baton_using_subcommand send" -s k -l insecure -d 'Verify no certificate'
+complete -c baton -n "__fish_baton_using_subcommand send" -l no-keepalive -d 'Make a new connection for each request'
 complete -c baton -n "__fish_baton_using_subcommand send" -l no-retry-ambiguous -d 'Do not send a request again that may have been worked on, and paid for, already'
 complete -c baton -n "__fish_baton_using_subcommand send" -s v -l verbose -d 'Print a line for each attempt'
 complete -c baton -n "__fish_baton_using_subcommand send" -s q -l quiet -d 'Silence notices and progress'
@@ -133,7 +140,13 @@ complete -c baton -n "__fish_baton_using_subcommand bench" -l idle-timeout -d 'L
 complete -c baton -n "__fish_baton_using_subcommand bench" -l stall-timeout -d 'Limit between two generated deltas of a stream (a ping does not count); 0 for none [default: 120s]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -s t -l timeout -d 'Limit for the whole request, attempts and waits included [default: none]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l cacert -d 'Trust only the certificates in this PEM file' -r -F
-complete -c baton -n "__fish_baton_using_subcommand bench" -s x -l proxy -d 'Use this proxy for everything, in place of the environment\'s' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l cert -d 'Show the relay this client certificate (PEM); it may hold the key too' -r -F
+complete -c baton -n "__fish_baton_using_subcommand bench" -l cert-key -d 'Read the client certificate\'s key (PEM, not encrypted) from this file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand bench" -s x -l proxy -d 'Use this proxy for everything, in place of the environment\'s: http, https, socks5 or socks5h' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l resolve -d 'Take this address for a host and port instead of looking it up (repeatable, as in curl); the environment\'s proxy is not used then' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l connect-to -d 'Connect to HOST2:PORT2 for HOST1:PORT1, whose name is still asked for (repeatable, as in curl); the environment\'s proxy is not used then' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l unix-socket -d 'Connect to this Unix socket' -r -F
+complete -c baton -n "__fish_baton_using_subcommand bench" -l max-connections -d 'Have at most this many requests, and so connections, under way at once [default: no limit]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l attempts -d 'Attempts in all, the first one included' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l backoff-base -d 'Multiplier of the exponential back-off [default: 1s]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l backoff-max -d 'Longest back-off [default: 10s]' -r
@@ -146,6 +159,7 @@ complete -c baton -n "__fish_baton_using_subcommand bench" -l no-stream -d 'Ask 
 complete -c baton -n "__fish_baton_using_subcommand bench" -l http1 -d 'Speak HTTP/1.1 only'
 complete -c baton -n "__fish_baton_using_subcommand bench" -l http2 -d 'Speak HTTP/2 only, also without TLS'
 complete -c baton -n "__fish_baton_using_subcommand bench" -s k -l insecure -d 'Verify no certificate'
+complete -c baton -n "__fish_baton_using_subcommand bench" -l no-keepalive -d 'Make a new connection for each request'
 complete -c baton -n "__fish_baton_using_subcommand bench" -l no-retry-ambiguous -d 'Do not send a request again that may have been worked on, and paid for, already'
 complete -c baton -n "__fish_baton_using_subcommand bench" -s v -l verbose -d 'Print a line for each attempt'
 complete -c baton -n "__fish_baton_using_subcommand bench" -s q -l quiet -d 'Silence notices and progress'
@@ -179,12 +193,19 @@ complete -c baton -n "__fish_baton_using_subcommand models" -l idle-timeout -d '
 complete -c baton -n "__fish_baton_using_subcommand models" -l stall-timeout -d 'Limit between two generated deltas of a stream (a ping does not count); 0 for none [default: 120s]' -r
 complete -c baton -n "__fish_baton_using_subcommand models" -s t -l timeout -d 'Limit for the whole request, attempts and waits included [default: none]' -r
 complete -c baton -n "__fish_baton_using_subcommand models" -l cacert -d 'Trust only the certificates in this PEM file' -r -F
-complete -c baton -n "__fish_baton_using_subcommand models" -s x -l proxy -d 'Use this proxy for everything, in place of the environment\'s' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l cert -d 'Show the relay this client certificate (PEM); it may hold the key too' -r -F
+complete -c baton -n "__fish_baton_using_subcommand models" -l cert-key -d 'Read the client certificate\'s key (PEM, not encrypted) from this file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand models" -s x -l proxy -d 'Use this proxy for everything, in place of the environment\'s: http, https, socks5 or socks5h' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l resolve -d 'Take this address for a host and port instead of looking it up (repeatable, as in curl); the environment\'s proxy is not used then' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l connect-to -d 'Connect to HOST2:PORT2 for HOST1:PORT1, whose name is still asked for (repeatable, as in curl); the environment\'s proxy is not used then' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l unix-socket -d 'Connect to this Unix socket' -r -F
+complete -c baton -n "__fish_baton_using_subcommand models" -l max-connections -d 'Have at most this many requests, and so connections, under way at once [default: no limit]' -r
 complete -c baton -n "__fish_baton_using_subcommand models" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
 json\t'One JSON object'"
 complete -c baton -n "__fish_baton_using_subcommand models" -l http1 -d 'Speak HTTP/1.1 only'
 complete -c baton -n "__fish_baton_using_subcommand models" -l http2 -d 'Speak HTTP/2 only, also without TLS'
 complete -c baton -n "__fish_baton_using_subcommand models" -s k -l insecure -d 'Verify no certificate'
+complete -c baton -n "__fish_baton_using_subcommand models" -l no-keepalive -d 'Make a new connection for each request'
 complete -c baton -n "__fish_baton_using_subcommand models" -s q -l quiet -d 'Silence notices and progress'
 complete -c baton -n "__fish_baton_using_subcommand models" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c baton -n "__fish_baton_using_subcommand completions" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'

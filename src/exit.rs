@@ -12,6 +12,7 @@ use crate::config;
 use crate::load;
 use crate::mock;
 use crate::net;
+use crate::net::TlsFault;
 use crate::outcome::Class;
 use crate::units::Span;
 use crate::wire::StopKind;
@@ -286,8 +287,11 @@ fn hint(exchange: &Exchange) -> Option<String> {
         (Class::Http3xx, _) => "name the address it redirects to with --url, if you trust it with the key",
         (Class::RateLimited, _) => "wait, lower the rate, or raise --max-wait or --attempts",
         (Class::Quota, _) => "trying again is useless until the cap is raised or renewed",
-        (Class::Tls, Trouble::Net(net::Error::Tls { certificate: true, .. })) => {
+        (Class::Tls, Trouble::Net(net::Error::Tls { fault: TlsFault::ServerCertificate, .. })) => {
             "--cacert FILE trusts a private issuer; --insecure verifies nothing"
+        }
+        (Class::Tls, Trouble::Net(net::Error::Tls { fault: TlsFault::ClientCertificate, .. })) => {
+            "--cert FILE and --cert-key FILE name a client certificate that the relay trusts"
         }
         (Class::Tls, _) => "does this port speak TLS? try the address with http://",
         (Class::Connect, Trouble::Net(net::Error::Dns { .. })) => {

@@ -1,8 +1,9 @@
-//! The command tree: one file a subcommand with its flags and its wiring, flag groups in `options`.
+//! The command tree: one file a subcommand with its flags and its wiring, flag groups in `options` and `connection`.
 
 mod bench;
 mod completions;
 mod config;
+mod connection;
 mod conversation;
 mod extract;
 mod files;
@@ -127,7 +128,7 @@ pub enum Ending {
     #[error("nothing succeeded, so nothing was measured")]
     NothingSucceeded,
     /// A run that ended itself because it could only fail.
-    #[error("the run ended itself after 20 failures in a row of class {}: {message}", class.name())]
+    #[error("the run ended itself after 20 or more failures in a row of class {}: {message}", class.name())]
     GaveUp {
         /// The class of the failures.
         class: crate::outcome::Class,

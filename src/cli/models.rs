@@ -13,7 +13,8 @@ use crate::net::{Pool, Url};
 use crate::units::Span;
 use crate::wire::{Dialect, Model};
 
-use super::options::{ConnectionOptions, TargetOptions, Unasked};
+use super::connection::{ConnectionOptions, Unasked};
+use super::options::TargetOptions;
 use super::output::Output;
 use super::relay::settle;
 use super::{Talk, Usage};
@@ -58,7 +59,8 @@ pub(super) fn run(options: &ModelsOptions, talk: Talk) -> anyhow::Result<()> {
         let hint = "--api chooses the vendor whose form and key are used: messages or chat";
         return Err(Usage::new("with --api raw there is no list of models").hint(hint).into());
     }
-    let pool = Pool::new(&connection, &settings.base)?;
+    options.connection.fits(&connection, &settings.base)?;
+    let pool = Pool::new(&connection, &settings.base).map_err(|error| options.connection.explain(error))?;
     let given = options.connection.timeouts(&settings.policy);
     // A list need not be generated, so that its first byte comes as soon as that of a stream.
     let timeouts = Timeouts { first_byte_whole: given.first_byte_stream, ..given };

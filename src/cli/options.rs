@@ -1,20 +1,16 @@
 //! Flag groups that several subcommands share, and what they resolve to.
 
-use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::client::{Ambiguous, Policy, Timeouts};
+use crate::client::{Ambiguous, Policy};
 use crate::config::{Given, KeySource, PolicyDefaults};
 use crate::mock;
-use crate::net::{Connection, HttpVersion, ProxyChoice, Trust, Url};
+use crate::net::Url;
 use crate::units::Span;
 use crate::wire::Dialect;
-
-use super::Usage;
 
 /// Which relay, and how to speak to it.
 #[derive(Debug, Args)]
@@ -82,153 +78,6 @@ impl TargetOptions {
 /// A dialect's name; help, completions and the refusal of another one list all five.
 fn dialect() -> impl TypedValueParser<Value = Dialect> {
     PossibleValuesParser::new(Dialect::ALL.map(Dialect::name)).try_map(|name| name.parse::<Dialect>())
-}
-
-/// How connections are made, and how long each stage may take.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Connection")]
-pub(super) struct ConnectionOptions {
-    /// Limit for name look-up, TCP and TLS together [default: 5s]
-    #[arg(long, value_name = "TIME")]
-    connect_timeout: Option<Span>,
-    /// Limit for the first byte of the answer; 0 for none [default: 600s for whole answers, 30s otherwise]
-    #[arg(long, value_name = "TIME")]
-    first_byte_timeout: Option<Span>,
-    /// Limit for the first generated delta of a stream; 0 for none [default: 600s]
-    #[arg(long, value_name = "TIME")]
-    first_token_timeout: Option<Span>,
-    /// Limit between any two bytes; 0 for none [default: 60s]
-    #[arg(long, value_name = "TIME")]
-    idle_timeout: Option<Span>,
-    /// Limit between two generated deltas of a stream (a ping does not count); 0 for none [default: 120s]
-    #[arg(long, value_name = "TIME")]
-    stall_timeout: Option<Span>,
-    /// Limit for the whole request, attempts and waits included [default: none]
-    #[arg(short, long, value_name = "TIME")]
-    timeout: Option<Span>,
-    /// Speak HTTP/1.1 only
-    #[arg(long, conflicts_with = "http2")]
-    http1: bool,
-    /// Speak HTTP/2 only, also without TLS
-    #[arg(long)]
-    http2: bool,
-    /// Trust only the certificates in this PEM file
-    #[arg(long, value_name = "PATH", conflicts_with = "insecure")]
-    cacert: Option<PathBuf>,
-    /// Verify no certificate
-    #[arg(short = 'k', long)]
-    insecure: bool,
-    /// Use this proxy for everything, in place of the environment's
-    #[arg(short = 'x', long, value_name = "URL")]
-    proxy: Option<String>,
-}
-
-/// What a subcommand speaks where neither `--http1` nor `--http2` is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unasked {
-    /// Whatever TLS negotiates.
-    Negotiated,
-    /// HTTP/1.1, so that each user has a connection of its own.
-    HttpOne,
-}
-
-impl ConnectionOptions {
-    /// How the pool connects; `own` is what the profile sets.
-    pub(super) fn connection(&self, unasked: Unasked, own: &PolicyDefaults) -> anyhow::Result<Connection> {
-        let version = match (self.http1, self.http2, unasked) {
-            (true, ..) | (_, false, Unasked::HttpOne) => HttpVersion::One,
-            (_, true, _) => HttpVersion::Two,
-            (..) => HttpVersion::Negotiated,
-        };
-        let trust = match &self.cacert {
-            _ if self.insecure => Trust::Anyone,
-            None => Trust::System,
-            Some(path) => Trust::Only(read_certificates(path)?),
-        };
-        let proxy = match &self.proxy {
-            None => ProxyChoice::Environment,
-            Some(text) => ProxyChoice::Through(read_proxy(text)?),
-        };
-        Ok(Connection { connect_timeout: self.connect_timeout(own).0, version, proxy, trust })
-    }
-
-    fn connect_timeout(&self, own: &PolicyDefaults) -> Span {
-        self.connect_timeout.or(own.connect_timeout).unwrap_or(Span(Connection::default().connect_timeout))
-    }
-
-    /// The limits of an attempt; `own` is what the profile sets.
-    pub(super) fn timeouts(&self, own: &PolicyDefaults) -> Timeouts {
-        let limit = |span: Span| Some(span.0).filter(|limit| *limit > Duration::ZERO);
-        let defaults = Timeouts::default();
-        let first_byte = self.first_byte_timeout.or(own.first_byte_timeout);
-        Timeouts {
-            first_byte_stream: first_byte.map_or(defaults.first_byte_stream, limit),
-            first_byte_whole: first_byte.map_or(defaults.first_byte_whole, limit),
-            first_token: self
-                .first_token_timeout
-                .or(own.first_token_timeout)
-                .map_or(defaults.first_token, limit),
-            idle: self.idle_timeout.or(own.idle_timeout).map_or(defaults.idle, limit),
-            stall: self.stall_timeout.or(own.stall_timeout).map_or(defaults.stall, limit),
-            total: self.timeout.or(own.timeout).and_then(limit),
-        }
-    }
-
-    /// These flags as curl spells them; `own` is what the profile sets.
-    pub(super) fn as_curl(&self, own: &PolicyDefaults) -> Vec<String> {
-        let connect_timeout = self.connect_timeout(own).0.as_secs_f64().to_string();
-        let mut flags = vec!["--connect-timeout".to_owned(), connect_timeout];
-        let mut add = |name: &str, value: Option<String>| {
-            flags.push(name.to_owned());
-            flags.extend(value);
-        };
-        if let Some(total) = self.timeout.or(own.timeout) {
-            add("--max-time", Some(total.0.as_secs_f64().to_string()));
-        }
-        if self.http1 {
-            add("--http1.1", None);
-        }
-        if self.http2 {
-            add("--http2-prior-knowledge", None);
-        }
-        if self.insecure {
-            add("--insecure", None);
-        }
-        if let Some(path) = &self.cacert {
-            add("--cacert", Some(path.display().to_string()));
-        }
-        if let Some(proxy) = &self.proxy {
-            add("--proxy", Some(proxy.clone()));
-        }
-        flags
-    }
-}
-
-fn read_certificates(path: &PathBuf) -> anyhow::Result<Vec<u8>> {
-    let pem = fs::read(path).map_err(|error| Usage::new(format!("--cacert {}: {error}", path.display())))?;
-    if !pem.windows(27).any(|window| window == b"-----BEGIN CERTIFICATE-----") {
-        let hint = "it must hold certificates in PEM form, each beginning with -----BEGIN CERTIFICATE-----";
-        return Err(Usage::new(format!("--cacert {}: no certificate in it", path.display()))
-            .hint(hint)
-            .into());
-    }
-    Ok(pem)
-}
-
-fn read_proxy(text: &str) -> anyhow::Result<Url> {
-    let url = Url::parse(text).map_err(|error| {
-        Usage::new(format!("--proxy: not an address: {error}"))
-            .hint("write it with its scheme, as in http://127.0.0.1:3128")
-    })?;
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        let message = format!("--proxy: the scheme '{}' is not supported", url.scheme());
-        return Err(Usage::new(message).hint("an http:// or https:// proxy works").into());
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        let hint = "a secret is never an argument: put the proxy with its password into HTTPS_PROXY";
-        return Err(Usage::new("--proxy: the address holds a user name or password").hint(hint).into());
-    }
-    Ok(url)
 }
 
 /// How much is said about a request.

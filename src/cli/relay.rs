@@ -9,7 +9,8 @@ use crate::mock;
 use crate::net::{Connection, Pool, Url};
 use crate::wire::WireError;
 
-use super::options::{Attempts, ConnectionOptions, PolicyOptions, TargetOptions, Unasked};
+use super::connection::{ConnectionOptions, Unasked};
+use super::options::{Attempts, PolicyOptions, TargetOptions};
 use super::prompt::{Defaults, PromptOptions};
 use super::{Talk, Usage};
 
@@ -47,6 +48,14 @@ pub(super) struct Wired {
     pub(super) embedded: Option<mock::Relay>,
 }
 
+/// The clients of a run, each with a pool of its own.
+pub(super) struct Crew {
+    /// Goes before the levels. A connection belongs to the thread that made it, so no worker takes this one over.
+    pub(super) scout: Client<Pool>,
+    /// One for each worker, with its share of the connections; fewer than asked for where there are too few of those.
+    pub(super) workers: Vec<Client<Pool>>,
+}
+
 impl Wired {
     /// Starts the embedded relay if asked for, resolves the settings and encodes the call.
     pub(super) fn new(flags: Flags<'_>, manner: Manner, talk: Talk) -> anyhow::Result<Self> {
@@ -64,6 +73,7 @@ impl Wired {
             Call::new(settings.dialect, &settings.base, &content, manner.stream && !flags.prompt.bare_prompt)
                 .map_err(|error| body_error(&error))?
                 .with_headers(&settings.headers);
+        flags.connection.fits(&connection, &call.url)?;
         Ok(Self {
             settings,
             call,
@@ -77,8 +87,25 @@ impl Wired {
     }
 
     /// A client with a pool of its own.
-    pub(super) fn client(&self) -> Result<Client<Pool>, crate::net::Error> {
-        let pool = Pool::new(&self.connection, &self.call.url)?;
+    pub(super) fn client(&self, flags: Flags<'_>) -> anyhow::Result<Client<Pool>> {
+        self.client_with(&self.connection, flags)
+    }
+
+    /// The clients of a run with so many workers.
+    pub(super) fn crew(&self, flags: Flags<'_>, workers: usize) -> anyhow::Result<Crew> {
+        let workers = workers.min(self.connection.most.unwrap_or(workers));
+        let share = |worker: usize| {
+            self.connection.most.map(|most| most / workers + usize::from(worker < most % workers))
+        };
+        let worker = |worker: usize| {
+            let connection = Connection { most: share(worker), ..self.connection.clone() };
+            self.client_with(&connection, flags)
+        };
+        Ok(Crew { scout: self.client(flags)?, workers: (0..workers).map(worker).collect::<Result<_, _>>()? })
+    }
+
+    fn client_with(&self, connection: &Connection, flags: Flags<'_>) -> anyhow::Result<Client<Pool>> {
+        let pool = Pool::new(connection, &self.call.url).map_err(|error| flags.connection.explain(error))?;
         let credential = self.settings.credential.clone();
         let client = Client::new(pool, credential, self.policy, self.timeouts);
         Ok(client.with_request_id_prefix(&self.request_id_prefix))
@@ -98,6 +125,22 @@ pub(super) fn settle(
         talk.notice(format_args!("note: {notice}"));
     }
     Ok((embedded, settings))
+}
+
+/// Each user holds a connection, and a connection a descriptor.
+pub(super) fn enough_descriptors(users: u32, flags: Flags<'_>) -> Result<(), Usage> {
+    /// Files, pipes, signals and the runtimes' own.
+    const RESERVE: u64 = 64;
+    let connections = u64::from(flags.connection.at_most(users));
+    // The embedded relay holds the other end of each connection.
+    let needed = connections * if flags.target.mock.is_some() { 2 } else { 1 } + RESERVE;
+    let Ok((limit, _)) = rlimit::getrlimit(rlimit::Resource::NOFILE) else { return Ok(()) };
+    if needed <= limit {
+        return Ok(());
+    }
+    let message =
+        format!("--concurrency {users} needs {needed} descriptors, and this process may open {limit}");
+    Err(Usage::new(message).hint("raise the hard limit with ulimit -Hn, or lower --concurrency"))
 }
 
 fn start_embedded(spec: mock::Spec) -> Result<mock::Relay, mock::Error> {

@@ -7,11 +7,11 @@ use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, timeout};
 
 use crate::net;
-use crate::net::{Body, Request, Transport};
+use crate::net::{Body, Place, Request, Transport};
 use crate::outcome::Class;
 use crate::wire::{ApiError, BodyKind, Dialect, StreamDecoder, decode_error, decode_whole, sniff};
 
-use super::deadlines::{Deadlines, Progress};
+use super::deadlines::{Deadlines, Progress, Timeouts};
 use super::exchange::{ApiErrorText, Exchange, Trouble};
 use super::fold::Fold;
 use super::mask::Mask;
@@ -39,15 +39,29 @@ impl<T: Transport> Client<T> {
     where
         S: FnMut(Piece<'_>) -> ControlFlow<()>,
     {
-        let secrets = departure.secrets;
-        match self.depart(call, departure).await {
+        let Departure { request, began, secrets } = departure;
+        let place = match self.place(began).await {
+            Ok(place) => place,
+            Err(halt) => return halted(Exchange::starting(call, Instant::now()), &Fold::default(), halt),
+        };
+        let exchange = match self.depart(call, Departure { request, began, secrets }).await {
             Ok(Arrival { exchange, head, mut reader }) => {
                 let mut exchange = reader.read_answer(exchange, &head, sink).await;
                 exchange.mask(secrets);
                 exchange
             }
             Err(exchange) => *exchange,
-        }
+        };
+        place.leave().await;
+        exchange
+    }
+
+    /// Waits for a place among the requests under way. That is no fault of the relay's: only the total limit counts it.
+    async fn place(&self, began: Instant) -> Result<Place, Halt> {
+        let total = Timeouts { total: self.timeouts.total, ..Timeouts::NONE };
+        let deadlines = Deadlines { timeouts: total, began, start: began, stream: false };
+        let patience = Patience { deadlines, stop: self.stop.as_deref() };
+        patience.wait(Progress::default(), self.transport.place()).await
     }
 
     /// Sends the request and reads the head of its reply; anything but a 2xx is read to its end and classed.
@@ -277,7 +291,7 @@ impl Reader<'_> {
             return settle(exchange, &fold).fail(class, Trouble::Reported(ApiErrorText { status, error }));
         }
         if !fold.terminal {
-            let (deltas, expected) = (fold.deltas, terminal_event(self.call.dialect));
+            let (deltas, expected) = (fold.deltas, self.call.dialect.terminal_event());
             return settle(exchange, &fold).fail(Class::Truncated, Trouble::Truncated { deltas, expected });
         }
         exchange.complete = true;
@@ -373,16 +387,5 @@ fn class_of(status: u16, error: &ApiError) -> Class {
         500.. if error.is_overloaded() => Class::Overloaded,
         500.. => Class::Http5xx,
         _ => Class::Http4xx,
-    }
-}
-
-/// The event that ends a dialect's stream.
-fn terminal_event(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Messages => "message_stop",
-        Dialect::Chat => "[DONE]",
-        Dialect::Responses => "response.completed",
-        Dialect::Complete => "a stop_reason",
-        Dialect::Raw => "the end of the body",
     }
 }

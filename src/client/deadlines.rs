@@ -37,6 +37,18 @@ impl Default for Timeouts {
     }
 }
 
+impl Timeouts {
+    /// No limit at all.
+    pub const NONE: Self = Self {
+        first_byte_stream: None,
+        first_byte_whole: None,
+        first_token: None,
+        idle: None,
+        stall: None,
+        total: None,
+    };
+}
+
 /// How far an attempt has come, as far as its deadlines need to know.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Progress {
@@ -117,14 +129,7 @@ mod tests {
 
     #[test]
     fn without_limits_there_is_no_deadline() {
-        let none = Timeouts {
-            first_byte_stream: None,
-            first_byte_whole: None,
-            first_token: None,
-            idle: None,
-            stall: None,
-            total: None,
-        };
+        let none = Timeouts::NONE;
         let start = Instant::now();
         let deadlines = Deadlines { timeouts: none, began: start, start, stream: true };
         assert_eq!(deadlines.next(Progress::default()), None);

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::task::yield_now;
 use tokio::time::Instant;
@@ -23,6 +24,17 @@ use crate::outcome::Sample;
 /// Identical failures in a row, on one worker, after which a run gives up.
 pub(super) const HOPELESS_AFTER: u32 = 20;
 
+/// How long connections must have failed, too: a relay that is restarted refuses them by the thousand, and comes back.
+const RESTART_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Failures of one class in a row.
+#[derive(Debug, Clone, Copy)]
+struct Streak {
+    class: Class,
+    length: u32,
+    began: Instant,
+}
+
 /// What the users of one worker share; single-threaded, so nothing is locked.
 #[derive(Debug)]
 pub(super) struct Desk<T> {
@@ -34,8 +46,8 @@ pub(super) struct Desk<T> {
     pub recorder: RefCell<Recorder>,
     /// Requests under way, for the live view.
     pub in_flight: Cell<u32>,
-    /// The class of the last failures and how many came in a row, warm-up included.
-    streak: Cell<(Class, u32)>,
+    /// The last failures, warm-up included.
+    streak: Cell<Streak>,
 }
 
 impl<T: Target> Desk<T> {
@@ -47,7 +59,7 @@ impl<T: Target> Desk<T> {
             control,
             recorder: RefCell::default(),
             in_flight: Cell::new(0),
-            streak: Cell::new((Class::Ok, 0)),
+            streak: Cell::new(Streak { class: Class::Ok, length: 0, began: Instant::now() }),
         }
     }
 
@@ -63,14 +75,20 @@ impl<T: Target> Desk<T> {
 
     /// Gives the run up once failures that waiting cannot cure have repeated themselves long enough.
     fn watch_for_hopelessness(&self, sample: &Sample) {
-        if !matches!(sample.class, Class::Auth | Class::Quota | Class::Connect) {
-            self.streak.set((sample.class, 0));
-            return;
-        }
-        let (class, length) = self.streak.get();
-        let length = if class == sample.class { length + 1 } else { 1 };
-        self.streak.set((sample.class, length));
-        if length == HOPELESS_AFTER {
+        let patience = match sample.class {
+            Class::Auth | Class::Quota => Some(Duration::ZERO),
+            Class::Connect => Some(RESTART_PATIENCE),
+            _ => None,
+        };
+        let last = self.streak.get();
+        let streak = if last.class == sample.class {
+            Streak { length: last.length.saturating_add(1), ..last }
+        } else {
+            Streak { class: sample.class, length: 1, began: Instant::now() }
+        };
+        self.streak.set(streak);
+        let over = patience.is_some_and(|patience| streak.began.elapsed() >= patience);
+        if over && streak.length >= HOPELESS_AFTER {
             self.control.give_up(sample.class, &sample.message);
         }
     }

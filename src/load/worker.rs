@@ -267,6 +267,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_relay_that_is_restarted_is_waited_for_and_one_that_stays_away_is_not() {
+        let target = sleeper(10, |ticket| if ticket.index < 500 { Class::Connect } else { Class::Ok });
+        let control = Control::new();
+        let from_now = || {
+            let schedule = schedule(1, window(20_000));
+            Schedule { measured_from: schedule.t0, ..schedule }
+        };
+        let level = run_level(&target, from_now(), &control).await.unwrap();
+        assert!(level.ok > 1_000 && level.errors == 500 && !level.ended_early, "{}", level.errors);
+        let target = sleeper(10, |_| Class::Connect);
+        let level = run_level(&target, from_now(), &control).await.unwrap();
+        assert!((1_000..1_005).contains(&level.errors) && level.ended_early, "{}", level.errors);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn refusals_between_successes_end_nothing() {
         let target = sleeper(10, |ticket| if ticket.index % 5 == 0 { Class::Ok } else { Class::Connect });
         let control = Control::new();

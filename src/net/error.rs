@@ -37,8 +37,14 @@ pub enum Error {
     Tls {
         /// What was wrong, in a person's words.
         detail: String,
-        /// Whether the certificate was refused, rather than the handshake broken.
-        certificate: bool,
+        /// Where it failed.
+        fault: TlsFault,
+    },
+    /// The client's certificate and key cannot be used, whatever the relay says of them.
+    #[error("{detail}")]
+    Identity {
+        /// What is wrong with them.
+        detail: String,
     },
     /// This machine has no descriptor, port or memory left for a connection.
     #[error("this machine has no room for another connection: {detail}")]
@@ -75,6 +81,17 @@ pub enum Error {
     Setup(String),
 }
 
+/// Where TLS failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsFault {
+    /// This side refused the relay's certificate.
+    ServerCertificate,
+    /// The relay refused this side's certificate, or the lack of one.
+    ClientCertificate,
+    /// Anything else of the handshake.
+    Handshake,
+}
+
 impl Error {
     /// The outcome class of an attempt that ended so.
     pub fn class(&self) -> Class {
@@ -82,7 +99,7 @@ impl Error {
             Self::Dns { .. } | Self::Connect { .. } | Self::Closed { .. } => Class::Connect,
             Self::ConnectTimeout { .. } => Class::TimeoutConnect,
             Self::Tls { .. } => Class::Tls,
-            Self::Limit { .. } | Self::Setup(_) => Class::ClientLimit,
+            Self::Limit { .. } | Self::Setup(_) | Self::Identity { .. } => Class::ClientLimit,
             Self::NotHttp { .. } | Self::Decode { .. } => Class::Protocol,
             Self::Broken { .. } => Class::Truncated,
         }
@@ -100,8 +117,7 @@ impl Error {
             return Self::Dns { host: lookup.host.clone(), detail: innermost(lookup) };
         }
         if let Some(tls) = find_tls(error) {
-            let certificate = matches!(tls, rustls::Error::InvalidCertificate(_));
-            return Self::Tls { detail: describe_tls(tls), certificate };
+            return Self::Tls { detail: describe_tls(tls), fault: fault_of_tls(tls) };
         }
         if find_io(error).is_some_and(is_local_limit) {
             return Self::Limit { detail: detail() };
@@ -119,6 +135,15 @@ impl Error {
             Some(hyper) if hyper.is_parse() => Self::NotHttp { detail: hyper.to_string() },
             _ => Self::Closed { detail: detail() },
         }
+    }
+
+    /// The error of a client certificate that the TLS library does not take.
+    pub(super) fn of_identity(error: &reqwest::Error) -> Self {
+        let detail = match find_tls(error) {
+            Some(rustls::Error::InconsistentKeys(_)) => "the key is not the certificate's".to_owned(),
+            _ => innermost(error),
+        };
+        Self::Identity { detail }
     }
 
     /// The error of a body that ended before its time.
@@ -172,6 +197,24 @@ fn is_local_limit(error: &io::Error) -> bool {
         || matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::OutOfMemory)
 }
 
+/// The alerts by which a server says what it thinks of a client's certificate (RFC 8446, section 6.2).
+fn fault_of_tls(error: &rustls::Error) -> TlsFault {
+    use rustls::AlertDescription as Alert;
+    match error {
+        rustls::Error::InvalidCertificate(_) => TlsFault::ServerCertificate,
+        rustls::Error::AlertReceived(
+            Alert::CertificateRequired
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA,
+        ) => TlsFault::ClientCertificate,
+        _ => TlsFault::Handshake,
+    }
+}
+
 /// A TLS failure in words that say what to look at.
 fn describe_tls(error: &rustls::Error) -> String {
     use rustls::CertificateError as Bad;
@@ -187,6 +230,12 @@ fn describe_tls(error: &rustls::Error) -> String {
         }
         rustls::Error::InvalidCertificate(Bad::NotValidForName | Bad::NotValidForNameContext { .. }) => {
             "the certificate is for another host name".to_owned()
+        }
+        rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired) => {
+            "the relay asks for a client certificate".to_owned()
+        }
+        rustls::Error::AlertReceived(alert) if fault_of_tls(error) == TlsFault::ClientCertificate => {
+            format!("the relay refused the client certificate ({alert:?})")
         }
         rustls::Error::InvalidMessage(_) => "the answer is not TLS (is it an http:// address?)".to_owned(),
         other => other.to_string(),

@@ -4,6 +4,8 @@
 //! replies. [`Credential`] is the policy that adds exactly one credential, and only for the origin it belongs to.
 
 mod auth;
+mod connection;
+mod detour;
 mod error;
 mod hint;
 mod pool;
@@ -16,12 +18,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::yield_now;
 pub use url::Url;
 
 pub use self::auth::{Credential, Origin, is_secret_header, shown_url};
-pub use self::error::Error;
+pub use self::connection::{ClientCertificate, Connection, HttpVersion, ProxyChoice, Reuse, Trust};
+pub use self::detour::{ConnectTo, DetourError, Detours, Resolve, Route};
+pub use self::error::{Error, TlsFault};
 pub use self::hint::{retry_after, should_retry};
-pub use self::pool::{Body, Connection, HttpVersion, Pool, ProxyChoice, Trust};
+pub use self::pool::{Body, Pool};
 
 /// One HTTP attempt as it leaves.
 #[derive(Debug, Clone)]
@@ -83,4 +89,24 @@ pub struct ConnectionTimes {
 pub trait Transport {
     /// Sends the request and returns once the response headers are in.
     fn send(&self, request: Request) -> impl Future<Output = Result<Reply, Error>>;
+
+    /// A place for a request, waited for where the number of connections is limited; held until the body is read.
+    fn place(&self) -> impl Future<Output = Place> {
+        std::future::ready(Place::default())
+    }
+}
+
+/// A request's place among those that may have a connection at once.
+#[derive(Debug, Default)]
+pub struct Place(Option<OwnedSemaphorePermit>);
+
+impl Place {
+    /// Gives the place to the next request.
+    pub async fn leave(self) {
+        if self.0.is_some() {
+            // The pool takes a connection back on tasks of its own; without a turn for them the next request would
+            // find none and open one too many.
+            yield_now().await;
+        }
+    }
 }

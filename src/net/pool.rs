@@ -1,78 +1,24 @@
 //! The pooled HTTP client over reqwest that every subcommand shares.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use reqwest::header::{CONNECTION, HOST};
 use reqwest::redirect;
+use tokio::sync::Semaphore;
 
 use crate::units::Span;
 
+use super::connection::{ClientCertificate, Connection, HttpVersion, ProxyChoice, Reuse, Trust};
 use super::probe::{Probe, TimedConnector, TimedResolver};
-use super::{Error, Method, Reply, Request, Transport, Url};
+use super::{Error, HeaderMap, HeaderValue, Method, Place, Reply, Request, Transport, Url};
 
 /// How long an unused connection is kept. Node's servers close theirs after 5 s, and a client that keeps one longer
 /// than its server races with that close.
 const IDLE_LIMIT: Duration = Duration::from_secs(4);
-
-/// Which HTTP version is spoken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum HttpVersion {
-    /// HTTP/2 where TLS negotiates it, else HTTP/1.1.
-    #[default]
-    Negotiated,
-    /// HTTP/1.1 only.
-    One,
-    /// HTTP/2 only, without negotiation on a plain connection.
-    Two,
-}
-
-/// Which proxy is used.
-#[derive(Debug, Clone, Default)]
-pub enum ProxyChoice {
-    /// The environment's (`HTTPS_PROXY`, `NO_PROXY`), but never for loopback.
-    #[default]
-    Environment,
-    /// This one, for everything.
-    Through(Url),
-}
-
-/// Whose certificates are trusted.
-#[derive(Debug, Clone, Default)]
-pub enum Trust {
-    /// The system's roots (`SSL_CERT_FILE` is read too).
-    #[default]
-    System,
-    /// These PEM certificates only.
-    Only(Vec<u8>),
-    /// Anybody's: nothing is verified.
-    Anyone,
-}
-
-/// How connections are made.
-#[derive(Debug, Clone)]
-pub struct Connection {
-    /// The limit for name look-up, TCP and TLS together.
-    pub connect_timeout: Duration,
-    /// The HTTP version.
-    pub version: HttpVersion,
-    /// The proxy.
-    pub proxy: ProxyChoice,
-    /// The roots of trust.
-    pub trust: Trust,
-}
-
-impl Default for Connection {
-    fn default() -> Self {
-        Self {
-            connect_timeout: Duration::from_secs(5),
-            version: HttpVersion::default(),
-            proxy: ProxyChoice::default(),
-            trust: Trust::default(),
-        }
-    }
-}
 
 /// A pool of keep-alive connections.
 #[derive(Debug, Clone)]
@@ -80,6 +26,13 @@ pub struct Pool {
     client: reqwest::Client,
     connect_timeout: Duration,
     opened: Arc<AtomicU64>,
+    /// One permit for each request that may have a connection at once.
+    places: Option<Arc<Semaphore>>,
+    /// Headers of the connection rather than of the request, sent where the request has none of the name.
+    headers: HeaderMap,
+    /// Whether the port of the address is left out, so that the resolver's holds.
+    strips_port: bool,
+    unix_socket: Option<Arc<Path>>,
 }
 
 impl Pool {
@@ -87,7 +40,14 @@ impl Pool {
     pub fn new(connection: &Connection, target: &Url) -> Result<Self, Error> {
         let connector = TimedConnector::default();
         let opened = Arc::clone(&connector.opened);
-        let mut builder = reqwest::Client::builder()
+        let route = connection.route(target).map_err(|error| Error::Setup(error.to_string()))?;
+        let mut headers = HeaderMap::new();
+        headers.extend(route.stripped_of.clone().map(|host| (HOST, host)));
+        if connection.reuse == Reuse::Never && connection.version != HttpVersion::Two {
+            // The side that closes keeps the port for minutes, and this side's are the ones that run out.
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        let builder = reqwest::Client::builder()
             .user_agent(concat!("baton/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(connection.connect_timeout)
             .pool_idle_timeout(IDLE_LIMIT)
@@ -97,29 +57,38 @@ impl Pool {
             .referer(false)
             // The retry loop is ours alone; the library's own would send a request again unseen.
             .retry(reqwest::retry::never())
-            .dns_resolver(Arc::new(TimedResolver))
             .connector_layer(connector);
-        builder = match connection.version {
-            HttpVersion::Negotiated => builder,
-            HttpVersion::One => builder.http1_only(),
-            HttpVersion::Two => builder.http2_prior_knowledge(),
-        };
-        builder = match &connection.proxy {
-            ProxyChoice::Environment if is_loopback(target) => builder.no_proxy(),
-            ProxyChoice::Environment => builder,
-            ProxyChoice::Through(proxy) => builder.proxy(set_up(reqwest::Proxy::all(proxy.clone()))?),
-        };
-        builder = match &connection.trust {
-            Trust::System => builder,
-            Trust::Only(pem) => builder.tls_certs_only(set_up(reqwest::Certificate::from_pem_bundle(pem))?),
-            Trust::Anyone => builder.tls_danger_accept_invalid_certs(true),
-        };
-        Ok(Self { client: set_up(builder.build())?, connect_timeout: connection.connect_timeout, opened })
+        let strips_port = route.stripped_of.is_some();
+        let builder = routed(builder, connection, target)?.dns_resolver(Arc::new(TimedResolver::new(route)));
+        let builder = secured(spoken(builder, connection), connection)?;
+        let client = builder.build().map_err(|error| match connection.identity {
+            Some(_) => Error::of_identity(&error),
+            None => set_up_error(&error),
+        })?;
+        Ok(Self {
+            client,
+            connect_timeout: connection.connect_timeout,
+            opened,
+            places: connection.most.map(|most| Arc::new(Semaphore::new(most))),
+            headers,
+            strips_port,
+            unix_socket: connection.unix_socket.as_deref().map(Arc::from),
+        })
     }
 
     /// Connections opened so far.
     pub fn connections_opened(&self) -> u64 {
         self.opened.load(Ordering::Relaxed)
+    }
+
+    /// The system's words for a socket that does not answer do not name it.
+    fn name_socket(&self, error: Error) -> Error {
+        match (error, &self.unix_socket) {
+            (Error::Connect { detail }, Some(path)) => {
+                Error::Connect { detail: format!("{}: {detail}", path.display()) }
+            }
+            (error, _) => error,
+        }
     }
 }
 
@@ -130,7 +99,14 @@ impl Transport for Pool {
             Method::Post => reqwest::Method::POST,
         };
         let mut outgoing = reqwest::Request::new(method, request.url);
+        if self.strips_port {
+            // Refused only by addresses that have no port to strip.
+            let _ = outgoing.url_mut().set_port(None);
+        }
         *outgoing.headers_mut() = request.headers;
+        for (name, value) in &self.headers {
+            outgoing.headers_mut().entry(name).or_insert_with(|| value.clone());
+        }
         if request.method == Method::Post {
             *outgoing.body_mut() = Some(request.body.into());
         }
@@ -138,7 +114,7 @@ impl Transport for Pool {
         let response = probe
             .watch(self.client.execute(outgoing))
             .await
-            .map_err(|error| Error::of_request(&error, self.connect_timeout))?;
+            .map_err(|error| self.name_socket(Error::of_request(&error, self.connect_timeout)))?;
         Ok(Reply {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
@@ -146,6 +122,70 @@ impl Transport for Pool {
             connection: probe.times(),
             body: Body(Source::Wire(response)),
         })
+    }
+
+    async fn place(&self) -> Place {
+        match &self.places {
+            None => Place::default(),
+            Some(places) => {
+                let permit = Arc::clone(places).acquire_owned().await;
+                Place(Some(permit.expect("the semaphore is never closed")))
+            }
+        }
+    }
+}
+
+/// Where connections go: through a proxy, to a Unix socket, or straight.
+fn routed(
+    builder: reqwest::ClientBuilder,
+    connection: &Connection,
+    target: &Url,
+) -> Result<reqwest::ClientBuilder, Error> {
+    if let Some(path) = &connection.unix_socket {
+        #[cfg(unix)]
+        return Ok(builder.no_proxy().unix_socket(path.as_path()));
+        #[cfg(not(unix))]
+        return Err(Error::Setup(format!("{}: this system has no Unix sockets", path.display())));
+    }
+    Ok(match &connection.proxy {
+        // Told where to connect, the client connects there itself.
+        ProxyChoice::Environment if is_loopback(target) || !connection.detours.is_empty() => {
+            builder.no_proxy()
+        }
+        ProxyChoice::Environment => builder,
+        ProxyChoice::Through(proxy) => builder.proxy(set_up(reqwest::Proxy::all(proxy.clone()))?),
+    })
+}
+
+/// The HTTP version, and whether connections are kept.
+fn spoken(builder: reqwest::ClientBuilder, connection: &Connection) -> reqwest::ClientBuilder {
+    let builder = match connection.reuse {
+        Reuse::KeepAlive => builder,
+        Reuse::Never => builder.pool_max_idle_per_host(0),
+    };
+    match connection.version {
+        HttpVersion::Negotiated => builder,
+        HttpVersion::One => builder.http1_only(),
+        HttpVersion::Two => builder.http2_prior_knowledge(),
+    }
+}
+
+/// Whom the client trusts, and what it shows of itself.
+fn secured(
+    builder: reqwest::ClientBuilder,
+    connection: &Connection,
+) -> Result<reqwest::ClientBuilder, Error> {
+    let builder = match &connection.trust {
+        Trust::System => builder,
+        Trust::Only(pem) => builder.tls_certs_only(set_up(reqwest::Certificate::from_pem_bundle(pem))?),
+        Trust::Anyone => builder.tls_danger_accept_invalid_certs(true),
+    };
+    match &connection.identity {
+        None => Ok(builder),
+        Some(ClientCertificate(pem)) => {
+            let identity = reqwest::Identity::from_pem(pem).map_err(|error| Error::of_identity(&error))?;
+            Ok(builder.identity(identity))
+        }
     }
 }
 
@@ -188,7 +228,11 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 fn set_up<T>(result: Result<T, reqwest::Error>) -> Result<T, Error> {
-    result.map_err(|error| Error::of_request(&error, Span::default().0))
+    result.map_err(|error| set_up_error(&error))
+}
+
+fn set_up_error(error: &reqwest::Error) -> Error {
+    Error::of_request(error, Span::default().0)
 }
 
 fn version_name(version: reqwest::Version) -> &'static str {

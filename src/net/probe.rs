@@ -1,6 +1,7 @@
 //! Takes the times of making a connection from inside the pool, for the request that caused it.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +14,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::ConnectionTimes;
+use super::detour::{Route, Stop};
 
 tokio::task_local! {
     /// The request that is being sent by this task: a pool connects within the task that needs the connection.
@@ -58,18 +60,31 @@ pub(super) struct LookupError {
     source: std::io::Error,
 }
 
-/// The system's resolver, timed.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct TimedResolver;
+/// The system's resolver, timed, behind the detours of the command line.
+#[derive(Debug, Clone)]
+pub(super) struct TimedResolver {
+    route: Arc<Route>,
+}
+
+impl TimedResolver {
+    /// A resolver that follows a route.
+    pub(super) fn new(route: Route) -> Self {
+        Self { route: Arc::new(route) }
+    }
+}
 
 impl Resolve for TimedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let probe = CURRENT.try_with(Arc::clone).ok();
+        let Stop { host, port, addresses } = self.route.stop(name.as_str());
         Box::pin(async move {
+            if !addresses.is_empty() {
+                let found = addresses.into_iter().map(move |address| SocketAddr::new(address, port));
+                return Ok(Box::new(found) as Addrs);
+            }
             let start = Instant::now();
-            let host = name.as_str().to_owned();
             let found: Result<Vec<_>, _> =
-                tokio::net::lookup_host((host.as_str(), 0)).await.map(Iterator::collect);
+                tokio::net::lookup_host((host.as_str(), port)).await.map(Iterator::collect);
             if let Some(probe) = probe {
                 store(&probe.dns_ns, start.elapsed());
             }

@@ -11,6 +11,17 @@ use super::Dialect;
 pub struct UnknownDialect(String);
 
 impl Dialect {
+    /// The event that ends a stream of this dialect, without which an answer is cut short.
+    pub const fn terminal_event(self) -> &'static str {
+        match self {
+            Self::Messages => "message_stop",
+            Self::Chat => "[DONE]",
+            Self::Responses => "response.completed",
+            Self::Complete => "a stop_reason",
+            Self::Raw => "the end of the body",
+        }
+    }
+
     /// Every dialect, in the order of their introduction to people.
     pub const ALL: [Self; 5] = [Self::Messages, Self::Chat, Self::Responses, Self::Complete, Self::Raw];
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-BATON = ROOT / "target" / "release" / "baton"
+BATON = Path(os.environ.get("BATON_INTEROP_BATON", ROOT / "target" / "release" / "baton"))
 
 
 class Said:

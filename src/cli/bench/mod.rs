@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::client::{Client, Content, Exchange, Failed, Piece};
+use crate::client::{Content, Exchange, Failed, Piece};
 use crate::load;
 use crate::load::{Control, Ended, Extent, Levels, Plan, Run};
-use crate::net::{Pool, shown_url};
+use crate::net::shown_url;
 use crate::outcome::Class;
 use crate::report;
 use crate::report::{Document, Machine, PlanInfo, Progress, RunInfo, Style, Tint, Traffic};
@@ -23,12 +23,13 @@ use crate::units::{Count, Span, grouped};
 use crate::wire::Dialect;
 
 use self::requests::Requests;
-use super::options::{Attempts, ConnectionOptions, PolicyOptions, TargetOptions, Unasked, VerbosityOptions};
+use super::connection::{ConnectionOptions, Unasked};
+use super::options::{Attempts, PolicyOptions, TargetOptions, VerbosityOptions};
 use super::output::Output;
 use super::prompt::{Defaults, PromptOptions, Stdin};
-use super::relay::{Flags, Manner, Wired};
+use super::relay::{Crew, Flags, Manner, Wired, enough_descriptors};
 use super::signals::Signals;
-use super::{Ending, Signal, Talk, Usage, colour_is_wanted};
+use super::{Ending, Signal, Talk, colour_is_wanted};
 
 /// What is asked for where nothing is given: short, harmless, and long enough to be answered in more than a word.
 const PROMPT: &str = "In one short sentence, say what a river is.";
@@ -133,10 +134,10 @@ impl LoadOptions {
 /// Carries out the sweep and prints its table.
 pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     let BenchOptions { prompt, target, load, report, connection, policy, verbosity } = options;
-    let plan = load.plan();
+    let mut plan = load.plan();
     plan.validate().map_err(load::LoadError::from)?;
-    enough_descriptors(&plan, target)?;
     let flags = Flags { target, prompt, connection, policy };
+    enough_descriptors(plan.levels.iter().copied().max().unwrap_or(0), flags)?;
     let manner = Manner {
         defaults: Defaults { stdin: Stdin::WhenAsked, text: Some(PROMPT), max_tokens: Some(MAX_TOKENS) },
         stream: !load.no_stream,
@@ -145,7 +146,8 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     };
     let wired = Wired::new(flags, manner, talk)?;
     let outputs = Outputs::open(report)?;
-    let clients: Vec<_> = (0..plan.workers).map(|_| wired.client()).collect::<Result<_, _>>()?;
+    let crew = wired.crew(flags, plan.workers)?;
+    plan.workers = crew.workers.len();
     let view = PlanInfo::of(&plan, traffic(&wired, target));
     announce(&view, &wired, &plan, talk);
     let started = jiff::Timestamp::now();
@@ -156,7 +158,7 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
         (false, false) => Some(Progress::plain(Box::new(stderr()))),
     };
     let swept =
-        runtime.block_on(sweep(&wired, clients, Sweep { plan: &plan, progress, verbose: verbosity.verbose }));
+        runtime.block_on(sweep(&wired, crew, Sweep { plan: &plan, progress, verbose: verbosity.verbose }));
     // A name look-up may still hang in a thread of its own, and nobody waits for it any more.
     runtime.shutdown_background();
     let (run, signal) = swept?;
@@ -168,22 +170,6 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
         printed?;
     }
     ending(&run, signal)
-}
-
-/// Each user holds a connection, and a connection a descriptor.
-fn enough_descriptors(plan: &Plan, target: &TargetOptions) -> Result<(), Usage> {
-    /// Files, pipes, signals and the runtimes' own.
-    const RESERVE: u64 = 64;
-    let users = u64::from(plan.levels.iter().copied().max().unwrap_or(0));
-    // The embedded relay holds the other end of each connection.
-    let needed = users * if target.mock.is_some() { 2 } else { 1 } + RESERVE;
-    let Ok((limit, _)) = rlimit::getrlimit(rlimit::Resource::NOFILE) else { return Ok(()) };
-    if needed <= limit {
-        return Ok(());
-    }
-    let message =
-        format!("--concurrency {users} needs {needed} descriptors, and this process may open {limit}");
-    Err(Usage::new(message).hint("raise the hard limit with ulimit -Hn, or lower --concurrency"))
 }
 
 /// The files of a run, opened before its first request so that no result is lost to a wrong path.
@@ -285,22 +271,19 @@ struct Sweep<'a> {
 }
 
 /// Makes the preflight request, then the levels, and stops for signals.
-async fn sweep(
-    wired: &Wired,
-    clients: Vec<Client<Pool>>,
-    sweep: Sweep<'_>,
-) -> anyhow::Result<(Run, Option<Signal>)> {
+async fn sweep(wired: &Wired, crew: Crew, sweep: Sweep<'_>) -> anyhow::Result<(Run, Option<Signal>)> {
     let Sweep { plan, mut progress, verbose } = sweep;
     let mut signals = Signals::listen()?;
-    let first = clients.first().expect("a plan has at least one worker");
+    let Crew { scout, workers } = crew;
     let mut unheard = |_: Piece<'_>| ControlFlow::Continue(());
     tokio::select! {
-        exchange = first.run(&wired.call, &mut unheard) => passable(exchange, wired)?,
+        exchange = scout.run(&wired.call, &mut unheard) => passable(exchange, wired)?,
         signal = signals.next() => return Err(Ending::Stopped(signal).into()),
     }
-    let learned = first.learned();
+    let learned = scout.learned();
+    drop(scout);
     let call = Arc::new(wired.call.clone());
-    let seats: Vec<_> = clients
+    let seats: Vec<_> = workers
         .into_iter()
         .map(|client| std::sync::Mutex::new(Some(client.having_learned(learned))))
         .collect();

@@ -15,8 +15,9 @@ use crate::outcome::Class;
 use crate::wire::StopKind;
 
 use self::printer::{Delivered, Printer};
+use super::connection::{ConnectionOptions, Unasked};
 use super::extract::Extract;
-use super::options::{Attempts, ConnectionOptions, PolicyOptions, TargetOptions, Unasked, VerbosityOptions};
+use super::options::{Attempts, PolicyOptions, TargetOptions, VerbosityOptions};
 use super::output::Output;
 use super::prompt::{Defaults, PromptOptions, Stdin};
 use super::relay::{Flags, Manner, Wired};
@@ -127,7 +128,7 @@ pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
         return Ok(output.finish()?);
     }
     let stop = Arc::new(Notify::new());
-    let client = wired.client()?.with_stop(Arc::clone(&stop));
+    let client = wired.client(flags)?.with_stop(Arc::clone(&stop));
     let printer = Printer::new(answer, Output::open(answer.output.as_deref())?, talk).verbose(verbosity);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let carried = runtime.block_on(carry(&client, &stop, &wired, printer));
