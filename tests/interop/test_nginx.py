@@ -96,7 +96,8 @@ def test_a_restart_in_the_middle_is_counted_and_survived(relay, nginx):
     finally:
         process.kill()
         process.wait()
-    assert process.returncode == 0, (out, err)
+    # Some of the requests failed, which is what exit code 1 says.
+    assert process.returncode == 1, (out, err)
     (level,) = json.loads(out)["levels"]
     classes = level["classes"]
     assert classes["ok"] >= 8, classes
