@@ -40,7 +40,7 @@ complete -c baton -n "__fish_baton_using_subcommand send" -s f -l file -d 'Add a
 complete -c baton -n "__fish_baton_using_subcommand send" -l messages -d 'Begin with the conversation in this file, or on standard input for `-`: a JSON array of messages with role and content, or an object whose one field is such an array, "messages"; the prompt, if any, follows as the user\'s' -r -F
 complete -c baton -n "__fish_baton_using_subcommand send" -s m -l model -d 'Model to ask for' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -s s -l system -d 'System prompt, or @FILE to read it from a file' -r
-complete -c baton -n "__fish_baton_using_subcommand send" -l max-tokens -d 'Largest number of tokens to generate' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l max-tokens -d 'Largest number of tokens to generate [default: 64 in bench; else 4096 where the dialect wants a limit]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l temperature -d 'Sampling temperature' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l param -d 'Set any field of the body, which wins over every other flag (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l body -d 'Send this file, or standard input for `-`, as the whole body; only `stream` is set in it' -r -F
@@ -63,7 +63,7 @@ raw\t''"
 complete -c baton -n "__fish_baton_using_subcommand send" -l extract -d 'Print only the first fenced block of code or the first JSON value, once the answer is whole; exit with code 1 if it has none' -r -f -a "code\t''
 json\t''"
 complete -c baton -n "__fish_baton_using_subcommand send" -s o -l output -d 'Write the answer to a file, which takes its name when the answer is whole' -r -F
-complete -c baton -n "__fish_baton_using_subcommand send" -l fail-on -d 'Exit with code 10 if the answer ended so (comma-separated)' -r -f -a "length\t''
+complete -c baton -n "__fish_baton_using_subcommand send" -l fail-on -d 'Exit with code 10 if the answer ended so (comma-separated); messages and complete call a filter a refusal' -r -f -a "length\t''
 refusal\t''
 filter\t''"
 complete -c baton -n "__fish_baton_using_subcommand send" -l connect-timeout -d 'Limit for name look-up, TCP and TLS together [default: 5s]' -r
@@ -80,7 +80,7 @@ complete -c baton -n "__fish_baton_using_subcommand send" -l resolve -d 'Take th
 complete -c baton -n "__fish_baton_using_subcommand send" -l connect-to -d 'Connect to HOST2:PORT2 for HOST1:PORT1, whose name is still asked for (repeatable, as in curl); the environment\'s proxy is not used then' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l unix-socket -d 'Connect to this Unix socket' -r -F
 complete -c baton -n "__fish_baton_using_subcommand send" -l max-connections -d 'Have at most this many requests, and so connections, under way at once [default: no limit]' -r
-complete -c baton -n "__fish_baton_using_subcommand send" -l attempts -d 'Attempts in all, the first one included' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l attempts -d 'Attempts in all, the first one included [default: 3 in send, 1 in bench]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l backoff-base -d 'Multiplier of the exponential back-off [default: 1s]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l backoff-max -d 'Longest back-off [default: 10s]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l max-wait -d 'Longest wait that the relay may ask for before the request is given up [default: 120s]' -r
@@ -105,7 +105,7 @@ complete -c baton -n "__fish_baton_using_subcommand bench" -s f -l file -d 'Add 
 complete -c baton -n "__fish_baton_using_subcommand bench" -l messages -d 'Begin with the conversation in this file, or on standard input for `-`: a JSON array of messages with role and content, or an object whose one field is such an array, "messages"; the prompt, if any, follows as the user\'s' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -s m -l model -d 'Model to ask for' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -s s -l system -d 'System prompt, or @FILE to read it from a file' -r
-complete -c baton -n "__fish_baton_using_subcommand bench" -l max-tokens -d 'Largest number of tokens to generate' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l max-tokens -d 'Largest number of tokens to generate [default: 64 in bench; else 4096 where the dialect wants a limit]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l temperature -d 'Sampling temperature' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l param -d 'Set any field of the body, which wins over every other flag (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l body -d 'Send this file, or standard input for `-`, as the whole body; only `stream` is set in it' -r -F
@@ -122,8 +122,8 @@ complete -c baton -n "__fish_baton_using_subcommand bench" -l key-command -d 'Ta
 complete -c baton -n "__fish_baton_using_subcommand bench" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -s c -l concurrency -d 'Users at once, level by level: a list (50,100,200), ranges (10..200:10, 1..8) or both' -r
-complete -c baton -n "__fish_baton_using_subcommand bench" -s d -l duration -d 'Measured window of each level [default: 10s]' -r
-complete -c baton -n "__fish_baton_using_subcommand bench" -s n -l requests -d 'Requests of each level, in place of a window; k and m stand for thousands and millions' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -s d -s z -l duration -d 'Measured window of each level [default: 10s]' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -s n -l requests -d 'Requests of each level, in place of a window and at least one a user; k and m stand for thousands and millions' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l warmup -d 'Time before each window in which requests are made and not recorded' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l drain -d 'How long requests in flight at the end of a window may take to finish and count' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l workers -d 'Threads that make the load [default: one a core]' -r
@@ -147,7 +147,7 @@ complete -c baton -n "__fish_baton_using_subcommand bench" -l resolve -d 'Take t
 complete -c baton -n "__fish_baton_using_subcommand bench" -l connect-to -d 'Connect to HOST2:PORT2 for HOST1:PORT1, whose name is still asked for (repeatable, as in curl); the environment\'s proxy is not used then' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l unix-socket -d 'Connect to this Unix socket' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -l max-connections -d 'Have at most this many requests, and so connections, under way at once [default: no limit]' -r
-complete -c baton -n "__fish_baton_using_subcommand bench" -l attempts -d 'Attempts in all, the first one included' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l attempts -d 'Attempts in all, the first one included [default: 3 in send, 1 in bench]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l backoff-base -d 'Multiplier of the exponential back-off [default: 1s]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l backoff-max -d 'Longest back-off [default: 10s]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l max-wait -d 'Longest wait that the relay may ask for before the request is given up [default: 120s]' -r

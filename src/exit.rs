@@ -235,9 +235,15 @@ fn of_exchange(exchange: &Exchange, credential: &str) -> Story {
     }
     Story {
         code: code_of_class(exchange.class),
-        message: headline(exchange.class).to_owned(),
+        message: match trouble {
+            Some(Trouble::Net(net::Error::Closed { .. })) => {
+                "the relay closed the connection without an answer"
+            }
+            _ => headline(exchange.class),
+        }
+        .to_owned(),
         because,
-        hint: hint(exchange),
+        hint: hint(exchange, credential),
         request_id: Some(exchange.ids.request.clone()),
         relay_request_id: exchange.ids.relay.clone(),
         attempts: exchange.attempts.iter().map(attempt).collect(),
@@ -255,6 +261,7 @@ fn why_no_more(exchange: &Exchange) -> Option<String> {
             Some(format!("it asks to wait {}, longer than --max-wait", Span(wait)))
         }
         Decision::Stop(Why::OutOfTime) => Some("another attempt would have passed --timeout".to_owned()),
+        Decision::Stop(Why::Delivered) if matches!(exchange.trouble, Some(Trouble::NotAStream)) => None,
         Decision::Stop(Why::Delivered) => {
             Some("part of the answer has been delivered, so it was not asked for again".to_owned())
         }
@@ -264,8 +271,11 @@ fn why_no_more(exchange: &Exchange) -> Option<String> {
 }
 
 /// The next step, where there is one.
-fn hint(exchange: &Exchange) -> Option<String> {
+fn hint(exchange: &Exchange, credential: &str) -> Option<String> {
     let text = match (exchange.class, exchange.trouble.as_ref()?) {
+        (Class::Auth, _) if credential.contains("came from") => {
+            "is it the right key for this relay, and in force?"
+        }
         (Class::Auth, _) => {
             "give the key with --key-file, --key-command, the environment or a profile; `baton send --dry-run` shows which header would be sent"
         }

@@ -13,12 +13,15 @@ use super::signals::Signals;
 
 /// The flags of `baton mock`.
 #[derive(Debug, Args)]
-#[command(after_help = "A time in SPEC is a constant (80ms), lognormal:MEDIAN:SIGMA or exp:MEAN.
+#[command(
+    after_help = "SPEC is a comma list of ttft=TIME, gap=TIME, tokens=N, slots=N (or inf), seed=N and fault=NAME:PROBABILITY.
+A time in SPEC is a constant (80ms), lognormal:MEDIAN:SIGMA or exp:MEAN.
 
 Examples:
   baton mock --listen 127.0.0.1:8080
   baton mock ttft=lognormal:200ms:0.4,gap=20ms,tokens=128,slots=32,seed=7
-  baton mock fault=429:0.05,fault=cut:0.01")]
+  baton mock fault=429:0.05,fault=cut:0.01"
+)]
 pub(super) struct MockOptions {
     /// What the relay is like, as in ttft=80ms,gap=20ms,tokens=64,slots=64,seed=1
     #[arg(value_name = "SPEC", default_value = "")]

@@ -28,7 +28,11 @@ pub use self::signals::Signal;
 /// Prompts through an LLM relay, and what that relay can bear.
 #[derive(Debug, Parser)]
 #[command(name = "baton", version, arg_required_else_help = true, disable_help_subcommand = true)]
-#[command(after_help = "Start here:  baton bench --mock    baton send --mock 'Hello'    baton send --help")]
+#[command(after_help = "Start here:  baton bench --mock    baton send --mock 'Hello'    baton send --help
+
+Environment: BATON_URL, BATON_KEY, BATON_MODEL, BATON_API, BATON_PROFILE, BATON_CONFIG; then, by dialect,
+ANTHROPIC_BASE_URL, ANTHROPIC_AUTH_TOKEN, ANTHROPIC_API_KEY, ANTHROPIC_MODEL, ANTHROPIC_CUSTOM_HEADERS or
+OPENAI_BASE_URL, OPENAI_API_KEY, OPENAI_ORG_ID, OPENAI_PROJECT_ID; HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE, NO_COLOR")]
 struct Baton {
     #[command(subcommand)]
     command: Command,
@@ -114,7 +118,7 @@ pub enum Ending {
     #[error("the answer has no whole {0}, and --extract prints nothing else")]
     NothingToExtract(&'static str),
     /// A signal came; what was there has been printed.
-    #[error("stopped by a signal; what is above is what there was")]
+    #[error("{} before the end", match .0 { Signal::Interrupt => "interrupted", Signal::Terminate => "terminated" })]
     Stopped(Signal),
     /// A run in which some requests failed.
     #[error("{failed} of {all} requests failed")]

@@ -93,7 +93,7 @@ pub(super) struct VerbosityOptions {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Policy")]
 pub(super) struct PolicyOptions {
-    /// Attempts in all, the first one included
+    /// Attempts in all, the first one included [default: 3 in send, 1 in bench]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     attempts: Option<u32>,
     /// Multiplier of the exponential back-off [default: 1s]

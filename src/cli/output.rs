@@ -118,7 +118,13 @@ fn create_beside(prefix: &str, folder: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.prefix(prefix).tempfile_in(folder)
+    builder.prefix(prefix).tempfile_in(folder).map_err(|error| {
+        // The library wraps what happened in the temporary name, which tells nobody anything.
+        let inner = error.get_ref().and_then(|wrapped| wrapped.source());
+        let code =
+            inner.and_then(|inner| inner.downcast_ref::<io::Error>()).and_then(io::Error::raw_os_error);
+        code.map_or(error, io::Error::from_raw_os_error)
+    })
 }
 
 #[cfg(test)]

@@ -19,7 +19,8 @@ use super::files::Files;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Prompt")]
 pub(super) struct PromptOptions {
-    /// The prompt; several words are joined by spaces, `-` stands for standard input
+    /// The prompt; several words are joined by spaces. `-` stands for standard input; what is piped into `send` follows
+    /// the prompt without it, too
     #[arg(value_name = "PROMPT", help_heading = "Arguments")]
     words: Vec<String>,
     /// Add a file to the prompt: text after a blank line; png, jpeg, gif, webp and PDF as attachments (repeatable)
@@ -35,7 +36,7 @@ pub(super) struct PromptOptions {
     /// System prompt, or @FILE to read it from a file
     #[arg(short, long, value_name = "TEXT|@FILE")]
     system: Option<String>,
-    /// Largest number of tokens to generate
+    /// Largest number of tokens to generate [default: 64 in bench; else 4096 where the dialect wants a limit]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_tokens: Option<u64>,
     /// Sampling temperature

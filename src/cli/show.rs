@@ -57,7 +57,11 @@ pub(super) fn as_curl(request: &Request, credential: Option<&Credential>, flags:
             .map(Credential::source);
         let _ = match variable {
             Some(variable) => {
-                let value = shown(name, value).replace(MASK, &format!("${variable}"));
+                let variable = match variable.strip_prefix(KEY_FILE) {
+                    Some(path) => format!("$(cat {})", quote(path)),
+                    None => format!("${variable}"),
+                };
+                let value = shown(name, value).replace(MASK, &variable);
                 write!(text, " \\\n  --header \"{name}: {value}\"")
             }
             None => write!(text, " \\\n  --header {}", quote(&format!("{name}: {}", shown(name, value)))),
@@ -67,8 +71,12 @@ pub(super) fn as_curl(request: &Request, credential: Option<&Credential>, flags:
     text
 }
 
+/// How a credential's source begins where it is a file.
+const KEY_FILE: &str = "--key-file ";
+
+/// Whether a shell can be told where a credential comes from without being told the credential.
 fn is_variable(source: &str) -> bool {
-    source.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+    source.starts_with(KEY_FILE) || source.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
 }
 
 /// A word that no shell takes apart.
@@ -214,7 +222,8 @@ pub(super) fn timing(exchange: &Exchange, cost: Option<Money>) -> String {
         let _ = write!(headings, "{heading:>width$}");
         let _ = write!(times, "{time:>width$}");
     }
-    format!("{headings}\n{times}\n{}", counts(exchange, cost))
+    // The first column needs no distance from the one before it, and the whole then fits 80 columns.
+    format!("{}\n{}\n{}", &headings[2..], &times[2..], counts(exchange, cost))
 }
 
 fn counts(exchange: &Exchange, cost: Option<Money>) -> String {

@@ -115,19 +115,28 @@ pub(super) fn overruled(from: Sources<'_>, base: &Base) -> Option<String> {
     Some(format!("{name} wins over the url of profile {}: {} is used, not {url}", profile.name, base.url))
 }
 
+/// How the address would be written; one on this machine seldom speaks TLS.
+fn with_scheme(shown: &str) -> String {
+    let scheme = if shown.starts_with("127.") || shown.starts_with("localhost") { "http" } else { "https" };
+    if shown.contains(char::is_whitespace) {
+        return "write it as in https://relay.example".to_owned();
+    }
+    format!("write it with its scheme, as in {scheme}://{shown}")
+}
+
 /// A base address: http or https, with a host, without anything secret in it.
 pub(super) fn parse(text: &str, source: &str) -> Result<Url, Error> {
     let shown = text.split('@').next_back().unwrap_or(text);
     let url = Url::parse(text).map_err(|problem| match problem {
         url::ParseError::RelativeUrlWithoutBase => {
             Error::new(format!("{source}: '{shown}' is not a whole address"))
-                .hint(format!("write it with its scheme, as in https://{}", shown.trim_start_matches('/')))
+                .hint(with_scheme(shown.trim_start_matches('/')))
         }
         other => Error::new(format!("{source}: '{shown}' is not an address: {other}")),
     })?;
     if !matches!(url.scheme(), "http" | "https") {
         let hint = match url.host() {
-            None => format!("write it with its scheme, as in https://{shown}"),
+            None => with_scheme(shown),
             Some(_) => "baton speaks http and https".to_owned(),
         };
         return Err(Error::new(format!("{source}: '{shown}' has the scheme '{}'", url.scheme())).hint(hint));

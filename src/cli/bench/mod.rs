@@ -38,10 +38,14 @@ const MAX_TOKENS: u64 = 64;
 
 /// The flags of `baton bench`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(
+    after_help = "One request goes before the load, unrecorded: where it cannot succeed, the run ends with its error.
+
+Examples:
   baton bench --mock
   baton bench -u https://relay.example -m claude-x -c 50,100,200 -d 30s
-  baton bench -u https://relay.example/v1 -a chat -m gpt-x -c 10..100:10 -n 2k --save run.json")]
+  baton bench -u https://relay.example/v1 -a chat -m gpt-x -c 10..100:10 -n 2k --save run.json"
+)]
 pub(super) struct BenchOptions {
     #[command(flatten)]
     prompt: PromptOptions,
@@ -67,9 +71,9 @@ struct LoadOptions {
     #[arg(short, long, value_name = "LEVELS", default_value = "50,100,200")]
     concurrency: Levels,
     /// Measured window of each level [default: 10s]
-    #[arg(short, long, alias = "z", short_alias = 'z', value_name = "TIME", conflicts_with = "requests", value_parser = some_time)]
+    #[arg(short, long, visible_short_alias = 'z', value_name = "TIME", conflicts_with = "requests", value_parser = some_time)]
     duration: Option<Span>,
-    /// Requests of each level, in place of a window; k and m stand for thousands and millions
+    /// Requests of each level, in place of a window and at least one a user; k and m stand for thousands and millions
     #[arg(short = 'n', long, value_name = "COUNT")]
     requests: Option<Count>,
     /// Time before each window in which requests are made and not recorded

@@ -77,7 +77,7 @@ struct AnswerOptions {
     /// Print a breakdown of times on standard error
     #[arg(long)]
     timing: bool,
-    /// Exit with code 10 if the answer ended so (comma-separated)
+    /// Exit with code 10 if the answer ended so (comma-separated); messages and complete call a filter a refusal
     #[arg(long, value_name = "HOW", value_delimiter = ',')]
     fail_on: Vec<FailOn>,
 }
@@ -177,9 +177,6 @@ impl Carried {
         if let Some(error) = printer.failure.take() {
             return Err(error.into());
         }
-        if let (Some(attempt), true) = (exchange.attempts.last(), printer.verbose) {
-            say(show::attempt_line(attempt, None));
-        }
         // The answer's own name of the model may be more precise than the one asked for.
         let models = [exchange.model.as_deref(), settings.model.as_deref()];
         let cost = settings.prices.cost(models.into_iter().flatten(), &exchange.usage);
@@ -194,6 +191,9 @@ impl Carried {
             printer.output.write(part.as_bytes())?;
         }
         printer.end_line()?;
+        if let (Some(attempt), true) = (exchange.attempts.last(), printer.verbose) {
+            say(show::attempt_line(attempt, None));
+        }
         if failed && answer.format != Format::Json {
             printer.keep_partial(talk)?;
         } else if part.is_ok() {
