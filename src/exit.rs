@@ -270,6 +270,9 @@ fn why_no_more(exchange: &Exchange) -> Option<String> {
     }
 }
 
+/// The next step where a proxy stands between.
+const PROXY_HINT: &str = "is the proxy running, and is its address right? the relay itself was not asked";
+
 /// The next step, where there is one.
 fn hint(exchange: &Exchange, credential: &str) -> Option<String> {
     let text = match (exchange.class, exchange.trouble.as_ref()?) {
@@ -304,6 +307,7 @@ fn hint(exchange: &Exchange, credential: &str) -> Option<String> {
             "--cert FILE and --cert-key FILE name a client certificate that the relay trusts"
         }
         (Class::Tls, _) => "does this port speak TLS? try the address with http://",
+        (Class::Connect, Trouble::Net(net::Error::Connect { via: Some(_), .. })) => PROXY_HINT,
         (Class::Connect, Trouble::Net(net::Error::Dns { .. })) => {
             "is the host name spelled right, and does this machine have a name server?"
         }

@@ -21,10 +21,12 @@ pub enum Error {
         detail: String,
     },
     /// No connection: refused, unreachable, reset during the handshake, or a proxy that would not connect.
-    #[error("no connection: {detail}")]
+    #[error("no connection{}: {detail}", via.as_ref().map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default())]
     Connect {
         /// The innermost cause.
         detail: String,
+        /// The proxy that stood between, by its address or by the variable that names it.
+        via: Option<String>,
     },
     /// The connection took longer than its limit.
     #[error("no connection within {}", Span(*limit))]
@@ -126,7 +128,7 @@ impl Error {
             if error.is_timeout() {
                 return Self::ConnectTimeout { limit: connect_limit };
             }
-            return Self::Connect { detail: detail() };
+            return Self::Connect { detail: detail(), via: None };
         }
         if error.is_builder() {
             return Self::Setup(detail());

@@ -33,6 +33,8 @@ pub struct Pool {
     /// Whether the port of the address is left out, so that the resolver's holds.
     strips_port: bool,
     unix_socket: Option<Arc<Path>>,
+    /// The proxy between, for the words of a failure.
+    via: Option<String>,
 }
 
 impl Pool {
@@ -73,6 +75,7 @@ impl Pool {
             headers,
             strips_port,
             unix_socket: connection.unix_socket.as_deref().map(Arc::from),
+            via: via(connection, target),
         })
     }
 
@@ -81,12 +84,13 @@ impl Pool {
         self.opened.load(Ordering::Relaxed)
     }
 
-    /// The system's words for a socket that does not answer do not name it.
-    fn name_socket(&self, error: Error) -> Error {
+    /// The system's words for a socket or a proxy that does not answer do not name it.
+    fn name_way(&self, error: Error) -> Error {
         match (error, &self.unix_socket) {
-            (Error::Connect { detail }, Some(path)) => {
-                Error::Connect { detail: format!("{}: {detail}", path.display()) }
+            (Error::Connect { detail, via }, Some(path)) => {
+                Error::Connect { detail: format!("{}: {detail}", path.display()), via }
             }
+            (Error::Connect { detail, .. }, None) => Error::Connect { detail, via: self.via.clone() },
             (error, _) => error,
         }
     }
@@ -114,7 +118,7 @@ impl Transport for Pool {
         let response = probe
             .watch(self.client.execute(outgoing))
             .await
-            .map_err(|error| self.name_socket(Error::of_request(&error, self.connect_timeout)))?;
+            .map_err(|error| self.name_way(Error::of_request(&error, self.connect_timeout)))?;
         Ok(Reply {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
@@ -215,6 +219,25 @@ impl Body {
     pub(super) fn scripted(steps: super::script::Steps) -> Self {
         Self(Source::Script(steps))
     }
+}
+
+/// The proxy that requests to `target` go through, as far as can be told without asking the library.
+fn via(connection: &Connection, target: &Url) -> Option<String> {
+    if let ProxyChoice::Through(proxy) = &connection.proxy {
+        return Some(proxy.to_string());
+    }
+    let bypassed = is_loopback(target) || connection.unix_socket.is_some() || !connection.detours.is_empty();
+    let own = if target.scheme() == "https" { "HTTPS_PROXY" } else { "HTTP_PROXY" };
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let lower = own.to_ascii_lowercase();
+    let names = [own, lower.as_str(), "ALL_PROXY", "all_proxy"];
+    let name = names.iter().find(|name| is_set(name)).filter(|_| !bypassed)?;
+    // A host that NO_PROXY lists is reached directly, so that its proxy is to be named only as a possibility.
+    Some(if is_set(&"NO_PROXY") || is_set(&"no_proxy") {
+        format!("of {name} (or directly, by NO_PROXY)")
+    } else {
+        format!("of {name}")
+    })
 }
 
 /// Whether an address is this machine by its name or number.

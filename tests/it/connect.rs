@@ -367,3 +367,19 @@ fn the_curl_command_connects_in_the_same_way() {
     let said = send_to("http://relay.invalid", &["--curl", "--proxy", "socks5h://127.0.0.1"]);
     assert!(said.out.contains("--proxy 'socks5h://127.0.0.1:1080'"), "{said:?}");
 }
+
+#[test]
+fn a_proxy_that_does_not_answer_is_named_in_place_of_the_relay() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let proxy = format!("http://127.0.0.1:{port}/");
+    let url = ["send", "--url", "https://relay.invalid", "--model", "m", "--attempts", "1", "Hello"];
+    let said = run(&[&url[..], &["--proxy", &proxy]].concat());
+    assert_eq!(said.code, 11, "{said:?}");
+    assert!(
+        said.err.contains(&format!("through the proxy {proxy}")) && said.err.contains("is the proxy running"),
+        "{said:?}"
+    );
+    let said: Said = baton().args(url).env("HTTPS_PROXY", &proxy).output().unwrap().into();
+    assert_eq!(said.code, 11, "{said:?}");
+    assert!(said.err.contains("through the proxy of HTTPS_PROXY"), "{said:?}");
+}
