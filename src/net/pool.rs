@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,7 +24,6 @@ const IDLE_LIMIT: Duration = Duration::from_secs(4);
 pub struct Pool {
     client: reqwest::Client,
     connect_timeout: Duration,
-    opened: Arc<AtomicU64>,
     /// One permit for each request that may have a connection at once.
     places: Option<Arc<Semaphore>>,
     /// Headers of the connection rather than of the request, sent where the request has none of the name.
@@ -40,8 +38,6 @@ pub struct Pool {
 impl Pool {
     /// A pool for requests to `target`: an environment's proxy is left out when that is this machine.
     pub fn new(connection: &Connection, target: &Url) -> Result<Self, Error> {
-        let connector = TimedConnector::default();
-        let opened = Arc::clone(&connector.opened);
         let route = connection.route(target).map_err(|error| Error::Setup(error.to_string()))?;
         let mut headers = HeaderMap::new();
         headers.extend(route.stripped_of.clone().map(|host| (HOST, host)));
@@ -50,7 +46,6 @@ impl Pool {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         let builder = reqwest::Client::builder()
-            .user_agent(concat!("baton/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(connection.connect_timeout)
             .pool_idle_timeout(IDLE_LIMIT)
             .tcp_nodelay(true)
@@ -59,7 +54,7 @@ impl Pool {
             .referer(false)
             // The retry loop is ours alone; the library's own would send a request again unseen.
             .retry(reqwest::retry::never())
-            .connector_layer(connector);
+            .connector_layer(TimedConnector);
         let strips_port = route.stripped_of.is_some();
         let builder = routed(builder, connection, target)?.dns_resolver(Arc::new(TimedResolver::new(route)));
         let builder = secured(spoken(builder, connection), connection)?;
@@ -70,18 +65,12 @@ impl Pool {
         Ok(Self {
             client,
             connect_timeout: connection.connect_timeout,
-            opened,
             places: connection.most.map(|most| Arc::new(Semaphore::new(most))),
             headers,
             strips_port,
             unix_socket: connection.unix_socket.as_deref().map(Arc::from),
             via: via(connection, target),
         })
-    }
-
-    /// Connections opened so far.
-    pub fn connections_opened(&self) -> u64 {
-        self.opened.load(Ordering::Relaxed)
     }
 
     /// The system's words for a socket or a proxy that does not answer do not name it.

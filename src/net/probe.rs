@@ -96,18 +96,15 @@ impl Resolve for TimedResolver {
     }
 }
 
-/// Wraps the pool's connector: counts the connections made and times each for the request that waits for it.
-#[derive(Debug, Clone, Default)]
-pub(super) struct TimedConnector {
-    /// Connections made so far, shared with the pool that reports them.
-    pub(super) opened: Arc<AtomicU64>,
-}
+/// Wraps the pool's connector: times each connection for the request that waits for it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TimedConnector;
 
 impl<S> Layer<S> for TimedConnector {
     type Service = TimedService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        TimedService { inner, opened: Arc::clone(&self.opened) }
+        TimedService { inner }
     }
 }
 
@@ -115,7 +112,6 @@ impl<S> Layer<S> for TimedConnector {
 #[derive(Debug, Clone)]
 pub(super) struct TimedService<S> {
     inner: S,
-    opened: Arc<AtomicU64>,
 }
 
 impl<S, R> Service<R> for TimedService<S>
@@ -135,12 +131,10 @@ where
 
     fn call(&mut self, target: R) -> Self::Future {
         let probe = CURRENT.try_with(Arc::clone).ok();
-        let opened = Arc::clone(&self.opened);
         let start = Instant::now();
         let connecting = self.inner.call(target);
         Box::pin(async move {
             let connection = connecting.await?;
-            opened.fetch_add(1, Ordering::Relaxed);
             if let Some(probe) = probe {
                 store(&probe.connect_ns, start.elapsed());
             }
