@@ -68,7 +68,7 @@ _baton() {
             return 0
             ;;
         baton__subcmd__bench)
-            opts="-f -m -s -u -a -H -c -z -d -n -o -t -k -x -v -q -h --file --messages --model --system --max-tokens --temperature --param --body --bare-prompt --url --mock --api --header --key-file --key-command --profile --config --concurrency --duration --requests --warmup --drain --no-stream --workers --format --output --save --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --cert --cert-key --proxy --resolve --connect-to --unix-socket --max-connections --no-keepalive --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --verbose --quiet --error-format --help"
+            opts="-f -m -s -u -a -H -c -z -d -n -o -t -k -x -v -q -h --file --messages --model --system --max-tokens --temperature --param --bare-prompt --body --url --mock --api --header --key-file --key-command --profile --config --concurrency --duration --requests --warmup --drain --no-stream --workers --format --output --save --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --cert --cert-key --proxy --resolve --connect-to --unix-socket --max-connections --no-keepalive --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --verbose --quiet --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -580,7 +580,7 @@ _baton() {
             return 0
             ;;
         baton__subcmd__send)
-            opts="-f -m -s -u -a -H -o -t -k -x -v -q -h --file --messages --model --system --max-tokens --temperature --param --body --bare-prompt --url --mock --api --header --key-file --key-command --profile --config --format --extract --output --no-stream --show-reasoning --dry-run --curl --timing --fail-on --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --cert --cert-key --proxy --resolve --connect-to --unix-socket --max-connections --no-keepalive --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --verbose --quiet --error-format --help"
+            opts="-f -m -s -u -a -H -o -t -k -x -v -q -h --file --messages --model --system --max-tokens --temperature --param --bare-prompt --body --url --mock --api --header --key-file --key-command --profile --config --format --extract --output --no-stream --show-reasoning --dry-run --curl --timing --fail-on --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --cert --cert-key --proxy --resolve --connect-to --unix-socket --max-connections --no-keepalive --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --verbose --quiet --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -129,6 +129,7 @@ impl PolicyOptions {
             backoff_max: time(self.backoff_max, own.backoff_max, built_in.backoff_max),
             max_wait: time(self.max_wait, own.max_wait, built_in.max_wait),
             ambiguous: if self.no_retry_ambiguous { Ambiguous::Leave } else { Ambiguous::Resend },
+            partial: built_in.partial,
         }
     }
 

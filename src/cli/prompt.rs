@@ -30,6 +30,17 @@ pub(super) struct PromptOptions {
     /// content, or an object whose one field is such an array, "messages"; the prompt, if any, follows as the user's
     #[arg(long, value_name = "FILE|-")]
     messages: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) fields: FieldOptions,
+    /// Send this file, or standard input for `-`, as the whole body; only `stream` is set in it
+    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["words", "files", "messages", "system", "max_tokens", "temperature", "params", "bare_prompt", "model"])]
+    body: Option<PathBuf>,
+}
+
+/// The fields of a request's body beside what is asked.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Prompt")]
+pub(super) struct FieldOptions {
     /// Model to ask for
     #[arg(short, long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(super) model: Option<String>,
@@ -45,9 +56,6 @@ pub(super) struct PromptOptions {
     /// Set any field of the body, which wins over every other flag (repeatable)
     #[arg(long = "param", value_name = "KEY=JSON", value_parser = param)]
     params: Vec<(String, Value)>,
-    /// Send this file, or standard input for `-`, as the whole body; only `stream` is set in it
-    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["words", "files", "messages", "system", "max_tokens", "temperature", "params", "bare_prompt", "model"])]
-    body: Option<PathBuf>,
     /// With --api complete: the body is just {"prompt": …}, and the answer comes whole
     #[arg(long)]
     pub(super) bare_prompt: bool,
@@ -83,11 +91,7 @@ impl PromptOptions {
         if let Some(path) = &self.body {
             return Ok(Content::Body(read_whole(path, "--body")?));
         }
-        if self.bare_prompt && dialect != Dialect::Complete {
-            let message = format!("--bare-prompt goes with --api complete, not with {}", dialect.name());
-            return Err(Usage::new(message));
-        }
-        self.refuse_fields_of_raw(dialect)?;
+        self.fields.fit(dialect)?;
         let files = files::read(&self.files, dialect)?;
         let history = match &self.messages {
             None => Vec::new(),
@@ -96,21 +100,13 @@ impl PromptOptions {
         let given = Given { files, history };
         let text = self.text(&given, defaults)?;
         let Given { files, history } = given;
-        if model.is_none() && dialect != Dialect::Raw && !self.bare_prompt && !self.sets("model") {
-            let hint = "name one with --model, BATON_MODEL, a profile or, for messages, ANTHROPIC_MODEL";
-            return Err(Usage::new("no model is named").hint(hint));
+        if model.is_none() && self.fields.want_model(dialect) {
+            return Err(no_model());
         }
-        Ok(Content::Prompt(Box::new(Prompt {
-            text,
-            history,
-            attachments: files.attachments,
-            system: self.system.as_deref().map(read_system).transpose()?,
-            model,
-            max_tokens: self.max_tokens.or(defaults.max_tokens),
-            temperature: self.temperature,
-            params: self.params.iter().cloned().collect::<Map<_, _>>(),
-            bare: self.bare_prompt,
-        })))
+        let max_tokens = self.fields.max_tokens.or(defaults.max_tokens);
+        let prompt = self.fields.prompt(model)?;
+        let attachments = files.attachments;
+        Ok(Content::Prompt(Box::new(Prompt { text, history, attachments, max_tokens, ..prompt })))
     }
 
     /// The conversation of `--messages`.
@@ -123,30 +119,6 @@ impl PromptOptions {
             return Err(Usage::new("--messages - and the prompt - both ask for standard input"));
         }
         conversation::read(path, dialect)
-    }
-
-    fn sets(&self, key: &str) -> bool {
-        self.params.iter().any(|(name, _)| name == key)
-    }
-
-    /// A raw prompt is the whole body, so that nothing else can have an effect on it.
-    fn refuse_fields_of_raw(&self, dialect: Dialect) -> Result<(), Usage> {
-        let given = [
-            ("--model", self.model.is_some()),
-            ("--system", self.system.is_some()),
-            ("--max-tokens", self.max_tokens.is_some()),
-            ("--temperature", self.temperature.is_some()),
-            ("--param", !self.params.is_empty()),
-        ];
-        match given.iter().find(|(_, given)| *given && (dialect == Dialect::Raw || self.bare_prompt)) {
-            Some(("--param", _)) if self.bare_prompt => Ok(()),
-            Some((flag, _)) if self.bare_prompt => {
-                Err(Usage::new(format!("{flag} has no place in a bare prompt's body")))
-            }
-            Some((flag, _)) => Err(Usage::new(format!("{flag} has no effect with --api raw"))
-                .hint("with raw the prompt is the whole body: write the field into it")),
-            None => Ok(()),
-        }
     }
 
     /// Words, files and standard input, in this order, a blank line between them.
@@ -174,6 +146,65 @@ impl PromptOptions {
                 .hint("write it after the command, pipe it in, or name a file with --file")),
         }
     }
+}
+
+impl FieldOptions {
+    /// Refuses what has no place in the dialect.
+    pub(super) fn fit(&self, dialect: Dialect) -> Result<(), Usage> {
+        if self.bare_prompt && dialect != Dialect::Complete {
+            let message = format!("--bare-prompt goes with --api complete, not with {}", dialect.name());
+            return Err(Usage::new(message));
+        }
+        self.refuse_fields_of_raw(dialect)
+    }
+
+    /// Whether a request of these fields cannot do without a model's name.
+    pub(super) fn want_model(&self, dialect: Dialect) -> bool {
+        dialect != Dialect::Raw && !self.bare_prompt && !self.sets("model")
+    }
+
+    /// A prompt of these fields that says nothing yet.
+    pub(super) fn prompt(&self, model: Option<String>) -> Result<Prompt, Usage> {
+        Ok(Prompt {
+            system: self.system.as_deref().map(read_system).transpose()?,
+            model,
+            max_tokens: self.max_tokens,
+            temperature: self.temperature,
+            params: self.params.iter().cloned().collect::<Map<_, _>>(),
+            bare: self.bare_prompt,
+            ..Prompt::default()
+        })
+    }
+
+    fn sets(&self, key: &str) -> bool {
+        self.params.iter().any(|(name, _)| name == key)
+    }
+
+    /// A raw prompt is the whole body, so that nothing else can have an effect on it.
+    fn refuse_fields_of_raw(&self, dialect: Dialect) -> Result<(), Usage> {
+        let given = [
+            ("--model", self.model.is_some()),
+            ("--system", self.system.is_some()),
+            ("--max-tokens", self.max_tokens.is_some()),
+            ("--temperature", self.temperature.is_some()),
+            ("--param", !self.params.is_empty()),
+        ];
+        match given.iter().find(|(_, given)| *given && (dialect == Dialect::Raw || self.bare_prompt)) {
+            Some(("--param", _)) if self.bare_prompt => Ok(()),
+            Some((flag, _)) if self.bare_prompt => {
+                Err(Usage::new(format!("{flag} has no place in a bare prompt's body")))
+            }
+            Some((flag, _)) => Err(Usage::new(format!("{flag} has no effect with --api raw"))
+                .hint("with raw the prompt is the whole body: write the field into it")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The refusal of a request that names no model.
+pub(super) fn no_model() -> Usage {
+    let hint = "name one with --model, BATON_MODEL, a profile or, for messages, ANTHROPIC_MODEL";
+    Usage::new("no model is named").hint(hint)
 }
 
 /// What is said beside the words of the command line.

@@ -26,7 +26,14 @@ pub(super) struct Flags<'a> {
     pub(super) policy: &'a PolicyOptions,
 }
 
-/// How a subcommand differs from the others in its wiring.
+/// How a subcommand differs from the others in the way it talks to the relay.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Approach {
+    pub(super) attempts: Attempts,
+    pub(super) unasked: Unasked,
+}
+
+/// How a subcommand of one prompt differs from the others in its wiring.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Manner {
     pub(super) defaults: Defaults,
@@ -35,17 +42,30 @@ pub(super) struct Manner {
     pub(super) unasked: Unasked,
 }
 
-/// A relay to talk to and the call to make, ready.
-pub(super) struct Wired {
+/// The flags that decide how a relay is reached, whatever is asked of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Way<'a> {
+    pub(super) target: &'a TargetOptions,
+    pub(super) connection: &'a ConnectionOptions,
+    pub(super) policy: &'a PolicyOptions,
+}
+
+/// A relay to talk to, with the policies of talking to it.
+pub(super) struct Site {
     pub(super) settings: Settings,
-    pub(super) call: Call,
-    pub(super) content: Content,
     connection: Connection,
     timeouts: Timeouts,
     pub(super) policy: Policy,
     request_id_prefix: String,
     /// Lives as long as the command needs it; dropping it stops it.
     pub(super) embedded: Option<mock::Relay>,
+}
+
+/// A relay to talk to and the call to make, ready.
+pub(super) struct Wired {
+    pub(super) site: Site,
+    pub(super) call: Call,
+    pub(super) content: Content,
 }
 
 /// The clients of a run, each with a pool of its own.
@@ -56,56 +76,100 @@ pub(super) struct Crew {
     pub(super) workers: Vec<Client<Pool>>,
 }
 
+impl Manner {
+    fn approach(self) -> Approach {
+        Approach { attempts: self.attempts, unasked: self.unasked }
+    }
+}
+
+impl<'a> Flags<'a> {
+    fn way(self) -> Way<'a> {
+        Way { target: self.target, connection: self.connection, policy: self.policy }
+    }
+}
+
 impl Wired {
     /// Starts the embedded relay if asked for, resolves the settings and encodes the call.
     pub(super) fn new(flags: Flags<'_>, manner: Manner, talk: Talk) -> anyhow::Result<Self> {
-        let (embedded, mut settings) = settle(flags.target, flags.prompt.model.as_deref(), talk)?;
-        if embedded.is_some() {
-            settings.model.get_or_insert_with(|| EMBEDDED_MODEL.to_owned());
-        }
-        let own = settings.policy;
-        let connection = flags.connection.connection(manner.unasked, &own)?;
-        if let Some(notice) = flags.policy.overruled(manner.attempts, &own) {
-            talk.notice(format_args!("note: {notice}"));
-        }
+        let site = Site::new(flags.way(), flags.prompt.fields.model.as_deref(), manner.approach(), talk)?;
+        let settings = &site.settings;
         let content = flags.prompt.content(settings.dialect, settings.model.clone(), manner.defaults)?;
-        let call =
-            Call::new(settings.dialect, &settings.base, &content, manner.stream && !flags.prompt.bare_prompt)
-                .map_err(|error| body_error(&error))?
-                .with_headers(&settings.headers);
-        flags.connection.fits(&connection, &call.url)?;
-        Ok(Self {
-            settings,
-            call,
-            content,
-            connection,
-            timeouts: flags.connection.timeouts(&own),
-            policy: flags.policy.policy(manner.attempts, &own),
-            request_id_prefix: flags.policy.request_id_prefix.clone(),
-            embedded,
-        })
+        let stream = manner.stream && !flags.prompt.fields.bare_prompt;
+        let call = Call::new(settings.dialect, &settings.base, &content, stream)
+            .map_err(|error| body_error(&error))?
+            .with_headers(&settings.headers);
+        flags.connection.fits(&site.connection, &call.url)?;
+        Ok(Self { site, call, content })
     }
 
     /// A client with a pool of its own.
     pub(super) fn client(&self, flags: Flags<'_>) -> anyhow::Result<Client<Pool>> {
-        self.client_with(&self.connection, flags)
+        self.site.client(&self.call.url, flags.connection)
     }
 
     /// The clients of a run with so many workers.
     pub(super) fn crew(&self, flags: Flags<'_>, workers: usize) -> anyhow::Result<Crew> {
-        let workers = workers.min(self.connection.most.unwrap_or(workers));
-        let share = |worker: usize| {
-            self.connection.most.map(|most| most / workers + usize::from(worker < most % workers))
-        };
-        let worker = |worker: usize| {
-            let connection = Connection { most: share(worker), ..self.connection.clone() };
-            self.client_with(&connection, flags)
-        };
-        Ok(Crew { scout: self.client(flags)?, workers: (0..workers).map(worker).collect::<Result<_, _>>()? })
+        let workers = self.site.crew(&self.call.url, flags.connection, workers)?;
+        Ok(Crew { scout: self.client(flags)?, workers })
+    }
+}
+
+impl Site {
+    /// Starts the embedded relay if asked for and resolves the settings.
+    pub(super) fn new(
+        way: Way<'_>,
+        model: Option<&str>,
+        approach: Approach,
+        talk: Talk,
+    ) -> anyhow::Result<Self> {
+        let (embedded, mut settings) = settle(way.target, model, talk)?;
+        if embedded.is_some() {
+            settings.model.get_or_insert_with(|| EMBEDDED_MODEL.to_owned());
+        }
+        let own = settings.policy;
+        let connection = way.connection.connection(approach.unasked, &own)?;
+        if let Some(notice) = way.policy.overruled(approach.attempts, &own) {
+            talk.notice(format_args!("note: {notice}"));
+        }
+        Ok(Self {
+            settings,
+            connection,
+            timeouts: way.connection.timeouts(&own),
+            policy: way.policy.policy(approach.attempts, &own),
+            request_id_prefix: way.policy.request_id_prefix.clone(),
+            embedded,
+        })
     }
 
-    fn client_with(&self, connection: &Connection, flags: Flags<'_>) -> anyhow::Result<Client<Pool>> {
-        let pool = Pool::new(connection, &self.call.url).map_err(|error| flags.connection.explain(error))?;
+    /// A client with a pool of its own for requests to `target`.
+    pub(super) fn client(&self, target: &Url, options: &ConnectionOptions) -> anyhow::Result<Client<Pool>> {
+        self.client_with(&self.connection, target, options)
+    }
+
+    /// Clients for so many workers, each with its share of the connections; fewer where there are too few of those.
+    pub(super) fn crew(
+        &self,
+        target: &Url,
+        options: &ConnectionOptions,
+        workers: usize,
+    ) -> anyhow::Result<Vec<Client<Pool>>> {
+        let most = self.connection.most;
+        let workers = workers.min(most.unwrap_or(workers));
+        let share = |worker: usize| most.map(|most| most / workers + usize::from(worker < most % workers));
+        let worker = |worker: usize| {
+            let connection = Connection { most: share(worker), ..self.connection.clone() };
+            self.client_with(&connection, target, options)
+        };
+        (0..workers).map(worker).collect()
+    }
+
+    fn client_with(
+        &self,
+        connection: &Connection,
+        target: &Url,
+        options: &ConnectionOptions,
+    ) -> anyhow::Result<Client<Pool>> {
+        let pool = Pool::new(connection, target).map_err(|error| options.explain(error))?;
         let credential = self.settings.credential.clone();
         let client = Client::new(pool, credential, self.policy, self.timeouts);
         Ok(client.with_request_id_prefix(&self.request_id_prefix))

@@ -31,7 +31,7 @@ pub use self::address::join;
 pub use self::call::{Call, Content};
 pub use self::deadlines::Timeouts;
 pub use self::exchange::{ApiErrorText, Attempt, Exchange, Failed, Ids, Trouble};
-pub use self::retry::{Ambiguous, Decision, Evidence, Policy, Why};
+pub use self::retry::{Ambiguous, Decision, Evidence, Partial, Policy, Why};
 
 use self::attempt::Departure;
 use self::mask::Mask;
@@ -39,7 +39,7 @@ use self::mask::Mask;
 /// What a sink is told while an exchange goes on.
 #[derive(Debug)]
 pub enum Piece<'a> {
-    /// An attempt begins; whatever an earlier one delivered is void (nothing generated was among it).
+    /// An attempt begins; whatever an earlier one delivered is void (nothing generated, unless parts are discarded).
     Attempt(u32),
     /// Bytes of a successful reply's body, as they arrived.
     Wire(&'a [u8]),

@@ -17,6 +17,17 @@ pub struct Policy {
     pub max_wait: Duration,
     /// Whether a request that may have reached the relay is sent again, at the risk of paying twice.
     pub ambiguous: Ambiguous,
+    /// What a part of an answer is worth.
+    pub partial: Partial,
+}
+
+/// What to do when an attempt failed after part of its answer had been handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Partial {
+    /// Whoever has it has shown it: it is not asked for again.
+    Keep,
+    /// Whoever has it can drop it: the answer is asked for again from its beginning.
+    Discard,
 }
 
 /// What to do when an attempt failed after its request may have reached the relay.
@@ -36,6 +47,7 @@ impl Default for Policy {
             backoff_max: Duration::from_secs(10),
             max_wait: Duration::from_secs(120),
             ambiguous: Ambiguous::Resend,
+            partial: Partial::Keep,
         }
     }
 }
@@ -47,7 +59,7 @@ pub struct Evidence {
     pub class: Class,
     /// The status, if there was a reply.
     pub status: Option<u16>,
-    /// Whether a generated delta has been handed out: after that nothing is ever retried.
+    /// Whether a generated delta has been handed out: after that nothing is retried unless parts are discarded.
     pub delivered: bool,
     /// Whether the answer came to its proper end, so that asking again would only repeat it.
     pub complete: bool,
@@ -96,7 +108,7 @@ impl Policy {
         if evidence.class.is_ok() || matches!(evidence.class, Class::Refused | Class::Cancelled) {
             return Decision::Stop(Why::Done);
         }
-        if evidence.delivered {
+        if evidence.delivered && self.partial == Partial::Keep {
             return Decision::Stop(Why::Delivered);
         }
         // A cap is not lifted by waiting, whatever else the reply says.
@@ -200,6 +212,13 @@ mod tests {
     fn nothing_is_tried_again_after_the_first_delta() {
         let evidence = Evidence { delivered: true, should_retry: Some(true), ..after(Class::Truncated, 200) };
         assert_eq!(decide(&evidence), Decision::Stop(Why::Delivered));
+    }
+
+    #[test]
+    fn a_part_of_an_answer_that_can_be_dropped_is_no_reason_to_stop() {
+        let evidence = Evidence { delivered: true, ambiguous: true, ..after(Class::Truncated, 200) };
+        let policy = Policy { partial: Partial::Discard, ..Policy::default() };
+        assert!(matches!(policy.decide(&evidence, 1, 0.5), Decision::Retry { .. }));
     }
 
     #[test]

@@ -229,10 +229,10 @@ fn announce(view: &PlanInfo, wired: &Wired, plan: &Plan, talk: Talk) {
     let model = view.model.as_deref().map(|model| format!(" · {model}")).unwrap_or_default();
     let limit =
         view.max_tokens.map(|tokens| format!(" · at most {} tokens", grouped(tokens))).unwrap_or_default();
-    let mock = wired.embedded.as_ref().map(|_| " (embedded)").unwrap_or_default();
+    let mock = wired.site.embedded.as_ref().map(|_| " (embedded)").unwrap_or_default();
     talk.notice(format_args!(
         "relay   {}{mock} · {}, {shape}{model}{limit}",
-        shown_url(&wired.settings.base),
+        shown_url(&wired.site.settings.base),
         view.api
     ));
     let levels = view.levels.len();
@@ -258,11 +258,11 @@ fn traffic(wired: &Wired, target: &TargetOptions) -> Traffic {
     let limited = prompt.filter(|prompt| wired.call.dialect != Dialect::Raw && !prompt.bare);
     Traffic {
         api: wired.call.dialect.name().to_owned(),
-        model: wired.settings.model.clone(),
+        model: wired.site.settings.model.clone(),
         stream: wired.call.stream,
         prompt_chars: prompt.map(|prompt| prompt.text.chars().count() as u64),
         max_tokens: limited.and_then(|prompt| prompt.max_tokens),
-        attempts: wired.policy.attempts,
+        attempts: wired.site.policy.attempts,
         mock: target.mock.as_ref().map(ToString::to_string),
     }
 }
@@ -330,9 +330,10 @@ fn passable(exchange: Exchange, wired: &Wired) -> Result<(), Failed> {
         | Class::StreamError
         | Class::Truncated
         | Class::Refused => Ok(()),
-        _ => {
-            Err(Failed { exchange: Box::new(exchange), credential: wired.settings.credential_story.clone() })
-        }
+        _ => Err(Failed {
+            exchange: Box::new(exchange),
+            credential: wired.site.settings.credential_story.clone(),
+        }),
     }
 }
 

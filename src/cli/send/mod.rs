@@ -113,12 +113,12 @@ pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
     let wired = Wired::new(flags, manner, talk)?;
     if answer.dry_run || answer.curl {
         let ids = Ids::new(format!("{}{}", policy.request_id_prefix, uuid::Uuid::new_v4()));
-        let request = wired.call.request(&ids, wired.settings.credential.as_ref());
+        let request = wired.call.request(&ids, wired.site.settings.credential.as_ref());
         let text = if answer.curl {
             show::as_curl(
                 &request,
-                wired.settings.credential.as_ref(),
-                &connection.as_curl(&wired.settings.policy),
+                wired.site.settings.credential.as_ref(),
+                &connection.as_curl(&wired.site.settings.policy),
             )
         } else {
             show::as_http(&request)
@@ -134,7 +134,7 @@ pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
     let carried = runtime.block_on(carry(&client, &stop, &wired, printer));
     // A name look-up may still hang in a thread of its own, and nobody waits for it any more.
     runtime.shutdown_background();
-    carried?.settle(answer, &wired.settings, talk)
+    carried?.settle(answer, &wired.site.settings, talk)
 }
 
 /// Carries the call until it ends or a signal ends it.
