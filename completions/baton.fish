@@ -40,7 +40,7 @@ complete -c baton -n "__fish_baton_using_subcommand send" -s f -l file -d 'Add a
 complete -c baton -n "__fish_baton_using_subcommand send" -l messages -d 'Begin with the conversation in this file, or on standard input for `-`: a JSON array of messages with role and content, or an object whose one field is such an array, "messages"; the prompt, if any, follows as the user\'s' -r -F
 complete -c baton -n "__fish_baton_using_subcommand send" -s m -l model -d 'Model to ask for' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -s s -l system -d 'System prompt, or @FILE to read it from a file' -r
-complete -c baton -n "__fish_baton_using_subcommand send" -l max-tokens -d 'Largest number of tokens to generate [default: 64 in bench; else 4096 where the dialect wants a limit]' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l max-tokens -d 'Largest number of tokens to generate; k stands for thousands [default: 64 in bench; else 4096 where the dialect wants a limit]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l temperature -d 'Sampling temperature' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l param -d 'Set any field of the body, which wins over every other flag (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l body -d 'Send this file, or standard input for `-`, as the whole body; only `stream` is set in it' -r -F
@@ -105,7 +105,7 @@ complete -c baton -n "__fish_baton_using_subcommand bench" -s f -l file -d 'Add 
 complete -c baton -n "__fish_baton_using_subcommand bench" -l messages -d 'Begin with the conversation in this file, or on standard input for `-`: a JSON array of messages with role and content, or an object whose one field is such an array, "messages"; the prompt, if any, follows as the user\'s' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -s m -l model -d 'Model to ask for' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -s s -l system -d 'System prompt, or @FILE to read it from a file' -r
-complete -c baton -n "__fish_baton_using_subcommand bench" -l max-tokens -d 'Largest number of tokens to generate [default: 64 in bench; else 4096 where the dialect wants a limit]' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l max-tokens -d 'Largest number of tokens to generate; k stands for thousands [default: 64 in bench; else 4096 where the dialect wants a limit]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l temperature -d 'Sampling temperature' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l param -d 'Set any field of the body, which wins over every other flag (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l body -d 'Send this file, or standard input for `-`, as the whole body; only `stream` is set in it' -r -F

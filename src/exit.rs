@@ -154,6 +154,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
     if let Some(mock) = error.downcast_ref::<mock::Error>() {
         return match mock {
             mock::Error::Thread(_) => code::SOME_FAILED,
+            mock::Error::Log { .. } => code::OUTPUT,
             _ => code::USAGE,
         };
     }

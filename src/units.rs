@@ -1,6 +1,7 @@
 //! Quantities that people type, parsed once into types that the rest of the program trusts.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -46,7 +47,7 @@ impl FromStr for Span {
             rest = &rest[letters..];
         }
         if total > LONGEST_SECONDS {
-            return Err(UnitError(format!("'{text}' is longer than a year")));
+            return Err(UnitError(format!("'{text}' is longer than a year: write at most 365d")));
         }
         let whole = Duration::try_from_secs_f64(total).map_err(|_| refuse())?;
         if text.is_empty() { Err(refuse()) } else { Ok(Self(whole)) }
@@ -117,6 +118,14 @@ impl FromStr for Count {
             Err(refuse())
         }
     }
+}
+
+/// A whole number within bounds.
+pub fn whole<N: TryFrom<u64>>(text: &str, bounds: RangeInclusive<u64>) -> Result<N, UnitError> {
+    let number = text.parse::<u64>().ok().filter(|number| bounds.contains(number));
+    number
+        .and_then(|number| N::try_from(number).ok())
+        .ok_or_else(|| UnitError(format!("write a whole number from {} to {}", bounds.start(), bounds.end())))
 }
 
 /// An exact amount of US dollars, counted in millionths of a micro-dollar: the price of a million tokens in
@@ -310,6 +319,16 @@ mod tests {
         for bad in ["", "1", "0/3", "4/3", "1/0", "a/b", "1/3/5"] {
             assert!(bad.parse::<Shard>().is_err(), "{bad} should be refused");
         }
+    }
+
+    #[test]
+    fn a_whole_number_is_refused_outside_its_bounds_and_the_refusal_names_them() {
+        assert_eq!(whole::<u16>("256", 1..=256), Ok(256));
+        for bad in ["0", "257", "x", "", "-1", "1.5"] {
+            let problem = whole::<u16>(bad, 1..=256).unwrap_err().to_string();
+            assert_eq!(problem, "write a whole number from 1 to 256", "{bad}");
+        }
+        assert!(whole::<u8>("256", 1..=256).is_err());
     }
 
     #[test]

@@ -4,14 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Arg, Args};
 
 use crate::client::Timeouts;
 use crate::config::PolicyDefaults;
 use crate::net;
 use crate::net::{ClientCertificate, ConnectTo, Connection, DetourError, Detours, HttpVersion, ProxyChoice};
 use crate::net::{Resolve, Reuse, Trust, Url};
-use crate::units::Span;
+use crate::units::{Span, whole};
 
 use super::Usage;
 
@@ -74,7 +74,7 @@ pub(super) struct ConnectionOptions {
     #[arg(long, value_name = "PATH", conflicts_with_all = ["proxy", "resolve", "connect_to"])]
     unix_socket: Option<PathBuf>,
     /// Have at most this many requests, and so connections, under way at once [default: no limit]
-    #[arg(long, value_name = "N", conflicts_with = "http2", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", conflicts_with = "http2", value_parser = |text: &str| whole::<u16>(text, 1..=65_535))]
     max_connections: Option<u16>,
     /// Make a new connection for each request
     #[arg(long)]
@@ -253,6 +253,16 @@ impl ConnectionOptions {
         }
         flags
     }
+}
+
+/// A command that has one request under way at a time meets no limit of them: it refuses and does not show the flag.
+pub(super) fn without_limit_of_requests(arg: Arg) -> Arg {
+    if arg.get_id() != "max_connections" {
+        return arg;
+    }
+    arg.hide(true).value_parser(|_: &str| {
+        Err::<u16, _>("there is one request at a time, so that this limit has no effect".to_owned())
+    })
 }
 
 /// A PEM file that holds what is looked for.

@@ -14,8 +14,10 @@ pub(super) fn read(path: &Path, dialect: Dialect) -> Result<Vec<Value>, Usage> {
     let refused = |what: &str| Usage::new(format!("--messages {}: {what}", path.display()));
     let bytes = read_whole(path, "--messages")?;
     let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
-    let value: Value =
-        serde_json::from_slice(text).map_err(|error| refused(&format!("it is not valid JSON: {error}")))?;
+    let value: Value = serde_json::from_slice(text).map_err(|error| {
+        refused(&format!("it is not valid JSON: {error}"))
+            .hint(r#"write it as in [{"role": "user", "content": "…"}]"#)
+    })?;
     let turns = match value {
         Value::Array(turns) => turns,
         Value::Object(fields) => only_messages(fields).map_err(|what| {

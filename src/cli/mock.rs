@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::mock;
+use crate::units::whole;
 
 use super::Talk;
 use super::output::Output;
@@ -27,17 +28,21 @@ pub(super) struct MockOptions {
     #[arg(value_name = "SPEC", default_value = "")]
     spec: mock::Spec,
     /// Address to listen on; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", value_parser = address)]
     listen: SocketAddr,
     /// Append the times of each request to this file, as JSON lines
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
     /// Threads to serve with [default: one a core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", value_parser = |text: &str| whole::<u16>(text, 1..=256))]
     threads: Option<u16>,
     /// List the faults that a model's name or SPEC can ask for, and exit
     #[arg(long)]
     list_faults: bool,
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "write an IP address and a port, as in 127.0.0.1:8080 or [::1]:8080")
 }
 
 /// Serves until a signal comes.

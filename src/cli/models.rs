@@ -13,7 +13,7 @@ use crate::net::{Pool, Url};
 use crate::units::Span;
 use crate::wire::{Dialect, Model};
 
-use super::connection::{ConnectionOptions, Unasked};
+use super::connection::{ConnectionOptions, Unasked, without_limit_of_requests};
 use super::options::TargetOptions;
 use super::output::Output;
 use super::relay::settle;
@@ -44,7 +44,7 @@ enum Format {
 /// A limit that no list can meet has no effect: it is refused, and not shown.
 fn without_limits_of_streams(arg: Arg) -> Arg {
     if !matches!(arg.get_id().as_str(), "first_token_timeout" | "stall_timeout") {
-        return arg;
+        return without_limit_of_requests(arg);
     }
     arg.hide(true).value_parser(|_: &str| {
         Err::<Span, _>("a list of models is no stream, so that this limit has no effect".to_owned())

@@ -9,7 +9,7 @@ use crate::client::{Ambiguous, Policy};
 use crate::config::{Given, KeySource, PolicyDefaults};
 use crate::mock;
 use crate::net::Url;
-use crate::units::Span;
+use crate::units::{Span, whole};
 use crate::wire::Dialect;
 
 /// Which relay, and how to speak to it.
@@ -94,7 +94,7 @@ pub(super) struct VerbosityOptions {
 #[command(next_help_heading = "Policy")]
 pub(super) struct PolicyOptions {
     /// Attempts in all, the first one included [default: 3 in send, 1 in bench]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, value_name = "N", value_parser = |text: &str| whole::<u32>(text, 1..=100))]
     attempts: Option<u32>,
     /// Multiplier of the exponential back-off [default: 1s]
     #[arg(long, value_name = "TIME")]
@@ -156,6 +156,6 @@ fn printable_prefix(text: &str) -> Result<String, String> {
     if text.len() <= 64 && text.chars().all(|c| c.is_ascii_graphic()) {
         Ok(text.to_owned())
     } else {
-        Err("a request id's prefix is at most 64 printable ASCII characters without white space".to_owned())
+        Err("write at most 64 printable ASCII characters, white space not among them".to_owned())
     }
 }

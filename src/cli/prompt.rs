@@ -8,6 +8,7 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use crate::client::Content;
+use crate::units::Count;
 use crate::wire::{Dialect, Prompt};
 
 use super::Usage;
@@ -47,9 +48,10 @@ pub(super) struct FieldOptions {
     /// System prompt, or @FILE to read it from a file
     #[arg(short, long, value_name = "TEXT|@FILE")]
     system: Option<String>,
-    /// Largest number of tokens to generate [default: 64 in bench; else 4096 where the dialect wants a limit]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    max_tokens: Option<u64>,
+    /// Largest number of tokens to generate; k stands for thousands [default: 64 in bench; else 4096 where the dialect
+    /// wants a limit]
+    #[arg(long, value_name = "COUNT")]
+    max_tokens: Option<Count>,
     /// Sampling temperature
     #[arg(long, value_name = "NUMBER", value_parser = temperature, allow_negative_numbers = true)]
     temperature: Option<f64>,
@@ -103,8 +105,8 @@ impl PromptOptions {
         if model.is_none() && self.fields.want_model(dialect) {
             return Err(no_model());
         }
-        let max_tokens = self.fields.max_tokens.or(defaults.max_tokens);
         let prompt = self.fields.prompt(model)?;
+        let max_tokens = prompt.max_tokens.or(defaults.max_tokens);
         let attachments = files.attachments;
         Ok(Content::Prompt(Box::new(Prompt { text, history, attachments, max_tokens, ..prompt })))
     }
@@ -168,7 +170,7 @@ impl FieldOptions {
         Ok(Prompt {
             system: self.system.as_deref().map(read_system).transpose()?,
             model,
-            max_tokens: self.max_tokens,
+            max_tokens: self.max_tokens.map(|count| count.0),
             temperature: self.temperature,
             params: self.params.iter().cloned().collect::<Map<_, _>>(),
             bare: self.bare_prompt,
@@ -255,7 +257,8 @@ pub(super) fn read_whole(path: &Path, flag: &str) -> Result<Vec<u8>, Usage> {
     };
     read.map_err(|error| Usage::new(format!("{flag} {}: {error}", path.display())))?;
     if body.is_empty() {
-        return Err(Usage::new(format!("{flag} {}: it is empty", path.display())));
+        return Err(Usage::new(format!("{flag} {}: it is empty", path.display()))
+            .hint("it must hold what is to be sent, as JSON"));
     }
     Ok(body)
 }
@@ -263,14 +266,14 @@ pub(super) fn read_whole(path: &Path, flag: &str) -> Result<Vec<u8>, Usage> {
 fn temperature(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(value) if value.is_finite() && value >= 0.0 => Ok(value),
-        _ => Err("a temperature is a number from 0 upwards".to_owned()),
+        _ => Err("write a number from 0 upwards".to_owned()),
     }
 }
 
 fn param(text: &str) -> Result<(String, Value), String> {
     let (key, json) = text.split_once('=').ok_or("write it KEY=JSON, as in top_p=0.9")?;
     if key.is_empty() {
-        return Err("the key before '=' is missing".to_owned());
+        return Err("the key before '=' is missing: write it KEY=JSON, as in top_p=0.9".to_owned());
     }
     let value = serde_json::from_str(json).map_err(|error| {
         format!("'{json}' is not JSON ({error}); a text needs its quotes, as in '{key}=\"text\"'")

@@ -189,10 +189,13 @@ fn read_file(path: &Path, source: &str) -> Result<Secret, Error> {
     let text = fs::read_to_string(path).map_err(|error| named(&error))?;
     let key = text.trim();
     if key.is_empty() {
-        return Err(named(&"the file is empty"));
+        return Err(named(&"the file is empty").hint("it must hold the key and nothing else"));
     }
     Ok(Secret::new(key))
 }
+
+/// What a key's command must do.
+const COMMAND_HINT: &str = "a shell runs the command: it must print the key and end with exit code 0";
 
 /// Runs the command in the user's shell; what it prints is the key, and never shown.
 fn run(command: &str, source: &str) -> Result<Secret, Error> {
@@ -202,12 +205,12 @@ fn run(command: &str, source: &str) -> Result<Secret, Error> {
     let output =
         run.output().map_err(|error| Error::new(format!("{source}: {} cannot run: {error}", shell.0)))?;
     if !output.status.success() {
-        return Err(Error::new(format!("{source} failed: {}", output.status)));
+        return Err(Error::new(format!("{source} failed: {}", output.status)).hint(COMMAND_HINT));
     }
     let text = String::from_utf8(output.stdout)
         .map_err(|_| Error::new(format!("{source}: what it printed is not UTF-8 text")))?;
     match text.trim() {
-        "" => Err(Error::new(format!("{source} printed nothing"))),
+        "" => Err(Error::new(format!("{source} printed nothing")).hint(COMMAND_HINT)),
         key => Ok(Secret::new(key)),
     }
 }

@@ -87,11 +87,13 @@ fn parse(line: &str, source: &str) -> Result<(HeaderName, HeaderValue), Error> {
 /// A header's name and value; a value whose name says that it is a secret is marked as one.
 pub(super) fn field(name: &str, value: &str, source: &str) -> Result<(HeaderName, HeaderValue), Error> {
     let shown = name.trim();
-    let name: HeaderName = shown
-        .parse()
-        .map_err(|_| Error::new(format!("{source}: '{}' is not a header name", shown.escape_debug())))?;
+    let name: HeaderName = shown.parse().map_err(|_| {
+        Error::new(format!("{source}: '{}' is not a header name", shown.escape_debug()))
+            .hint("a name has letters, digits and hyphens, as in x-team")
+    })?;
     if RESERVED.contains(&name.as_str()) {
-        return Err(Error::new(format!("{source}: '{name}' is set by baton itself and cannot be given")));
+        return Err(Error::new(format!("{source}: '{name}' is set by baton itself and cannot be given"))
+            .hint("leave it out"));
     }
     let value = value_of(value.trim(), name.as_str(), source)?;
     Ok((name, value))

@@ -85,7 +85,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The log cannot be opened or written.
-    #[error("cannot write the log {}", path.display())]
+    #[error("--log {}: it cannot be written", path.display())]
     Log {
         /// The file.
         path: PathBuf,

@@ -1,16 +1,11 @@
 //! How connections are made, seen from the other end of them.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-use rcgen::{CertifiedKey, KeyPair};
-use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use crate::baton::{Said, baton, relay, run};
 use crate::front;
 use crate::front::Front;
+use crate::papers::{Clients, Papers};
 
 const SPEC: &str = "ttft=0,gap=0,tokens=3";
 
@@ -154,73 +149,13 @@ fn another_place_is_connected_to_under_the_first_ones_name() {
     assert!(said.code == 2 && said.err.contains("--http1"), "{said:?}");
 }
 
-/// Certificates and keys in files: a server's for `relay.invalid` and a client's.
-struct Papers {
-    folder: tempfile::TempDir,
-    server: CertifiedKey<KeyPair>,
-    client: CertifiedKey<KeyPair>,
-}
-
-impl Papers {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let make = |name: &str| rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
-        let papers = Self { folder, server: make("relay.invalid"), client: make("client") };
-        papers.write("server.pem", &papers.server.cert.pem());
-        papers.write("client.pem", &papers.client.cert.pem());
-        papers.write("client.key", &papers.client.signing_key.serialize_pem());
-        papers
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.folder.path().join(name).to_str().unwrap().to_owned()
-    }
-
-    fn write(&self, name: &str, text: &str) -> String {
-        std::fs::write(self.folder.path().join(name), text).unwrap();
-        self.path(name)
-    }
-
-    /// TLS before a relay.
-    fn front(&self, relay: &baton::mock::Relay, clients: Clients) -> Front {
-        front::tls(relay, self.config(clients))
-    }
-
-    /// A server's side of TLS; where clients must show a certificate, only the one of these papers will do.
-    fn config(&self, clients: Clients) -> ServerConfig {
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.server.signing_key.serialize_der()));
-        let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .unwrap();
-        let builder = match clients {
-            Clients::Anyone => builder.with_no_client_auth(),
-            Clients::Certified => {
-                let mut roots = RootCertStore::empty();
-                roots.add(self.client.cert.der().clone()).unwrap();
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
-                builder.with_client_cert_verifier(verifier.unwrap())
-            }
-        };
-        let mut config = builder.with_single_cert(vec![self.server.cert.der().clone()], key).unwrap();
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        config
-    }
-
-    /// Sends to `https://relay.invalid` at this front.
-    fn send(&self, front: &Front, more: &[&str]) -> Said {
-        let detour = format!("relay.invalid:443:127.0.0.1:{}", front.port);
-        let roots = self.path("server.pem");
-        let mut arguments = vec!["--connect-to", &detour, "--cacert", &roots];
-        arguments.extend(more);
-        send_to("https://relay.invalid", &arguments)
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Clients {
-    Anyone,
-    Certified,
+/// Sends to `https://relay.invalid` at this front.
+fn send_by(papers: &Papers, front: &Front, more: &[&str]) -> Said {
+    let detour = format!("relay.invalid:443:127.0.0.1:{}", front.port);
+    let roots = papers.path("server.pem");
+    let mut arguments = vec!["--connect-to", &detour, "--cacert", &roots];
+    arguments.extend(more);
+    send_to("https://relay.invalid", &arguments)
 }
 
 #[test]
@@ -229,7 +164,7 @@ fn the_http_version_is_negotiated_unless_one_is_asked_for() {
     let papers = Papers::new();
     let front = papers.front(&relay, Clients::Anyone);
     for more in [&[][..], &["--http1"], &["--http2"]] {
-        let said = papers.send(&front, more);
+        let said = send_by(&papers, &front, more);
         assert_eq!(said.code, 0, "{said:?}");
     }
     assert_eq!(front.notes(), ["relay.invalid h2", "relay.invalid http/1.1", "relay.invalid h2"]);
@@ -274,20 +209,20 @@ fn a_client_certificate_is_shown_to_a_relay_that_asks_for_one() {
     let papers = Papers::new();
     let front = papers.front(&relay, Clients::Certified);
     // HTTP/2 keeps only the words of the alert, and not its type, which makes it a lost connection.
-    let said = papers.send(&front, &[]);
+    let said = send_by(&papers, &front, &[]);
     assert!(said.code == 11 && said.err.contains("CertificateRequired"), "{said:?}");
-    let said = papers.send(&front, &["--http1"]);
+    let said = send_by(&papers, &front, &["--http1"]);
     assert_eq!(said.code, 11, "{said:?}");
     assert!(
         said.err.contains("asks for a client certificate") && said.err.contains("--cert FILE"),
         "{said:?}"
     );
     let (cert, key) = (papers.path("client.pem"), papers.path("client.key"));
-    let said = papers.send(&front, &["--cert", &cert, "--cert-key", &key]);
+    let said = send_by(&papers, &front, &["--cert", &cert, "--cert-key", &key]);
     assert_eq!(said.code, 0, "{said:?}");
     let both = papers.client.signing_key.serialize_pem() + &papers.client.cert.pem();
     let both = papers.write("both.pem", &both);
-    assert_eq!(papers.send(&front, &["--cert", &both]).code, 0);
+    assert_eq!(send_by(&papers, &front, &["--cert", &both]).code, 0);
 }
 
 #[test]

@@ -58,6 +58,35 @@ fn note(notes: &Notes, line: impl Into<String>) {
     notes.lock().unwrap().push(line.into());
 }
 
+/// A plain front that notes `connected` for each connection and then every stretch of bytes that the client sends.
+pub(crate) fn tap(relay: &Relay) -> Front {
+    start(address(relay), |peer, upstream, notes| async move {
+        note(&notes, CONNECTED);
+        let relay = TcpStream::connect(upstream).await.ok()?;
+        let (mut from, mut back) = peer.into_split();
+        let (mut answers, mut to) = relay.into_split();
+        tokio::spawn(async move { tokio::io::copy(&mut answers, &mut back).await });
+        let mut bytes = vec![0; 65536];
+        loop {
+            let read = from.read(&mut bytes).await.ok().filter(|read| *read > 0)?;
+            note(&notes, String::from_utf8_lossy(&bytes[..read]));
+            to.write_all(&bytes[..read]).await.ok()?;
+        }
+    })
+}
+
+/// Answers each request's head with these words and holds the connection open.
+pub(crate) fn canned(words: &'static str) -> Front {
+    start(local(0), move |mut peer, _, _| async move {
+        read_head(&mut peer).await?;
+        peer.write_all(words.as_bytes()).await.ok()?;
+        peer.read_to_end(&mut Vec::new()).await.ok().map(|_| ())
+    })
+}
+
+/// What a front notes for a connection of which it notes nothing else at first.
+pub(crate) const CONNECTED: &str = "connected";
+
 /// Carries bytes both ways, after those that were read already.
 async fn forward<S: AsyncRead + AsyncWrite + Unpin>(
     mut peer: S,
@@ -173,7 +202,7 @@ pub(crate) fn unix_socket(relay: &Relay, path: &std::path::Path) -> Front {
     let seen = Arc::clone(&notes);
     runtime.spawn(async move {
         while let Ok((peer, _)) = listener.accept().await {
-            note(&seen, "connected");
+            note(&seen, CONNECTED);
             tokio::spawn(async move { forward(peer, upstream, b"").await });
         }
     });

@@ -19,7 +19,7 @@ use crate::net::shown_url;
 use crate::outcome::Class;
 use crate::report;
 use crate::report::{Document, Machine, PlanInfo, Progress, RunInfo, Style, Tint, Traffic};
-use crate::units::{Count, Span, grouped};
+use crate::units::{Count, Span, grouped, whole};
 use crate::wire::Dialect;
 
 use self::requests::Requests;
@@ -86,7 +86,7 @@ struct LoadOptions {
     #[arg(long)]
     no_stream: bool,
     /// Threads that make the load [default: one a core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", value_parser = |text: &str| whole::<u16>(text, 1..=256))]
     workers: Option<u16>,
 }
 
@@ -116,7 +116,7 @@ enum Format {
 fn some_time(text: &str) -> Result<Span, String> {
     match text.parse::<Span>() {
         Ok(span) if span.0 > Duration::ZERO => Ok(span),
-        Ok(_) => Err("a window of no length measures nothing".to_owned()),
+        Ok(_) => Err("a window of no length measures nothing: write at least 1ms".to_owned()),
         Err(error) => Err(error.to_string()),
     }
 }

@@ -11,6 +11,7 @@ use crate::client::{Call, Client, Exchange, Piece};
 use crate::load::{Target, Ticket};
 use crate::net::Pool;
 use crate::outcome::{Class, Sample};
+use crate::units::Span;
 use crate::wire::Event;
 
 /// Makes one request of the load: the client, seen from the engine.
@@ -47,7 +48,13 @@ impl Target for Requests {
         fill(sample, &exchange);
         if self.verbose {
             for attempt in &exchange.attempts {
-                say(format_args!("{} {}", exchange.ids.request, show::attempt_line(attempt, None)));
+                let is_last = exchange.attempts.last().is_some_and(|last| last.number == attempt.number);
+                let then = (!is_last).then(|| format!("again in {}", Span(attempt.waited)));
+                say(format_args!(
+                    "{} {}",
+                    exchange.ids.request,
+                    show::attempt_line(attempt, then.as_deref())
+                ));
             }
         }
         // The pool takes a connection back on tasks of its own; without a turn for them the user's next request would

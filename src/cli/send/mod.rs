@@ -15,7 +15,7 @@ use crate::outcome::Class;
 use crate::wire::StopKind;
 
 use self::printer::{Delivered, Printer};
-use super::connection::{ConnectionOptions, Unasked};
+use super::connection::{ConnectionOptions, Unasked, without_limit_of_requests};
 use super::extract::Extract;
 use super::options::{Attempts, PolicyOptions, TargetOptions, VerbosityOptions};
 use super::output::Output;
@@ -27,6 +27,7 @@ use super::{Ending, Signal, Talk, Usage, say};
 
 /// The flags of `baton send`.
 #[derive(Debug, Args)]
+#[command(mut_args(without_limit_of_requests))]
 #[command(after_help = "Examples:
   baton send --mock 'Name three rivers'
   git diff | baton send -u https://relay.example -m claude-x 'Review this change'

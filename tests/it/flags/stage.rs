@@ -1,0 +1,203 @@
+//! Where the rows of the flag tables are played: relays, fronts and files, and the names that stand for them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
+
+use baton::mock::Relay;
+use tempfile::TempDir;
+
+use crate::baton::{Said, baton, relay, run};
+use crate::front;
+use crate::front::{CONNECTED, Front};
+use crate::papers::{Clients, Papers};
+
+/// Everything that a row may need.
+pub(super) struct Stage {
+    _relay: Relay,
+    papers: Papers,
+    /// `{url}`: the relay, everything sent to it noted.
+    tap: Front,
+    /// `{tls}`: a port that speaks TLS for relay.invalid.
+    tls: Front,
+    /// `{strict}`: the same, which lets only a certified client in.
+    strict: Front,
+    /// `{silent}`: a port that takes requests and never answers.
+    silent: Front,
+    /// `{half}`: one that answers with the beginning of a body.
+    half: Front,
+    /// `{none}`: one that answers with an empty list.
+    none: Front,
+    /// `{proxy}`: an HTTP proxy to the relay.
+    proxy: Front,
+    #[cfg(unix)]
+    _socket: Front,
+    /// `{fixed}`: files that no row changes, and the relay's Unix socket.
+    fixed: TempDir,
+}
+
+/// What was seen of one run.
+pub(super) struct Seen {
+    pub(super) said: Said,
+    /// Every byte that went to `{url}`.
+    pub(super) wire: String,
+    pub(super) connections: usize,
+    /// The names and protocols of the connections to `{tls}`.
+    pub(super) tls: String,
+    /// `{tmp}`: an empty folder of this run's own.
+    pub(super) folder: TempDir,
+    names: BTreeMap<&'static str, String>,
+}
+
+impl std::fmt::Debug for Seen {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Said { code, out: data, err } = &self.said;
+        let Self { wire, connections, tls, .. } = self;
+        write!(
+            out,
+            "exit {code}\n--- out\n{data}--- err\n{err}--- {connections} connections\n{wire}\n--- tls\n{tls}"
+        )
+    }
+}
+
+impl Seen {
+    /// Puts what names in braces stand for in their place.
+    pub(super) fn filled(&self, text: &str) -> String {
+        fill(text, &self.names)
+    }
+}
+
+fn fill(text: &str, names: &BTreeMap<&'static str, String>) -> String {
+    names.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+}
+
+/// Takes a line apart as a shell does, with single quotes only.
+fn words(line: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut open = false;
+    for (at, part) in line.split('\'').enumerate() {
+        if at % 2 == 1 {
+            if open {
+                words.last_mut().unwrap().push_str(part);
+            } else {
+                words.push(part.to_owned());
+            }
+            open = true;
+            continue;
+        }
+        for (at, word) in part.split(' ').enumerate() {
+            open &= at == 0;
+            match words.last_mut() {
+                Some(last) if open => last.push_str(word),
+                _ if word.is_empty() => {}
+                _ => words.push(word.to_owned()),
+            }
+        }
+        open = !part.is_empty() && !part.ends_with(' ');
+    }
+    words
+}
+
+impl Stage {
+    pub(super) fn new() -> Self {
+        let relay = relay("ttft=0,gap=0,tokens=6,slots=inf");
+        let papers = Papers::new();
+        let fixed = tempfile::tempdir().unwrap();
+        for (name, text) in [
+            ("text.txt", "zebra from a file"),
+            ("latin.txt", ""),
+            ("talk.json", r#"[{"role":"user","content":"zebra"},{"role":"assistant","content":"ok"}]"#),
+            ("body.json", r#"{"model":"m","max_tokens":5,"messages":[{"role":"user","content":"zebra"}]}"#),
+            ("key", "sk-zebra\n"),
+            ("empty", ""),
+        ] {
+            fs::write(fixed.path().join(name), text).unwrap();
+        }
+        fs::write(fixed.path().join("latin.txt"), b"caf\xe9").unwrap();
+        papers.write("both.pem", &(papers.client.signing_key.serialize_pem() + &papers.client.cert.pem()));
+        let stage = Self {
+            tap: front::tap(&relay),
+            tls: papers.front(&relay, Clients::Anyone),
+            strict: papers.front(&relay, Clients::Certified),
+            silent: front::canned(""),
+            half: front::canned("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{\"id\":"),
+            none: front::canned("HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{\"data\":[]}"),
+            proxy: front::http_proxy(&relay),
+            #[cfg(unix)]
+            _socket: front::unix_socket(&relay, &fixed.path().join("socket")),
+            papers,
+            fixed,
+            _relay: relay,
+        };
+        let config = format!(
+            "[profile.p]\nurl = 'http://127.0.0.1:{}'\nmodel = 'zebra'\n[profile.once]\nattempts = 1\n",
+            stage.tap.port
+        );
+        fs::write(stage.fixed.path().join("config.toml"), config).unwrap();
+        stage
+    }
+
+    fn names(&self, folder: &TempDir) -> BTreeMap<&'static str, String> {
+        // A port that was free a moment ago refuses.
+        let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        BTreeMap::from([
+            ("url", format!("http://127.0.0.1:{}", self.tap.port)),
+            ("port", self.tap.port.to_string()),
+            ("tls", self.tls.port.to_string()),
+            ("strict", self.strict.port.to_string()),
+            ("silent", self.silent.port.to_string()),
+            ("half", self.half.port.to_string()),
+            ("none", self.none.port.to_string()),
+            ("proxy", format!("http://127.0.0.1:{}", self.proxy.port)),
+            ("dead", dead.to_string()),
+            ("papers", self.papers.path("")),
+            ("fixed", self.fixed.path().to_str().unwrap().to_owned()),
+            ("tmp", folder.path().to_str().unwrap().to_owned()),
+        ])
+    }
+
+    /// Runs a line to its end; variables stand before the command, as in a shell.
+    pub(super) fn run(&self, line: &str) -> Seen {
+        let folder = tempfile::tempdir().unwrap();
+        let names = self.names(&folder);
+        let mut words = words(&fill(line, &names));
+        let before = (self.tap.notes().len(), self.tls.notes().len());
+        let mut command = baton();
+        command.env("BATON_MODEL", "m").current_dir(folder.path());
+        while words[0].contains('=') {
+            let word = words.remove(0);
+            let (name, value) = word.split_once('=').unwrap();
+            command.env(name, value);
+        }
+        command.args(&words);
+        let said = if words[0] == "mock" { serve(command) } else { command.output().unwrap().into() };
+        let notes = self.tap.notes().split_off(before.0);
+        Seen {
+            said,
+            connections: notes.iter().filter(|note| *note == CONNECTED).count(),
+            wire: notes.into_iter().filter(|note| note != CONNECTED).collect(),
+            tls: self.tls.notes().split_off(before.1).join("\n"),
+            folder,
+            names,
+        }
+    }
+}
+
+/// Runs a server until it has answered one request; what it says is followed by the answer and the names of its threads.
+fn serve(mut command: Command) -> Said {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut text = String::new();
+    out.read_line(&mut text).unwrap();
+    if text.starts_with("http://") {
+        text += &run(&["send", "--url", text.trim(), "--model", "m", "--format", "json", "Hi"]).out;
+        for thread in fs::read_dir(format!("/proc/{}/task", child.id())).into_iter().flatten().flatten() {
+            text += &fs::read_to_string(thread.path().join("comm")).unwrap_or_default();
+        }
+        Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    }
+    out.read_to_string(&mut text).unwrap();
+    let said: Said = child.wait_with_output().unwrap().into();
+    Said { out: text, ..said }
+}
