@@ -1,9 +1,15 @@
 //! Quantities that people type, parsed once into types that the rest of the program trusts.
 
+mod rate;
+mod size;
+
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
+
+pub use self::rate::Rate;
+pub use self::size::Size;
 
 /// Why a typed quantity was refused; the text says what would have been accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -14,15 +14,25 @@ use super::signals::Signals;
 
 /// The flags of `baton mock`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "SPEC is a comma list of ttft=TIME, gap=TIME, tokens=N, slots=N (or inf), seed=N and fault=NAME:PROBABILITY.
-A time in SPEC is a constant (80ms), lognormal:MEDIAN:SIGMA or exp:MEAN.
+#[command(after_help = "SPEC is a comma list of
+  ttft=TIME                 from having a place to the first generated piece
+  gap=TIME                  between two pieces
+  tokens=N                  how many pieces an answer has, unless the request allows fewer
+  chunk=SIZE                how many bytes of text a piece has (64k), instead of a word
+  slots=N                   how many requests are answered at a time (or inf); the others queue
+  rate=N/UNIT               how many requests are let through in a second, minute or hour (60/m); the others get a 429
+                            with Retry-After, and every reply has the vendor's rate-limit headers
+  burst=N                   how many of them may come at once; as many as rate names, if left out
+  duplicate-window=TIME     how long the same content gets a 429 after it was asked for
+  seed=N                    what all random draws grow from
+  fault=NAME:PROBABILITY    a fault that befalls requests by chance (repeatable)
+TIME in ttft and gap, and N in tokens, are a constant (80ms), lognormal:MEDIAN:SIGMA or exp:MEAN.
 
 Examples:
   baton mock --listen 127.0.0.1:8080
   baton mock ttft=lognormal:200ms:0.4,gap=20ms,tokens=128,slots=32,seed=7
-  baton mock fault=429:0.05,fault=cut:0.01"
-)]
+  baton mock fault=429:0.05,fault=cut:0.01
+  baton mock rate=60/m,burst=5,duplicate-window=30s")]
 pub(super) struct MockOptions {
     /// What the relay is like, as in ttft=80ms,gap=20ms,tokens=64,slots=64,seed=1
     #[arg(value_name = "SPEC", default_value = "")]

@@ -5,6 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::mock::pace::mix;
+use crate::mock::words::Filler;
 use crate::mock::words::Vocabulary;
 use crate::mock::words::word;
 
@@ -34,6 +35,8 @@ pub(crate) struct Answer {
     pub(crate) usage: UsageReports,
     /// What decides the words.
     pub(crate) words: u64,
+    /// What makes larger pieces of them.
+    pub(crate) filler: Filler,
     /// Which words may occur.
     pub(crate) vocabulary: Vocabulary,
     /// The piece that is enormous, if there is one.
@@ -143,10 +146,11 @@ impl fmt::Display for Pieces<'_> {
             if is_tool && is_first {
                 out.write_str("{\\\"text\\\":\\\"")?;
             }
-            if !is_first {
-                out.write_str(" ")?;
-            }
-            out.write_str(word(answer.vocabulary, mix(answer.words), k))?;
+            let (space, word) =
+                (if is_first { "" } else { " " }, word(answer.vocabulary, mix(answer.words), k));
+            out.write_str(space)?;
+            out.write_str(word)?;
+            out.write_str(answer.filler.after(space.len() + word.len()))?;
             if answer.huge == Some(k) {
                 let block = "x".repeat(64 * 1024);
                 (0..HUGE / block.len()).try_for_each(|_| out.write_str(&block))?;
@@ -174,6 +178,7 @@ impl Answer {
             stop: Stop::End,
             usage: UsageReports::Once,
             words: 1,
+            filler: Filler::default(),
             vocabulary: Vocabulary::All,
             huge: None,
             echo: Bytes::new(),
@@ -183,6 +188,8 @@ impl Answer {
 
 #[cfg(test)]
 mod tests {
+    use crate::units::Size;
+
     use super::*;
 
     #[test]
@@ -207,6 +214,17 @@ mod tests {
     fn an_echo_is_split_without_loss() {
         let answer = Answer { tokens: 3, echo: Bytes::from_static(b"abcdefgh"), ..Answer::sample() };
         assert_eq!([0, 1, 2].map(|k| answer.echoed(k)), ["ab", "cde", "fgh"]);
+    }
+
+    #[test]
+    fn with_a_size_every_piece_has_it_and_still_needs_no_escaping() {
+        let filler = Filler::new(Some(Size(1000)));
+        let answer = Answer { filler, tokens: 9, ..Answer::sample() };
+        let pieces: Vec<_> = (0..9).map(|k| answer.piece(k).to_string()).collect();
+        assert!(pieces.iter().all(|piece| piece.len() == 1000), "{pieces:?}");
+        assert!(pieces.iter().skip(1).all(|piece| piece.starts_with(' ')) && pieces[1] != pieces[2]);
+        assert_eq!(serde_json::to_string(&pieces[3]).unwrap(), format!("\"{}\"", pieces[3]));
+        assert_eq!(answer.said().to_string(), pieces.concat());
     }
 
     #[test]

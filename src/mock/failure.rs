@@ -1,13 +1,12 @@
 //! Failures in each vendor's own words: status, body and headers.
 
 use std::time::Duration;
-use std::time::SystemTime;
 
 use bytes::Bytes;
-use jiff::Timestamp;
 use serde_json::json;
 
 use crate::mock::faults::Kind;
+use crate::mock::rate::whole_seconds;
 use crate::wire::Dialect;
 
 /// One failure, in the vocabulary of both vendors.
@@ -25,6 +24,8 @@ pub(crate) struct Failure {
     param: Option<&'static str>,
     /// Anthropic's `error.details.error_code`.
     details: Option<&'static str>,
+    /// After how many seconds it is worth trying again.
+    retry_after: Option<u32>,
     /// The text for people.
     message: String,
 }
@@ -32,8 +33,16 @@ pub(crate) struct Failure {
 impl Failure {
     /// A failure with Anthropic's and OpenAI's types.
     fn new(status: u16, anthropic: &'static str, openai: &'static str, message: impl Into<String>) -> Self {
-        let message = message.into();
-        Self { status, anthropic, openai, code: None, param: None, details: None, message }
+        Self {
+            status,
+            anthropic,
+            openai,
+            code: None,
+            param: None,
+            details: None,
+            retry_after: None,
+            message: message.into(),
+        }
     }
 
     /// The same with OpenAI's code.
@@ -99,10 +108,7 @@ impl Failure {
                 "Request exceeds the maximum allowed number of bytes.",
             )
             .coded("request_too_large"),
-            Kind::RateLimited => {
-                Self::new(429, "rate_limit_error", "requests", "Rate limit reached: 50 requests per minute.")
-                    .coded("rate_limit_exceeded")
-            }
+            Kind::RateLimited => Self::rate_limited(Duration::from_secs(1), "50 requests per minute"),
             Kind::Quota => Self {
                 details: Some("enforced_spend_limit_reached"),
                 ..Self::new(
@@ -124,6 +130,19 @@ impl Failure {
             },
             _ => return None,
         })
+    }
+
+    /// More requests came than the limit allows.
+    pub(crate) fn rate_limited(wait: Duration, limit: &str) -> Self {
+        let limited = Self::new(429, "rate_limit_error", "requests", format!("Rate limit reached: {limit}."));
+        Self { retry_after: Some(whole_seconds(wait)), ..limited.coded("rate_limit_exceeded") }
+    }
+
+    /// The same content came a moment ago.
+    pub(crate) fn duplicate(wait: Duration) -> Self {
+        let message = "The same content was requested a moment ago.";
+        let duplicate = Self::new(429, "rate_limit_error", "requests", message).coded("duplicate_request");
+        Self { retry_after: Some(whole_seconds(wait)), ..duplicate }
     }
 
     /// The failure that streams report midway.
@@ -156,32 +175,10 @@ impl Failure {
     }
 
     /// The headers that go with it beyond the usual ones.
-    pub(crate) fn headers(&self, dialect: Dialect) -> Vec<(&'static str, String)> {
-        if self.status == 415 {
-            return vec![("accept-encoding", "identity".into())];
-        }
-        if self.status != 429 || self.openai == "insufficient_quota" {
-            return Vec::new();
-        }
-        let mut headers = vec![("retry-after", "1".into())];
-        match dialect {
-            Dialect::Messages | Dialect::Complete => {
-                let reset = Timestamp::try_from(SystemTime::now() + Duration::from_secs(1))
-                    .map_or_else(|_| String::new(), |time| format!("{time:.0}"));
-                headers.extend([
-                    ("anthropic-ratelimit-requests-limit", "50".into()),
-                    ("anthropic-ratelimit-requests-remaining", "0".into()),
-                    ("anthropic-ratelimit-requests-reset", reset),
-                ]);
-            }
-            Dialect::Chat | Dialect::Responses => headers.extend([
-                ("x-ratelimit-limit-requests", "50".into()),
-                ("x-ratelimit-remaining-requests", "0".into()),
-                ("x-ratelimit-reset-requests", "1s".into()),
-            ]),
-            Dialect::Raw => {}
-        }
-        headers
+    pub(crate) fn headers(&self) -> Vec<(&'static str, String)> {
+        let coding = (self.status == 415).then(|| ("accept-encoding", "identity".to_owned()));
+        let wait = self.retry_after.map(|wait| ("retry-after", wait.to_string()));
+        coding.into_iter().chain(wait).collect()
     }
 
     /// The members of Anthropic's `error`, as JSON text.

@@ -7,6 +7,7 @@
 mod answer;
 mod body;
 mod dialect;
+mod duplicates;
 mod failure;
 mod faults;
 mod log;
@@ -15,6 +16,7 @@ mod once;
 mod pace;
 mod plan;
 mod playback;
+mod rate;
 mod reply;
 mod request;
 mod respond;

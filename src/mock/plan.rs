@@ -16,6 +16,7 @@ use crate::mock::playback::Writes;
 use crate::mock::request::Ask;
 use crate::mock::script::Script;
 use crate::mock::script::Turn;
+use crate::mock::words::Filler;
 use crate::mock::words::Vocabulary;
 use crate::wire::Dialect;
 
@@ -42,6 +43,8 @@ pub(crate) struct Identity {
     pub(crate) created: u64,
     /// What decides its words.
     pub(crate) words: u64,
+    /// What makes larger pieces of them.
+    pub(crate) filler: Filler,
 }
 
 /// Composes the answer.
@@ -79,6 +82,7 @@ pub(crate) fn answer(wish: Wish, identity: Identity) -> Answer {
         stop,
         usage,
         words: identity.words,
+        filler: identity.filler,
         vocabulary: if kind == Some(Kind::SplitUtf8) { Vocabulary::Wide } else { Vocabulary::All },
         huge: (kind == Some(Kind::HugeEvent)).then_some(tokens / 2),
         echo: ask.echo,

@@ -24,6 +24,7 @@ use crate::mock::pace;
 use crate::mock::pace::Pace;
 use crate::mock::plan;
 use crate::mock::playback::Playback;
+use crate::mock::rate::Standing;
 use crate::mock::request::Ask;
 use crate::mock::server::Shared;
 use crate::mock::ticket::Ticket;
@@ -45,9 +46,29 @@ pub(crate) struct Reply<'a> {
     pub(crate) id: String,
     /// The fault that strikes it.
     pub(crate) kind: Option<Kind>,
+    /// What it is told of the rate limit, where there is one.
+    pub(crate) standing: Option<Standing>,
 }
 
 impl Reply<'_> {
+    /// Holds the request against the limits that count it whatever it asks for.
+    pub(crate) fn admit(&mut self, ticket: &mut Ticket) -> Result<(), Failure> {
+        let (Some(gate), Some(rate)) = (&self.shared.gate, self.shared.spec.rate) else { return Ok(()) };
+        let (standing, wait) = gate.admit(Instant::now());
+        self.standing = Some(standing);
+        let Some(wait) = wait else { return Ok(()) };
+        ticket.note_fault("rate");
+        Err(Failure::rate_limited(wait, &rate.to_string()))
+    }
+
+    /// Refuses content that came a moment ago.
+    pub(crate) fn recognise(&self, body: &[u8], ticket: &mut Ticket) -> Result<(), Failure> {
+        let duplicates = self.shared.duplicates.as_ref();
+        let Some(wait) = duplicates.and_then(|seen| seen.rest(body, Instant::now())) else { return Ok(()) };
+        ticket.note_fault("duplicate");
+        Err(Failure::duplicate(wait))
+    }
+
     /// Answers a request that was understood.
     pub(crate) async fn answer(mut self, ask: Ask, path: &str, mut ticket: Ticket) -> Outcome {
         ticket.note_ask(&ask);
@@ -60,6 +81,9 @@ impl Reply<'_> {
             ticket.note_fault(fault.name);
             fault.kind
         });
+        if self.kind == Some(Kind::RateLimited) {
+            self.standing = Some(Standing::SPENT);
+        }
         let model = ask.model.as_deref().unwrap_or("mock-model");
         if let Some(failure) = self.kind.and_then(|kind| Failure::of(kind, model)) {
             return Ok(self.refuse(&failure, ticket));
@@ -83,7 +107,8 @@ impl Reply<'_> {
             _ => ask.stream,
         };
         let words = spec.seed ^ pace::mix(self.number);
-        let identity = plan::Identity { id: self.id.clone(), created: now(), words };
+        let identity =
+            plan::Identity { id: self.id.clone(), created: now(), words, filler: self.shared.filler.clone() };
         let answer = plan::answer(plan::Wish { ask, kind: self.kind, tokens, is_stream }, identity);
         ticket.queue().await;
         if is_stream { Ok(self.stream(pace, answer, ticket)) } else { self.whole(pace, answer, ticket).await }
@@ -105,10 +130,12 @@ impl Reply<'_> {
             Dialect::Messages | Dialect::Complete => "request-id",
             _ => "x-request-id",
         };
-        Response::builder()
+        let head = Response::builder()
             .status(status)
             .header("content-type", content_type)
-            .header(id_name, format!("req_{}", self.id))
+            .header(id_name, format!("req_{}", self.id));
+        let told = self.standing.map(|standing| standing.headers(self.dialect)).unwrap_or_default();
+        told.into_iter().fold(head, |head, (name, value)| head.header(name, value))
     }
 
     /// A refusal in the dialect's shape.
@@ -116,7 +143,7 @@ impl Reply<'_> {
         let content_type =
             if self.dialect == Dialect::Raw { "text/plain; charset=utf-8" } else { "application/json" };
         let mut head = self.head(failure.status, content_type);
-        for (name, value) in failure.headers(self.dialect) {
+        for (name, value) in failure.headers() {
             head = head.header(name, value);
         }
         ticket.note_headers(failure.status);

@@ -59,14 +59,16 @@ pub(crate) async fn respond(worker: Rc<Worker>, request: Request<Incoming>) -> O
         _ => return Ok(unknown(&head.headers, 404, format!("Invalid URL ({} {path})", head.method))),
     };
     let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
-    let ticket = Ticket::issue(&worker, dialect, text("x-request-id").map(str::to_owned));
+    let mut ticket = Ticket::issue(&worker, dialect, text("x-request-id").map(str::to_owned));
     let number = shared.numbers.fetch_add(1, Ordering::Relaxed);
     let id = format!("mock_{:08x}{number:x}", shared.nonce);
-    let reply = Reply { shared, dialect, number, id, kind: None };
-    if let Some(coding) = text("content-encoding").filter(|coding| *coding != "identity") {
-        return Ok(reply.refuse(&Failure::coding(coding), ticket));
-    }
-    match request::read(dialect, &body) {
+    let mut reply = Reply { shared, dialect, number, id, kind: None, standing: None };
+    let coding = text("content-encoding").filter(|coding| *coding != "identity");
+    let understood = reply.admit(&mut ticket).and_then(|()| match coding {
+        Some(coding) => Err(Failure::coding(coding)),
+        None => request::read(dialect, &body),
+    });
+    match understood.and_then(|ask| reply.recognise(&body, &mut ticket).map(|()| ask)) {
         Ok(ask) => reply.answer(ask, path, ticket).await,
         Err(failure) => Ok(reply.refuse(&failure, ticket)),
     }

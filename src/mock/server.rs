@@ -28,10 +28,12 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 
+use crate::mock::duplicates::Duplicates;
 use crate::mock::log;
 use crate::mock::log::Clock;
 use crate::mock::metronome::Metronome;
 use crate::mock::once::Once;
+use crate::mock::rate::Gate;
 use crate::mock::respond;
 use crate::mock::slots::Slots;
 use crate::mock::spec::Spec;
@@ -39,6 +41,7 @@ use crate::mock::stats;
 use crate::mock::stats::Counters;
 use crate::mock::stats::Meter;
 use crate::mock::stats::Stats;
+use crate::mock::words::Filler;
 
 /// How many connections may wait to be accepted: a whole load test may knock at the same moment.
 const BACKLOG: u32 = 4096;
@@ -102,6 +105,12 @@ pub enum Error {
 pub(crate) struct Shared {
     pub(crate) spec: Spec,
     pub(crate) slots: Slots,
+    /// The limit on the rate of requests.
+    pub(crate) gate: Option<Gate>,
+    /// What is refused because it was asked for before.
+    pub(crate) duplicates: Option<Duplicates>,
+    /// What fills pieces that are larger than a word.
+    pub(crate) filler: Filler,
     pub(crate) counters: Counters,
     pub(crate) once: Mutex<Once>,
     pub(crate) clock: Clock,
@@ -160,6 +169,9 @@ impl Relay {
         };
         let shared = Arc::new(Shared {
             slots: Slots::new(spec.slots),
+            gate: spec.rate.map(|rate| Gate::new(rate, spec.burst)),
+            duplicates: spec.duplicate_window.map(Duplicates::new),
+            filler: Filler::new(spec.chunk),
             spec,
             counters: Counters::default(),
             once: Mutex::default(),

@@ -7,16 +7,26 @@ use std::time::Duration;
 use crate::mock::faults;
 use crate::mock::faults::Fault;
 use crate::mock::pace::Distribution;
+use crate::units::Rate;
+use crate::units::Size;
 use crate::units::Span;
+use crate::units::UnitError;
 
 /// The settings a description may have.
-const KEYS: [&str; 6] = ["ttft", "gap", "tokens", "slots", "seed", "fault"];
+const KEYS: [&str; 10] =
+    ["ttft", "gap", "tokens", "chunk", "slots", "rate", "burst", "duplicate-window", "seed", "fault"];
 
 /// The longest time a setting may state.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
 /// The largest number of tokens a setting may state.
 const MOST_TOKENS: u64 = 10_000_000;
+
+/// The smallest piece a setting may state, which has room for any word.
+const SMALLEST_PIECE: u64 = 16;
+
+/// The largest piece a setting may state: what a client reads as one event has its limits.
+const LARGEST_PIECE: u64 = 4 * 1024 * 1024;
 
 /// How the relay answers.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,8 +37,16 @@ pub struct Spec {
     pub gap: Distribution<Duration>,
     /// How many tokens an answer has, unless the request allows fewer.
     pub tokens: Distribution<u64>,
+    /// How many bytes of text a generated piece has; `None` makes it a word.
+    pub chunk: Option<Size>,
     /// How many requests are answered at a time; the others queue. `None` is without a limit.
     pub slots: Option<usize>,
+    /// How often requests are let through; the others get a 429. `None` is without a limit.
+    pub rate: Option<Rate>,
+    /// How many may come at once under that limit; `None` is as many as the rate names.
+    pub burst: Option<u32>,
+    /// How long the same content is refused after it was asked for.
+    pub duplicate_window: Option<Duration>,
     /// What all random draws grow from.
     pub seed: u64,
     /// Faults that befall requests by chance.
@@ -59,6 +77,14 @@ pub enum SpecError {
         /// The item as written.
         item: String,
     },
+    /// A key whose effect hangs on another.
+    #[error("'{key}' has no effect without '{missing}'")]
+    Alone {
+        /// The key.
+        key: &'static str,
+        /// The key that is missing.
+        missing: &'static str,
+    },
     /// A key that may stand once stands twice.
     #[error("'{key}' is given twice")]
     Twice {
@@ -85,13 +111,23 @@ const TIME: &str =
 const LENGTH: &str =
     "write a number of at least 1 (64), lognormal:MEDIAN:SIGMA (lognormal:64:0.5) or exp:MEAN (exp:64)";
 
+/// What the size of a piece may be.
+const PIECE: &str = "write a number of bytes from 16 to 4Mi (64k, 64Ki)";
+
+/// What a window may be.
+const WINDOW: &str = "write a time above 0 and up to 1d (30s)";
+
 impl Default for Spec {
     fn default() -> Self {
         Self {
             ttft: Distribution::LogNormal { median: Duration::from_millis(80), sigma: 0.3 },
             gap: Distribution::Constant(Duration::from_millis(5)),
             tokens: Distribution::Constant(16),
+            chunk: None,
             slots: Some(64),
+            rate: None,
+            burst: None,
+            duplicate_window: None,
             seed: 1,
             faults: Vec::new(),
         }
@@ -118,6 +154,9 @@ impl FromStr for Spec {
             }
             seen.push(key);
             spec.set(key, value)?;
+        }
+        if spec.burst.is_some() && spec.rate.is_none() {
+            return Err(SpecError::Alone { key: "burst", missing: "rate" });
         }
         Ok(spec)
     }
@@ -150,6 +189,19 @@ impl Spec {
                         .filter(|slots| *slots > 0)
                         .map(|slots| slots as usize),
                 }
+            }
+            "chunk" => self.chunk = Some(piece(value).ok_or_else(|| refuse("chunk", PIECE))?),
+            "rate" => {
+                self.rate =
+                    Some(value.parse().map_err(|error: UnitError| refuse("rate", &error.to_string()))?);
+            }
+            "burst" => {
+                let burst = value.parse().ok().filter(|burst| *burst > 0);
+                self.burst = Some(burst.ok_or_else(|| refuse("burst", "write a number of at least 1"))?);
+            }
+            "duplicate-window" => {
+                let window = time(value).filter(|window| !window.is_zero());
+                self.duplicate_window = Some(window.ok_or_else(|| refuse("duplicate-window", WINDOW))?);
             }
             "seed" => self.seed = value.parse().map_err(|_| refuse("seed", "write a whole number"))?,
             "fault" => self.faults.push(self.fault(value).map_err(|expected| refuse("fault", &expected))?),
@@ -198,6 +250,11 @@ fn length(text: &str) -> Option<u64> {
     text.parse().ok().filter(|tokens| (1..=MOST_TOKENS).contains(tokens))
 }
 
+/// Reads the size of a piece: at least a word, at most what fits into an event.
+fn piece(text: &str) -> Option<Size> {
+    text.parse().ok().filter(|Size(bytes)| (SMALLEST_PIECE..=LARGEST_PIECE).contains(bytes))
+}
+
 /// A fault's name without what all of them begin with.
 fn short(name: &str) -> &str {
     name.strip_prefix("mock-").unwrap_or(name)
@@ -208,9 +265,21 @@ impl fmt::Display for Spec {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "ttft={},gap={},", Shown(self.ttft, exact), Shown(self.gap, exact))?;
         write!(out, "tokens={},", Shown(self.tokens, |tokens| tokens.to_string()))?;
+        if let Some(Size(bytes)) = self.chunk {
+            write!(out, "chunk={bytes},")?;
+        }
         match self.slots {
             Some(slots) => write!(out, "slots={slots},")?,
             None => out.write_str("slots=inf,")?,
+        }
+        if let Some(rate) = self.rate {
+            write!(out, "rate={rate},")?;
+        }
+        if let Some(burst) = self.burst {
+            write!(out, "burst={burst},")?;
+        }
+        if let Some(window) = self.duplicate_window {
+            write!(out, "duplicate-window={},", exact(window))?;
         }
         write!(out, "seed={}", self.seed)?;
         self.faults
@@ -243,78 +312,4 @@ impl<T: Copy> fmt::Display for Shown<T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_setting_is_read() {
-        let spec: Spec =
-            "ttft=lognormal:80ms:0.3,gap=exp:20ms,tokens=64,slots=3,seed=9,fault=429:0.01,fault=mock-cut:0.5"
-                .parse()
-                .unwrap();
-        assert_eq!(spec.ttft, Distribution::LogNormal { median: Duration::from_millis(80), sigma: 0.3 });
-        assert_eq!(spec.gap, Distribution::Exponential { mean: Duration::from_millis(20) });
-        assert_eq!(spec.tokens, Distribution::Constant(64));
-        assert_eq!((spec.slots, spec.seed), (Some(3), 9));
-        let names: Vec<_> = spec.faults.iter().map(|rate| (rate.fault.name, rate.probability)).collect();
-        assert_eq!(names, [("mock-429", 0.01), ("mock-cut", 0.5)]);
-    }
-
-    #[test]
-    fn what_is_left_out_keeps_its_default() {
-        assert_eq!("".parse(), Ok(Spec::default()));
-        assert_eq!("slots=0".parse::<Spec>().unwrap().slots, None);
-        assert_eq!("slots=inf".parse::<Spec>().unwrap().slots, None);
-        assert_eq!(Spec::default().to_string(), "ttft=lognormal:80ms:0.3,gap=5ms,tokens=16,slots=64,seed=1");
-    }
-
-    #[test]
-    fn a_description_reads_back_as_itself() {
-        for text in [
-            "ttft=0,gap=1500us,tokens=lognormal:64:0.5,slots=inf,seed=18446744073709551615",
-            "ttft=exp:1m30s,gap=0.123us,tokens=exp:3,fault=500-once:0.125,fault=silent:0.25",
-        ] {
-            let spec: Spec = text.parse().unwrap();
-            assert_eq!(spec.to_string().parse(), Ok(spec));
-        }
-    }
-
-    #[test]
-    fn a_wrong_key_is_named_beside_the_right_ones() {
-        let problem = "tokns=5".parse::<Spec>().unwrap_err();
-        assert_eq!(problem, SpecError::UnknownKey { key: "tokns".into() });
-        assert_eq!(
-            problem.to_string(),
-            "'tokns' is no setting of the relay: it has ttft, gap, tokens, slots, seed, fault"
-        );
-        assert_eq!("gap".parse::<Spec>(), Err(SpecError::NoValue { item: "gap".into() }));
-        assert_eq!("seed=1,seed=2".parse::<Spec>(), Err(SpecError::Twice { key: "seed".into() }));
-    }
-
-    #[test]
-    fn a_wrong_value_says_what_would_have_been_accepted() {
-        for bad in [
-            "ttft=80",
-            "ttft=",
-            "ttft=normal:80ms:1",
-            "ttft=lognormal:80ms",
-            "ttft=lognormal:80ms:-1",
-            "gap=2d",
-            "tokens=0",
-            "tokens=1.5",
-            "tokens=80ms",
-            "slots=-1",
-            "seed=x",
-            "fault=429",
-            "fault=nonsense:0.1",
-            "fault=429:1.5",
-            "fault=429:nan",
-            "fault=429:0.6,fault=500:0.6",
-        ] {
-            let problem = bad.parse::<Spec>().unwrap_err();
-            assert!(matches!(problem, SpecError::Value { .. }), "{bad}: {problem}");
-        }
-        let problem = "fault=nonsense:0.1".parse::<Spec>().unwrap_err().to_string();
-        assert!(problem.contains("'nonsense' is no fault; there are 400, 401,"), "{problem}");
-    }
-}
+mod tests;

@@ -1,6 +1,9 @@
 //! The words that answers are made of: one a token, decided by seed, request and place alone.
 
+use std::sync::Arc;
+
 use crate::mock::pace::mix;
+use crate::units::Size;
 
 /// Nothing here needs escaping in JSON.
 const WORDS: [&str; 48] = [
@@ -75,6 +78,32 @@ pub(crate) const fn word(vocabulary: Vocabulary, answer: u64, place: u64) -> &'s
     #[expect(clippy::cast_possible_truncation, reason = "the remainder is below 48")]
     let offset = (mix(answer ^ mix(place)) % (WORDS.len() - first) as u64) as usize;
     WORDS[first + offset]
+}
+
+/// What follows a word in a piece that has a size; made once, so that writing a piece is a copy.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Filler(Arc<str>);
+
+impl Filler {
+    /// What fills pieces of this size, in bytes; without one there is none.
+    pub(crate) fn new(size: Option<Size>) -> Self {
+        let size = size.map_or(0, |Size(bytes)| usize::try_from(bytes).unwrap_or(usize::MAX));
+        let words = WORDS[..FIRST_WIDE].iter().cycle().flat_map(|word| [" ", *word]);
+        let mut text = String::with_capacity(size);
+        for part in words {
+            // These words are ASCII, so a piece may end inside of any.
+            text.push_str(&part[..part.len().min(size - text.len())]);
+            if text.len() == size {
+                break;
+            }
+        }
+        Self(text.into())
+    }
+
+    /// What fills a piece that has so many bytes already.
+    pub(crate) fn after(&self, bytes: usize) -> &str {
+        &self.0[..self.0.len().saturating_sub(bytes)]
+    }
 }
 
 #[cfg(test)]

@@ -2,5 +2,6 @@
 
 mod dialects;
 mod faults;
+mod limits;
 mod service;
 mod wire;
