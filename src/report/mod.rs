@@ -37,5 +37,6 @@ pub use progress::line;
 pub use result::RunInfo;
 pub use result::Traffic;
 pub use table::Style;
+pub use table::Table;
 pub use table::Tint;
 pub use table::table;

@@ -1,6 +1,7 @@
 //! The state of a run while it lasts: one line rewritten in place, or a plain line every ten seconds.
 
 use std::io::Write;
+use std::io::stderr;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
@@ -47,24 +48,42 @@ impl Progress {
         Self { form: Form::Plain { out, next: (0, PERIOD) } }
     }
 
+    /// Says that the request before the levels is under way.
+    pub fn show_preflight(&mut self, elapsed: Duration) {
+        let text = format!("preflight  one request, {} s", elapsed.as_secs());
+        match &self.form {
+            Form::InPlace(bar) => bar.set_message(text),
+            // No level has this number of users.
+            Form::Plain { .. } => self.write_when_due((0, elapsed), &text),
+        }
+    }
+
     /// Takes in the latest view.
     pub fn show(&mut self, live: &Live) {
-        match &mut self.form {
-            Form::InPlace(bar) => bar.set_message(line(live)),
-            Form::Plain { out, next } => {
-                if next.0 != live.level {
-                    *next = (live.level, PERIOD);
-                }
-                if live.phase == Phase::WarmUp || live.elapsed < next.1 {
-                    return;
-                }
-                while next.1 <= live.elapsed {
-                    next.1 += PERIOD;
-                }
-                // A reader of the progress who has gone away is no reason to end the run.
-                let _ = writeln!(out, "{}", line(live)).and_then(|()| out.flush());
+        match &self.form {
+            Form::InPlace(bar) => {
+                let size = terminal_size::terminal_size_of(stderr());
+                bar.set_message(line(live, size.map(|(width, _)| usize::from(width.0))));
             }
+            Form::Plain { .. } if live.phase == Phase::WarmUp => {}
+            Form::Plain { .. } => self.write_when_due((live.level, live.elapsed), &line(live, None)),
         }
+    }
+
+    /// Writes a plain line once in each period of a level.
+    fn write_when_due(&mut self, (level, elapsed): (u32, Duration), text: &str) {
+        let Form::Plain { out, next } = &mut self.form else { return };
+        if next.0 != level {
+            *next = (level, PERIOD);
+        }
+        if elapsed < next.1 {
+            return;
+        }
+        while next.1 <= elapsed {
+            next.1 += PERIOD;
+        }
+        // A reader of the progress who has gone away is no reason to end the run.
+        let _ = writeln!(out, "{text}").and_then(|()| out.flush());
     }
 
     /// Removes the line that was rewritten in place.
@@ -80,41 +99,58 @@ fn message_only() -> ProgressStyle {
     ProgressStyle::with_template("{wide_msg}").expect("the template is a constant")
 }
 
-/// The live view as one line.
-pub fn line(live: &Live) -> String {
+/// The live view as one line; where that is wider than the terminal, what matters least is left out, and errors never.
+pub fn line(live: &Live, width: Option<usize>) -> String {
+    let lines = (0..=EXPENDABLE).map(|left_out| line_without(left_out, live));
+    let narrowest = line_without(EXPENDABLE, live);
+    lines
+        .into_iter()
+        .find(|line| width.is_none_or(|width| line.chars().count() <= width))
+        .unwrap_or(narrowest)
+}
+
+/// Parts that a line can do without: the bar, then requests in flight, the TTFT, TP99 and the rate.
+const EXPENDABLE: usize = 5;
+
+/// The line without so many of its expendable parts.
+fn line_without(left_out: usize, live: &Live) -> String {
+    let done = if left_out < 1 { format!("{} {}", drawn(live), done(live)) } else { done(live) };
     let head = match live.phase {
         Phase::WarmUp => format!("warm-up {:.0} s", live.elapsed.as_secs_f64().floor()),
-        Phase::Measuring => done(live),
-        Phase::Draining => format!("{}   draining", done(live)),
+        Phase::Measuring => done,
+        Phase::Draining => format!("{done}   draining"),
     };
-    let mut parts = vec![head, format!("in flight {}", grouped(live.in_flight.into()))];
-    parts.extend(live.rps.map(|rps| format!("{rps:.0} req/s")));
-    parts.extend(live.ttft_avg.map(|ttft| format!("TTFT {}", Span(ttft))));
-    parts.extend(live.p99.map(|p99| format!("TP99 ≈ {}", Span(p99))));
-    if live.errors > 0 {
-        parts.push(format!("errors {}", grouped(live.errors)));
-    }
+    let mut parts = vec![head];
+    let mut add = |rank: usize, text: Option<String>| parts.extend(text.filter(|_| left_out < rank));
+    add(2, Some(format!("in flight {}", grouped(live.in_flight.into()))));
+    add(5, live.rps.map(|rps| format!("{rps:.0} req/s")));
+    add(3, live.ttft_avg.map(|ttft| format!("TTFT {}", Span(ttft))));
+    add(4, live.p99.map(|p99| format!("TP99 ≈ {}", Span(p99))));
+    add(usize::MAX, (live.errors > 0).then(|| format!("errors {}", grouped(live.errors))));
     format!("c={}  {}", live.level, parts.join("   "))
 }
 
-/// The bar and how much of the level it stands for.
+/// The bar that shows how much of the level is done.
+fn drawn(live: &Live) -> String {
+    match live.extent {
+        Extent::Window(window) => bar(live.elapsed.min(window).as_millis(), window.as_millis()),
+        Extent::Requests(requests) => bar(live.finished.into(), requests.into()),
+    }
+}
+
+/// How much of the level is done.
 fn done(live: &Live) -> String {
     match live.extent {
         Extent::Window(window) => {
             let elapsed = live.elapsed.min(window);
-            let (part, whole) = (elapsed.as_millis(), window.as_millis());
             let length = Span(window).to_string();
             // In the unit of the whole where that is seconds, which is the rule.
-            let shown = match length.strip_suffix(" s") {
+            match length.strip_suffix(" s") {
                 Some(seconds) => format!("{}/{seconds} s", elapsed.as_secs()),
                 None => format!("{}/{length}", Span(elapsed)),
-            };
-            format!("{} {shown}", bar(part, whole))
+            }
         }
-        Extent::Requests(requests) => {
-            let shown = format!("{}/{}", grouped(live.finished), grouped(requests));
-            format!("{} {shown}", bar(live.finished.into(), requests.into()))
-        }
+        Extent::Requests(requests) => format!("{}/{}", grouped(live.finished), grouped(requests)),
     }
 }
 
@@ -168,14 +204,37 @@ mod tests {
     fn lines_have_their_golden_form() {
         let nothing = Live { rps: None, ttft_avg: None, p99: None, errors: 0, ..live(50, 1) };
         let lines = [
-            line(&Live { phase: Phase::WarmUp, ..nothing.clone() }),
-            line(&nothing),
-            line(&live(100, 21)),
-            line(&Live { extent: Extent::Requests(20_000), ..live(100, 21) }),
-            line(&Live { extent: Extent::Window(Duration::from_secs(600)), ..live(100, 150) }),
-            line(&Live { phase: Phase::Draining, in_flight: 7, rps: None, ..live(100, 31) }),
+            line(&Live { phase: Phase::WarmUp, ..nothing.clone() }, None),
+            line(&nothing, None),
+            line(&live(100, 21), None),
+            line(&Live { extent: Extent::Requests(20_000), ..live(100, 21) }, None),
+            line(&Live { extent: Extent::Window(Duration::from_secs(600)), ..live(100, 150) }, None),
+            line(&Live { phase: Phase::Draining, in_flight: 7, rps: None, ..live(100, 31) }, None),
         ];
         golden::compare("progress.txt", &(lines.join("\n") + "\n"));
+    }
+
+    #[test]
+    fn a_narrow_line_leaves_out_what_matters_least_and_never_its_errors() {
+        let whole = line(&live(100, 21), None);
+        assert_eq!(line(&live(100, 21), Some(whole.chars().count())), whole);
+        assert_eq!(line(&live(100, 21), Some(40)), "c=100  21/30 s   553 req/s   errors 3");
+        for width in 1..120 {
+            let narrow = line(&live(100, 21), Some(width));
+            assert!(narrow.ends_with("errors 3"), "{narrow}");
+            assert!(narrow.chars().count() <= width || narrow == "c=100  21/30 s   errors 3", "{narrow}");
+        }
+    }
+
+    #[test]
+    fn a_preflight_that_lasts_is_said_on_a_plain_output_too() {
+        let paper = Paper::default();
+        let mut progress = Progress::plain(Box::new(paper.clone()));
+        for second in 0..=25 {
+            progress.show_preflight(Duration::from_secs(second));
+        }
+        let text = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text, "preflight  one request, 10 s\npreflight  one request, 20 s\n");
     }
 
     #[test]

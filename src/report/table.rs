@@ -1,7 +1,6 @@
 //! The bench table as a terminal shows it: numbers to the right, no borders, columns dropped where it is narrow.
 
 use comfy_table::CellAlignment;
-use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 
 use super::columns::Column;
@@ -34,23 +33,35 @@ const KEPT: usize = 3;
 /// The accent colour (ANSI yellow) and the end of it.
 const ACCENT: (&str, &str) = ("\u{1b}[33m", "\u{1b}[0m");
 
-/// The table, a line for each level, with a final newline.
-pub fn table(document: &Document, style: Style) -> String {
+/// A table that has been laid out.
+#[derive(Debug)]
+pub struct Table {
+    /// A line for each level, with a final newline.
+    pub text: String,
+    /// The headings of the columns that the terminal has no room for.
+    pub left_out: Vec<&'static str>,
+}
+
+/// The table; where there is no room, columns drop from the right, but the verdict only after all others that may.
+pub fn table(document: &Document, style: Style) -> Table {
     let mut columns = columns(document);
+    let mut left_out: Vec<&str> = columns.iter().map(|column| column.heading).collect();
     let mut text = laid_out(&columns);
     while style.width.is_some_and(|width| widest(&text) > usize::from(width)) && columns.len() > KEPT {
-        columns.pop();
+        columns.remove(KEPT.max(columns.len() - 2));
         text = laid_out(&columns);
     }
-    match style.tint {
+    left_out.retain(|heading| columns.iter().all(|column| column.heading != *heading));
+    let text = match style.tint {
         Tint::Plain => text,
         Tint::Accent => tinted(&text, document),
-    }
+    };
+    Table { text, left_out }
 }
 
 /// Lays columns out side by side.
 fn laid_out(columns: &[Column]) -> String {
-    let mut table = Table::new();
+    let mut table = comfy_table::Table::new();
     table.load_style(NOTHING);
     table.set_header(columns.iter().map(|column| column.heading));
     let rows = columns.first().map_or(0, |column| column.cells.len());
@@ -98,38 +109,42 @@ mod tests {
     use super::super::golden;
     use super::*;
 
-    fn at_width(width: u16) -> String {
+    fn at_width(width: u16) -> Table {
         table(&golden::streamed(), Style { width: Some(width), tint: Tint::Plain })
     }
 
     #[test]
     fn a_table_has_its_golden_form() {
-        golden::compare("table.txt", &table(&golden::streamed(), Style::default()));
-        golden::compare("table-whole.txt", &table(&golden::whole(), Style::default()));
+        golden::compare("table.txt", &table(&golden::streamed(), Style::default()).text);
+        golden::compare("table-whole.txt", &table(&golden::whole(), Style::default()).text);
         golden::compare(
             "table-tinted.txt",
-            &table(&golden::streamed(), Style { width: None, tint: Tint::Accent }),
+            &table(&golden::streamed(), Style { width: None, tint: Tint::Accent }).text,
         );
-        golden::compare("table-80.txt", &at_width(80));
+        golden::compare("table-80.txt", &at_width(80).text);
+        golden::compare("table-40.txt", &at_width(40).text);
     }
 
     #[test]
-    fn columns_drop_from_the_right_but_never_the_first_three() {
+    fn columns_drop_from_the_right_and_are_named_the_verdict_last_and_never_the_first_three() {
         let full = table(&golden::streamed(), Style::default());
-        assert_eq!(at_width(u16::try_from(widest(&full)).unwrap()), full);
-        assert!(widest(&at_width(80)) <= 80);
+        assert_eq!(full.left_out, [""; 0]);
+        assert_eq!(at_width(u16::try_from(widest(&full.text)).unwrap()).text, full.text);
+        assert!(widest(&at_width(80).text) <= 80);
+        assert_eq!(at_width(80).left_out, ["TTFT TP99", "Tok/s"]);
         let least = at_width(1);
-        let heading = least.lines().next().unwrap();
+        let heading = least.text.lines().next().unwrap();
         assert_eq!(
             heading.split("  ").map(str::trim).collect::<Vec<_>>(),
             ["Concurrency", "Avg (ms)", "TP99 (ms)"]
         );
+        assert_eq!(least.left_out, ["Req/s", "Errors", "TTFT avg", "TTFT TP99", "Tok/s", "Verdict"]);
     }
 
     #[test]
     fn a_run_without_levels_still_has_its_headings() {
         let mut document = golden::whole();
         document.levels.clear();
-        assert_eq!(table(&document, Style::default()).lines().count(), 1);
+        assert_eq!(table(&document, Style::default()).text.lines().count(), 1);
     }
 }

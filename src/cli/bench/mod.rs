@@ -11,11 +11,12 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use tokio::time::Instant;
 
-use crate::client::{Content, Exchange, Failed, Piece};
+use crate::client::{Call, Client, Content, Exchange, Failed, Piece};
 use crate::load;
 use crate::load::{Control, Ended, Extent, Levels, Plan, Run};
-use crate::net::shown_url;
+use crate::net::{Pool, shown_url};
 use crate::outcome::Class;
 use crate::report;
 use crate::report::{Document, Machine, PlanInfo, Progress, RunInfo, Style, Tint, Traffic};
@@ -158,8 +159,9 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let progress = match (talk.is_quiet(), stderr().is_terminal()) {
         (true, _) => None,
-        (false, true) => Some(Progress::in_place()),
-        (false, false) => Some(Progress::plain(Box::new(stderr()))),
+        // Lines of attempts and a line that is rewritten in place would tear each other apart.
+        (false, true) if !verbosity.verbose => Some(Progress::in_place()),
+        (false, _) => Some(Progress::plain(Box::new(stderr()))),
     };
     let swept =
         runtime.block_on(sweep(&wired, crew, Sweep { plan: &plan, progress, verbose: verbosity.verbose }));
@@ -189,8 +191,14 @@ impl Outputs {
     }
 
     fn print(mut self, document: &Document, options: &ReportOptions, talk: Talk) -> anyhow::Result<()> {
+        let mut left_out = None;
         let text = match options.format {
-            Format::Table => report::table(document, style(options)),
+            Format::Table => {
+                let style = style(options);
+                let table = report::table(document, style);
+                left_out = narrowed(&table, style);
+                table.text
+            }
             Format::Json => report::json(document),
             Format::Csv => report::csv(document),
             Format::Markdown => report::markdown(document),
@@ -200,6 +208,9 @@ impl Outputs {
         }
         self.report.write(text.as_bytes())?;
         self.report.finish()?;
+        if let Some(left_out) = left_out {
+            talk.notice(left_out);
+        }
         let notes = report::notes(document);
         if options.format != Format::Markdown && !notes.is_empty() {
             talk.notice(format_args!("\n{}", notes.trim_end()));
@@ -212,6 +223,13 @@ impl Outputs {
         }
         Ok(())
     }
+}
+
+/// What to say of a table that the terminal has not enough columns for.
+fn narrowed(table: &report::Table, style: Style) -> Option<String> {
+    let width = style.width.filter(|_| !table.left_out.is_empty())?;
+    let headings = table.left_out.join(", ");
+    Some(format!("narrow  no room in {width} columns for {headings}; --format csv has them all"))
 }
 
 /// A terminal gets a table that fits it, in colour where that is wanted.
@@ -279,10 +297,10 @@ async fn sweep(wired: &Wired, crew: Crew, sweep: Sweep<'_>) -> anyhow::Result<(R
     let Sweep { plan, mut progress, verbose } = sweep;
     let mut signals = Signals::listen()?;
     let Crew { scout, workers } = crew;
-    let mut unheard = |_: Piece<'_>| ControlFlow::Continue(());
-    tokio::select! {
-        exchange = scout.run(&wired.call, &mut unheard) => passable(exchange, wired)?,
-        signal = signals.next() => return Err(Ending::Stopped(signal).into()),
+    let first = preflight(&scout, &wired.call, &mut signals, progress.as_mut()).await;
+    if let Err(error) = first.and_then(|exchange| Ok(passable(exchange, wired)?)) {
+        progress.into_iter().for_each(Progress::finish);
+        return Err(error);
     }
     let learned = scout.learned();
     drop(scout);
@@ -318,6 +336,30 @@ async fn sweep(wired: &Wired, crew: Crew, sweep: Sweep<'_>) -> anyhow::Result<(R
         progress.finish();
     }
     Ok((run, came))
+}
+
+/// Makes the request that goes before the load, and says so while it lasts.
+async fn preflight(
+    scout: &Client<Pool>,
+    call: &Call,
+    signals: &mut Signals,
+    mut progress: Option<&mut Progress>,
+) -> anyhow::Result<Exchange> {
+    let began = Instant::now();
+    let mut unheard = |_: Piece<'_>| ControlFlow::Continue(());
+    let mut running = std::pin::pin!(scout.run(call, &mut unheard));
+    let mut beat = tokio::time::interval(Duration::from_millis(250));
+    loop {
+        tokio::select! {
+            exchange = &mut running => return Ok(exchange),
+            signal = signals.next() => return Err(Ending::Stopped(signal).into()),
+            _ = beat.tick() => {
+                if let Some(progress) = &mut progress {
+                    progress.show_preflight(began.elapsed());
+                }
+            }
+        }
+    }
 }
 
 /// A preflight request that fails in a way that the load would only repeat ends the run with its own error.
