@@ -11,12 +11,12 @@ use crate::net::{Body, Place, Request, Transport};
 use crate::outcome::Class;
 use crate::wire::{ApiError, BodyKind, Dialect, StreamDecoder, decode_error, decode_whole, sniff};
 
-use super::deadlines::{Deadlines, Progress, Timeouts};
+use super::deadlines::{Deadlines, Progress};
 use super::exchange::{ApiErrorText, Exchange, Trouble};
 use super::fold::Fold;
 use super::mask::Mask;
 use super::patience::{Halt, Patience};
-use super::{Call, Client, Piece};
+use super::{Call, Client, Piece, Sink};
 
 /// How much of an error's body is read.
 const ERROR_BODY_LIMIT: usize = 64 * 1024;
@@ -35,10 +35,12 @@ pub(super) struct Departure<'a> {
 
 impl<T: Transport> Client<T> {
     /// Carries one attempt to its end.
-    pub(super) async fn attempt<S>(&self, call: &Call, departure: Departure<'_>, sink: &mut S) -> Exchange
-    where
-        S: FnMut(Piece<'_>) -> ControlFlow<()>,
-    {
+    pub(super) async fn attempt<S: Sink>(
+        &self,
+        call: &Call,
+        departure: Departure<'_>,
+        sink: &mut S,
+    ) -> Exchange {
         let Departure { request, began, secrets } = departure;
         let place = match self.place(began).await {
             Ok(place) => place,
@@ -58,9 +60,8 @@ impl<T: Transport> Client<T> {
 
     /// Waits for a place among the requests under way. That is no fault of the relay's: only the total limit counts it.
     async fn place(&self, began: Instant) -> Result<Place, Halt> {
-        let total = Timeouts { total: self.timeouts.total, ..Timeouts::NONE };
-        let deadlines = Deadlines { timeouts: total, began, start: began, stream: false };
-        let patience = Patience { deadlines, stop: self.stop.as_deref() };
+        let deadlines = Deadlines { timeouts: self.timeouts, began, start: began, stream: false };
+        let patience = Patience { deadlines, stop: self.stop.as_deref() }.of_total();
         patience.wait(Progress::default(), self.transport.place()).await
     }
 
@@ -123,6 +124,16 @@ impl Reader<'_> {
         }
     }
 
+    /// The next chunk, once the sink has room for it.
+    async fn chunk_for(&mut self, sink: &mut impl Sink) -> Result<Option<Bytes>, Halt> {
+        let full = Instant::now();
+        if self.patience.of_total().wait(Progress::default(), sink.ready()).await?.is_break() {
+            return Err(Halt::Stopped);
+        }
+        self.progress.pause(full.elapsed());
+        self.chunk().await
+    }
+
     /// Where the events of the next chunk go.
     fn stage<'a>(&'a mut self, exchange: &'a mut Exchange, fold: &'a mut Fold) -> Stage<'a> {
         Stage { exchange, fold, progress: &mut self.progress, secrets: self.secrets }
@@ -163,10 +174,7 @@ impl Reader<'_> {
     }
 
     /// A 2xx reply: the first bytes tell what it is.
-    async fn read_answer<S>(&mut self, mut exchange: Exchange, head: &Head, sink: &mut S) -> Exchange
-    where
-        S: FnMut(Piece<'_>) -> ControlFlow<()>,
-    {
+    async fn read_answer<S: Sink>(&mut self, mut exchange: Exchange, head: &Head, sink: &mut S) -> Exchange {
         let content_type = head.headers.get("content-type").and_then(|value| value.to_str().ok());
         let mut first = BytesMut::new();
         let kind = loop {
@@ -218,10 +226,7 @@ impl Reader<'_> {
     }
 
     /// An event stream, whether it was asked for or not.
-    async fn read_stream<S>(&mut self, mut exchange: Exchange, first: Bytes, sink: &mut S) -> Exchange
-    where
-        S: FnMut(Piece<'_>) -> ControlFlow<()>,
-    {
+    async fn read_stream<S: Sink>(&mut self, mut exchange: Exchange, first: Bytes, sink: &mut S) -> Exchange {
         exchange.streamed = self.call.stream;
         let mut decoder = StreamDecoder::new(self.call.dialect);
         let mut fold = Fold::default();
@@ -237,7 +242,7 @@ impl Reader<'_> {
                     .await;
                 return self.judge(exchange, fold);
             }
-            next = match self.chunk().await {
+            next = match self.chunk_for(sink).await {
                 Ok(chunk) => chunk,
                 Err(halt) => return halted(exchange, &fold, halt),
             };
@@ -250,22 +255,24 @@ impl Reader<'_> {
     }
 
     /// One whole JSON reply.
-    async fn read_whole<S>(&mut self, mut exchange: Exchange, first: BytesMut, sink: &mut S) -> Exchange
-    where
-        S: FnMut(Piece<'_>) -> ControlFlow<()>,
-    {
+    async fn read_whole<S: Sink>(
+        &mut self,
+        mut exchange: Exchange,
+        first: BytesMut,
+        sink: &mut S,
+    ) -> Exchange {
         let mut fold = Fold::default();
         let body = match self.rest(first, WHOLE_BODY_LIMIT).await {
             Ok(body) => body,
             Err(halt) => return halted(exchange, &fold, halt),
         };
         let at = exchange.marks.start.elapsed();
-        let mut flow = sink(Piece::Wire(&body));
+        let mut flow = sink.take(Piece::Wire(&body));
         let (marks, secrets) = (&mut exchange.marks, self.secrets);
         let decoded = decode_whole(self.call.dialect, &body, &mut |event| {
             fold.take(at, &event, marks);
             if flow.is_continue() {
-                flow = sink(Piece::Event(at, &secrets.event(event)));
+                flow = sink.take(Piece::Event(at, &secrets.event(event)));
             }
         });
         if flow.is_break() {
@@ -316,19 +323,21 @@ struct Stage<'a> {
 
 impl Stage<'_> {
     /// Decodes one chunk, or the end of the stream, into the fold and the sink.
-    fn feed<S>(self, decoder: &mut StreamDecoder, chunk: Option<&Bytes>, sink: &mut S) -> Result<(), Halt>
-    where
-        S: FnMut(Piece<'_>) -> ControlFlow<()>,
-    {
+    fn feed<S: Sink>(
+        self,
+        decoder: &mut StreamDecoder,
+        chunk: Option<&Bytes>,
+        sink: &mut S,
+    ) -> Result<(), Halt> {
         let Self { exchange, fold, progress, secrets } = self;
         let now = Instant::now();
         let at = now - exchange.marks.start;
         let before = fold.deltas;
-        let mut flow = chunk.map_or(ControlFlow::Continue(()), |bytes| sink(Piece::Wire(bytes)));
+        let mut flow = chunk.map_or(ControlFlow::Continue(()), |bytes| sink.take(Piece::Wire(bytes)));
         let mut emit = |event: crate::wire::Event<'_>| {
             fold.take(at, &event, &mut exchange.marks);
             if flow.is_continue() {
-                flow = sink(Piece::Event(at, &secrets.event(event)));
+                flow = sink.take(Piece::Event(at, &secrets.event(event)));
             }
         };
         let read = match chunk {

@@ -58,6 +58,15 @@ pub(super) struct Progress {
     pub(super) last_delta: Option<Instant>,
 }
 
+impl Progress {
+    /// Leaves a time out in which the relay was not listened to.
+    pub(super) fn pause(&mut self, time: Duration) {
+        for moment in [&mut self.last_byte, &mut self.last_delta].into_iter().flatten() {
+            *moment += time;
+        }
+    }
+}
+
 /// A deadline, the class of missing it and the limit that set it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Deadline {

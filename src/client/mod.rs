@@ -13,6 +13,7 @@ mod mask;
 mod models;
 mod patience;
 mod retry;
+mod sink;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub use self::call::{Call, Content};
 pub use self::deadlines::Timeouts;
 pub use self::exchange::{ApiErrorText, Attempt, Exchange, Failed, Ids, Trouble};
 pub use self::retry::{Ambiguous, Decision, Evidence, Partial, Policy, Why};
+pub use self::sink::Sink;
 
 use self::attempt::Departure;
 use self::mask::Mask;
@@ -113,7 +115,7 @@ impl<T: Transport> Client<T> {
     ///
     /// A repair (the request was understood and one detail of it refused) is made at most once, at once, and does not
     /// count as one of the attempts.
-    pub async fn run(&self, call: &Call, sink: &mut impl FnMut(Piece<'_>) -> ControlFlow<()>) -> Exchange {
+    pub async fn run(&self, call: &Call, sink: &mut impl Sink) -> Exchange {
         let ids = call.ids(|| format!("{}{}", self.request_id_prefix, Uuid::new_v4()));
         let started = Instant::now();
         let mut past: Vec<Attempt> = Vec::new();
@@ -121,7 +123,7 @@ impl<T: Transport> Client<T> {
         loop {
             let with_usage = !self.usage_rejected.load(Ordering::Relaxed);
             let number = u32::try_from(past.len()).unwrap_or(u32::MAX).saturating_add(1);
-            if sink(Piece::Attempt(number)).is_break() {
+            if sink.take(Piece::Attempt(number)).is_break() {
                 return Exchange::stopped(call, ids, past);
             }
             let request = self.request(call, &ids, with_usage);
@@ -132,7 +134,7 @@ impl<T: Transport> Client<T> {
             let mut attempt = exchange.summarise(number, started);
             if with_usage && call.can_go_without_usage() && exchange.usage_was_rejected() {
                 self.usage_rejected.store(true, Ordering::Relaxed);
-                let _ = sink(Piece::Repair(&attempt, "sent again without stream_options"));
+                let _ = sink.take(Piece::Repair(&attempt, "sent again without stream_options"));
                 past.push(attempt);
                 continue;
             }
@@ -147,7 +149,7 @@ impl<T: Transport> Client<T> {
                 return Exchange { attempts: past, ended: decision, ..exchange };
             };
             attempt.waited = wait;
-            if sink(Piece::Retry(&attempt, wait)).is_break() {
+            if sink.take(Piece::Retry(&attempt, wait)).is_break() {
                 past.push(attempt);
                 return Exchange { attempts: past, ..exchange };
             }

@@ -9,7 +9,7 @@ use crate::net;
 use crate::outcome::Class;
 use crate::wire::WireError;
 
-use super::deadlines::{Deadline, Deadlines, Progress};
+use super::deadlines::{Deadline, Deadlines, Progress, Timeouts};
 use super::exchange::Trouble;
 
 /// Why reading an answer ended early.
@@ -29,6 +29,12 @@ pub(super) struct Patience<'a> {
 }
 
 impl Patience<'_> {
+    /// The same for what is no fault of the relay's: only the total limit counts it.
+    pub(super) fn of_total(self) -> Self {
+        let total = Timeouts { total: self.deadlines.timeouts.total, ..Timeouts::NONE };
+        Self { deadlines: Deadlines { timeouts: total, ..self.deadlines }, ..self }
+    }
+
     /// Waits for a future until the nearest deadline or a stop.
     pub(super) async fn wait<F: Future>(&self, progress: Progress, future: F) -> Result<F::Output, Halt> {
         let until = async {

@@ -59,7 +59,7 @@ async fn play(turns: Vec<Turn>, call: &Call) -> (Exchange, String, Client<Script
     let client = Client::new(Script::of(turns), Some(credential), Policy::default(), Timeouts::default());
     let text = RefCell::new(String::new());
     let exchange = client
-        .run(call, &mut |piece| {
+        .run(call, &mut |piece: Piece<'_>| {
             if let Piece::Event(_, Event::Delta(Delta::Text(more))) = piece {
                 text.borrow_mut().push_str(more);
             }
@@ -163,7 +163,7 @@ async fn a_refusal_of_stream_options_is_repaired_once_and_remembered() {
     let (exchange, _, client) = play(vec![refused(), answer(), answer()], &call).await;
     assert_eq!((exchange.class, exchange.attempts.len()), (Class::Ok, 2));
     assert!(exchange.tokens.estimated && client.learned().usage_rejected);
-    let again = client.run(&call, &mut |_| ControlFlow::Continue(())).await;
+    let again = client.run(&call, &mut |_: Piece<'_>| ControlFlow::Continue(())).await;
     assert_eq!(again.attempts.len(), 1);
     let asked: Vec<bool> = client
         .transport
@@ -192,7 +192,8 @@ async fn the_total_limit_holds_over_all_attempts_and_waits() {
         Timeouts { total: Some(Duration::from_secs(5)), ..Timeouts::default() },
     );
     let start = Instant::now();
-    let exchange = client.run(&call(Dialect::Messages, false), &mut |_| ControlFlow::Continue(())).await;
+    let exchange =
+        client.run(&call(Dialect::Messages, false), &mut |_: Piece<'_>| ControlFlow::Continue(())).await;
     assert_eq!((exchange.class, exchange.ended), (Class::Overloaded, Decision::Stop(Why::OutOfTime)));
     assert!(start.elapsed() < Duration::from_secs(5));
 }
@@ -222,4 +223,60 @@ async fn what_is_no_answer_is_named_for_what_it_is() {
     };
     assert_eq!(class_of_error, Class::StreamError, "{words}");
     assert!(words.contains("overloaded_error: Overloaded"), "{words}");
+}
+
+/// A sink that takes its time after each chunk with text in it.
+struct Slow {
+    rest: Duration,
+    owes: bool,
+    then: ControlFlow<()>,
+}
+
+impl Sink for Slow {
+    fn take(&mut self, piece: Piece<'_>) -> ControlFlow<()> {
+        self.owes |= matches!(piece, Piece::Event(_, Event::Delta(_)));
+        ControlFlow::Continue(())
+    }
+
+    async fn ready(&mut self) -> ControlFlow<()> {
+        if std::mem::take(&mut self.owes) {
+            sleep(self.rest).await;
+            return self.then;
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// An answer that waits between its delta and its end, taken by a sink that rests for ten minutes before that.
+async fn play_slowly(wait: u64, timeouts: Timeouts, then: ControlFlow<()>) -> Exchange {
+    let steps = [Step::Bytes(STREAM[0]), Step::Bytes(STREAM[1]), Step::Wait(Duration::from_secs(wait))];
+    let script = Script::of(vec![stream(steps.into_iter().chain([Step::Bytes(STREAM[2])]).collect())]);
+    let client = Client::new(script, None, Policy::default(), timeouts);
+    let mut sink = Slow { rest: Duration::from_secs(600), owes: false, then };
+    client.run(&call(Dialect::Messages, true), &mut sink).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_that_a_slow_sink_takes_is_no_silence_of_the_relay() {
+    let go_on = ControlFlow::Continue(());
+    let exchange = play_slowly(59, Timeouts::default(), go_on).await;
+    assert_eq!((exchange.class, exchange.deltas), (Class::Ok, 1));
+    // What comes after it is, again in full and in full only.
+    let start = Instant::now();
+    let exchange = play_slowly(61, Timeouts::default(), go_on).await;
+    assert_eq!((exchange.class, start.elapsed().as_secs()), (Class::TimeoutIdle, 660));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_total_limit_counts_the_time_of_a_slow_sink() {
+    let timeouts = Timeouts { total: Some(Duration::from_secs(300)), ..Timeouts::default() };
+    let start = Instant::now();
+    let exchange = play_slowly(0, timeouts, ControlFlow::Continue(())).await;
+    assert_eq!((exchange.class, start.elapsed().as_secs()), (Class::TimeoutTotal, 300));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_breaks_while_it_makes_room_ends_the_exchange() {
+    let exchange = play_slowly(0, Timeouts::default(), ControlFlow::Break(())).await;
+    assert_eq!((exchange.class, exchange.deltas, exchange.complete), (Class::Cancelled, 1, false));
 }

@@ -31,7 +31,7 @@ impl Target for Requests {
         let gaps = &mut sample.gaps;
         let exchange = self
             .client
-            .run(&self.call, &mut |piece| {
+            .run(&self.call, &mut |piece: Piece<'_>| {
                 match piece {
                     Piece::Attempt(_) => {
                         last = None;
