@@ -1,3 +1,19 @@
+_baton_profiles() {
+    local -a config=()
+    local i name file
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        if [[ ${COMP_WORDS[i]} == --config ]]; then
+            file=${COMP_WORDS[i + 1]}
+            [[ ${file} == = ]] && file=${COMP_WORDS[i + 2]}
+            config=(--config "${file/#\~\//${HOME}/}")
+        fi
+    done
+    COMPREPLY=()
+    while IFS= read -r name; do
+        [[ ${name} == "$1"* ]] && COMPREPLY+=("$(printf %q "${name}")")
+    done < <("${COMP_WORDS[0]/#\~\//${HOME}/}" config profiles --quiet "${config[@]}" 2>/dev/null)
+}
+
 _baton() {
     local i cur prev opts cmd
     COMPREPLY=()
@@ -39,6 +55,9 @@ _baton() {
                 ;;
             baton__subcmd__config,path)
                 cmd="baton__subcmd__config__subcmd__path"
+                ;;
+            baton__subcmd__config,profiles)
+                cmd="baton__subcmd__config__subcmd__profiles"
                 ;;
             baton__subcmd__config,show)
                 cmd="baton__subcmd__config__subcmd__show"
@@ -155,7 +174,7 @@ _baton() {
                     return 0
                     ;;
                 --profile)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _baton_profiles "${cur}"
                     return 0
                     ;;
                 --config)
@@ -332,7 +351,7 @@ _baton() {
             return 0
             ;;
         baton__subcmd__config)
-            opts="-q -h --quiet --error-format --help show path"
+            opts="-q -h --quiet --error-format --help show path profiles"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -371,6 +390,28 @@ _baton() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        baton__subcmd__config__subcmd__profiles)
+            opts="-q -h --config --quiet --error-format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         baton__subcmd__config__subcmd__show)
             opts="-q -h --format --profile --config --quiet --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -383,7 +424,7 @@ _baton() {
                     return 0
                     ;;
                 --profile)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _baton_profiles "${cur}"
                     return 0
                     ;;
                 --config)
@@ -493,7 +534,7 @@ _baton() {
                     return 0
                     ;;
                 --profile)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _baton_profiles "${cur}"
                     return 0
                     ;;
                 --config)
@@ -667,7 +708,7 @@ _baton() {
                     return 0
                     ;;
                 --profile)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    _baton_profiles "${cur}"
                     return 0
                     ;;
                 --config)

@@ -249,6 +249,7 @@ set edit:completion:arg-completer[baton] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
             cand show 'Print every setting with its value and what decided it, secrets hidden'
             cand path 'Print the path of the configuration file that is read, or would be if it existed'
+            cand profiles 'Print the names of the configuration file''s profiles, one a line'
         }
         &'baton;config;show'= {
             cand --format 'Form of the list'
@@ -261,6 +262,14 @@ set edit:completion:arg-completer[baton] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'baton;config;path'= {
+            cand --config 'Name the file, as for every other command'
+            cand --error-format 'How an error is printed on standard error'
+            cand -q 'Silence notices and progress'
+            cand --quiet 'Silence notices and progress'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'baton;config;profiles'= {
             cand --config 'Name the file, as for every other command'
             cand --error-format 'How an error is printed on standard error'
             cand -q 'Silence notices and progress'

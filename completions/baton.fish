@@ -1,3 +1,17 @@
+function __fish_baton_profiles
+    set -l words (commandline -opc)
+    set -l config
+    for i in (seq 2 (count $words))
+        switch $words[$i]
+            case --config
+                set config --config $words[(math $i + 1)]
+            case '--config=*'
+                set config $words[$i]
+        end
+    end
+    $words[1] config profiles --quiet $config 2>/dev/null | string replace -r '$' \t'profile'
+end
+
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_baton_global_optspecs
     string join \n q/quiet error-format= h/help V/version
@@ -54,7 +68,7 @@ raw\t''"
 complete -c baton -n "__fish_baton_using_subcommand send" -s H -l header -d 'Add a header, written \'Name: value\', replacing the one that would be sent under that name (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l key-file -d 'Read the key from a file' -r -F
 complete -c baton -n "__fish_baton_using_subcommand send" -l key-command -d 'Take the key from what a shell command prints, as a password manager does' -r
-complete -c baton -n "__fish_baton_using_subcommand send" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
 complete -c baton -n "__fish_baton_using_subcommand send" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
 complete -c baton -n "__fish_baton_using_subcommand send" -l format -d 'Form of the answer: its text, one JSON object, a JSON line for each event, or the wire\'s bytes' -r -f -a "text\t''
 json\t''
@@ -119,7 +133,7 @@ raw\t''"
 complete -c baton -n "__fish_baton_using_subcommand bench" -s H -l header -d 'Add a header, written \'Name: value\', replacing the one that would be sent under that name (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l key-file -d 'Read the key from a file' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -l key-command -d 'Take the key from what a shell command prints, as a password manager does' -r
-complete -c baton -n "__fish_baton_using_subcommand bench" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
 complete -c baton -n "__fish_baton_using_subcommand bench" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -s c -l concurrency -d 'Users at once, level by level: a list (50,100,200), ranges (10..200:10, 1..8) or both' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -s d -s z -l duration -d 'Measured window of each level [default: 10s]' -r
@@ -182,7 +196,7 @@ raw\t''"
 complete -c baton -n "__fish_baton_using_subcommand models" -s H -l header -d 'Add a header, written \'Name: value\', replacing the one that would be sent under that name (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand models" -l key-file -d 'Read the key from a file' -r -F
 complete -c baton -n "__fish_baton_using_subcommand models" -l key-command -d 'Take the key from what a shell command prints, as a password manager does' -r
-complete -c baton -n "__fish_baton_using_subcommand models" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
 complete -c baton -n "__fish_baton_using_subcommand models" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
 complete -c baton -n "__fish_baton_using_subcommand models" -l format -d 'Form of the list: a table, or one JSON object' -r -f -a "table\t''
 json\t''"
@@ -216,15 +230,16 @@ complete -c baton -n "__fish_baton_using_subcommand man" -l error-format -d 'How
 json\t'One JSON object'"
 complete -c baton -n "__fish_baton_using_subcommand man" -s q -l quiet -d 'Silence notices and progress'
 complete -c baton -n "__fish_baton_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path profiles" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
 json\t'One JSON object'"
-complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path" -s q -l quiet -d 'Silence notices and progress'
-complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path" -f -a "show" -d 'Print every setting with its value and what decided it, secrets hidden'
-complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path" -f -a "path" -d 'Print the path of the configuration file that is read, or would be if it existed'
+complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path profiles" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path profiles" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path profiles" -f -a "show" -d 'Print every setting with its value and what decided it, secrets hidden'
+complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path profiles" -f -a "path" -d 'Print the path of the configuration file that is read, or would be if it existed'
+complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path profiles" -f -a "profiles" -d 'Print the names of the configuration file\'s profiles, one a line'
 complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from show" -l format -d 'Form of the list' -r -f -a "table\t''
 json\t''"
-complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from show" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -r
+complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from show" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
 complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
 complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from show" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
 json\t'One JSON object'"
@@ -235,3 +250,8 @@ complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subc
 json\t'One JSON object'"
 complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from path" -s q -l quiet -d 'Silence notices and progress'
 complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from profiles" -l config -d 'Name the file, as for every other command' -r -F
+complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from profiles" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from profiles" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from profiles" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -1,4 +1,4 @@
-//! `baton config`: every setting with where it came from, and the place of the configuration file.
+//! `baton config`: every setting with where it came from, the place of the configuration file, and its profiles.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -26,6 +26,8 @@ enum What {
     Show(ShowOptions),
     /// Print the path of the configuration file that is read, or would be if it existed
     Path(PathOptions),
+    /// Print the names of the configuration file's profiles, one a line
+    Profiles(PathOptions),
 }
 
 /// The flags of `baton config show`.
@@ -41,12 +43,19 @@ struct ShowOptions {
     profile: ProfileOptions,
 }
 
-/// The flags of `baton config path`.
+/// The flags of `baton config path` and `baton config profiles`.
 #[derive(Debug, Args)]
 struct PathOptions {
     /// Name the file, as for every other command
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+}
+
+impl PathOptions {
+    /// A command line on which nothing else is given.
+    fn given(&self) -> Given {
+        Given { config: self.config.clone(), ..Given::default() }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -66,9 +75,15 @@ pub(super) fn run(options: &ConfigOptions, talk: Talk) -> anyhow::Result<()> {
                 Format::Json => as_json(&inventory),
             }
         }
+        What::Profiles(path) => {
+            let names = config::profiles(&path.given(), &environment)?;
+            if names.is_empty() {
+                talk.notice("note: there are none; [profile.NAME] in the configuration file begins one");
+            }
+            names.into_iter().map(|name| name + "\n").collect()
+        }
         What::Path(path) => {
-            let given = Given { config: path.config.clone(), ..Given::default() };
-            let place = config::place(&given, &environment).ok_or_else(|| {
+            let place = config::place(&path.given(), &environment).ok_or_else(|| {
                 Usage::new("there is no place for a configuration file: HOME is not set")
                     .hint("name one with --config or BATON_CONFIG")
             })?;

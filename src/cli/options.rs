@@ -45,7 +45,8 @@ pub(super) struct TargetOptions {
 #[command(next_help_heading = "Target")]
 pub(super) struct ProfileOptions {
     /// Take what no flag and no variable says from this profile of the configuration file
-    #[arg(long, value_name = "NAME")]
+    // The completion scripts know the flag's value by this name.
+    #[arg(long, value_name = "PROFILE")]
     profile: Option<String>,
     /// Read this configuration file [default: ~/.config/baton/config.toml, if there is one]
     #[arg(long, value_name = "FILE")]

@@ -42,6 +42,12 @@ pub fn place(given: &Given, environment: &Environment) -> Option<Place> {
     Some(Place { path: folder.join("baton").join("config.toml"), source: Source::Default })
 }
 
+/// The names of the file's profiles, in their order.
+pub fn profiles(given: &Given, environment: &Environment) -> Result<Vec<String>, Error> {
+    let file = File::read(given, environment)?;
+    Ok(file.profiles.into_iter().map(|profile| profile.name).collect())
+}
+
 impl File {
     /// Reads the file; only in its default place may it be absent.
     pub(super) fn read(given: &Given, environment: &Environment) -> Result<Self, Error> {

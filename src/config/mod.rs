@@ -26,7 +26,7 @@ use self::file::File;
 use self::profile::Profile;
 
 pub use self::environment::Environment;
-pub use self::file::{Place, place};
+pub use self::file::{Place, place, profiles};
 pub use self::inventory::{Inventory, Setting, inventory};
 pub use self::price::Prices;
 

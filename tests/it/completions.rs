@@ -2,7 +2,9 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
 
 /// The folder of the generated scripts, which the golden test holds fresh.
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/completions");
@@ -19,6 +21,34 @@ fn is_installed(shell: &str) -> bool {
     found
 }
 
+/// A home with profiles, one of them with a name that a shell would take apart, and one beside it in another file.
+fn home() -> TempDir {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join(".config/baton");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("config.toml"), "[profile.work]\n[profile.lab]\n[profile.'la $(x)']\n")
+        .unwrap();
+    std::fs::write(home.path().join("other.toml"), "[profile.elsewhere]\n").unwrap();
+    home
+}
+
+/// A shell that finds the binary, at home there.
+fn shell(name: &str, home: &TempDir) -> Command {
+    let binary = Path::new(env!("CARGO_BIN_EXE_baton")).parent().unwrap();
+    let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap());
+    let mut shell = Command::new(name);
+    shell.env("PATH", path).env("HOME", home.path()).current_dir(home.path());
+    for name in ["BATON_CONFIG", "XDG_CONFIG_HOME"] {
+        shell.env_remove(name);
+    }
+    shell
+}
+
+fn lines(said: &Output) -> Vec<String> {
+    assert!(said.status.success() && said.stderr.is_empty(), "{said:?}");
+    String::from_utf8_lossy(&said.stdout).lines().map(str::to_owned).collect()
+}
+
 /// What bash offers for the last of these words.
 fn offered_by_bash(words: &[&str]) -> Vec<String> {
     let script = Path::new(SCRIPTS).join("baton.bash");
@@ -28,13 +58,51 @@ fn offered_by_bash(words: &[&str]) -> Vec<String> {
         script.display(),
         words.len() - 1
     );
-    let said = Command::new("bash")
+    let said = shell("bash", &home())
         .args(["--norc", "--noprofile", "-c", &program, "bash"])
         .args(words)
         .output()
         .unwrap();
-    assert!(said.status.success() && said.stderr.is_empty(), "{said:?}");
-    String::from_utf8(said.stdout).unwrap().lines().map(str::to_owned).collect()
+    lines(&said)
+}
+
+#[test]
+fn bash_completes_the_profiles_of_the_file_that_is_named() {
+    if !is_installed("bash") {
+        return;
+    }
+    let all = ["la\\ \\$\\(x\\)", "lab", "work"];
+    for command in [&["send"][..], &["bench"], &["models"], &["config", "show"]] {
+        assert_eq!(offered_by_bash(&[&["baton"], command, &["--profile", ""]].concat()), all);
+    }
+    assert_eq!(offered_by_bash(&["baton", "send", "--profile", "wo"]), ["work"]);
+    let elsewhere = ["baton", "send", "--config", "other.toml", "--profile", ""];
+    assert_eq!(offered_by_bash(&elsewhere), ["elsewhere"]);
+    let elsewhere = ["baton", "send", "--config", "=", "other.toml", "--profile", ""];
+    assert_eq!(offered_by_bash(&elsewhere), ["elsewhere"]);
+    let broken = ["baton", "send", "--config", "none.toml", "--profile", ""];
+    assert_eq!(offered_by_bash(&broken), [""]);
+}
+
+#[test]
+fn fish_completes_dialects_and_profiles() {
+    if !is_installed("fish") {
+        return;
+    }
+    let offered = |line: &str| {
+        let script = Path::new(SCRIPTS).join("baton.fish");
+        let program = format!("source '{}'; complete -C '{line}'", script.display());
+        let said = shell("fish", &home()).args(["--no-config", "-c", &program]).output().unwrap();
+        // A description may follow after a tab.
+        lines(&said).iter().map(|line| line.split('\t').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(offered("baton send --api c"), ["chat", "complete"]);
+    let mut all = offered("baton bench --profile ");
+    all.sort();
+    assert_eq!(all, ["la $(x)", "lab", "work"]);
+    assert_eq!(offered("baton send --profile wo"), ["work"]);
+    assert_eq!(offered("baton send --config other.toml --profile "), ["elsewhere"]);
+    assert_eq!(offered("baton send --config=other.toml --profile "), ["elsewhere"]);
 }
 
 #[test]
@@ -73,14 +141,20 @@ zpty -d shell
 "#;
 
 #[test]
-fn zsh_completes_dialects() {
+fn zsh_completes_dialects_and_profiles() {
     if !is_installed("zsh") {
         return;
     }
-    let said = Command::new("zsh")
-        .args(["-f", "-c", ZSH, "zsh", SCRIPTS, "baton send --api ", "*messages*responses*"])
-        .env("TERM", "xterm")
-        .output()
-        .unwrap();
-    assert!(said.status.success(), "{said:?}");
+    for (line, offered) in [
+        ("baton send --api ", "*messages*responses*"),
+        ("baton bench --profile ", "*la*x*lab*work*"),
+        ("baton send --config other.toml --profile ", "*elsewhere*"),
+    ] {
+        let said = shell("zsh", &home())
+            .args(["-f", "-c", ZSH, "zsh", SCRIPTS, line, offered])
+            .env("TERM", "xterm")
+            .output()
+            .unwrap();
+        assert!(said.status.success(), "{line}: {said:?}");
+    }
 }
