@@ -4,6 +4,9 @@ use std::error::Error as StdError;
 use std::io;
 use std::time::Duration;
 
+use hyper::http::uri::InvalidUri;
+use hyper_util::client::legacy;
+
 use crate::outcome::Class;
 use crate::units::Span;
 
@@ -113,7 +116,7 @@ impl Error {
     }
 
     /// The error of an attempt that brought no reply.
-    pub(super) fn of_request(error: &reqwest::Error, connect_limit: Duration) -> Self {
+    pub(super) fn of_request(error: &(dyn StdError + 'static), connect_limit: Duration) -> Self {
         let detail = || innermost(error);
         if let Some(lookup) = find::<LookupError>(error) {
             return Self::Dns { host: lookup.host.clone(), detail: innermost(lookup) };
@@ -124,13 +127,15 @@ impl Error {
         if find_io(error).is_some_and(is_local_limit) {
             return Self::Limit { detail: detail() };
         }
-        if error.is_connect() {
-            if error.is_timeout() {
+        if find::<legacy::Error>(error).is_some_and(legacy::Error::is_connect) {
+            if is_timeout(error) {
                 return Self::ConnectTimeout { limit: connect_limit };
             }
             return Self::Connect { detail: detail(), via: None };
         }
-        if error.is_builder() {
+        if find::<reqwest::Error>(error).is_some_and(reqwest::Error::is_builder)
+            || find::<InvalidUri>(error).is_some()
+        {
             return Self::Setup(detail());
         }
         match find::<hyper::Error>(error) {
@@ -149,12 +154,12 @@ impl Error {
     }
 
     /// The error of a body that ended before its time.
-    pub(super) fn of_body(error: &reqwest::Error) -> Self {
+    pub(super) fn of_body(error: &(dyn StdError + 'static)) -> Self {
         let detail = innermost(error);
-        if error.is_decode() && find::<hyper::Error>(error).is_none() {
-            Self::Decode { detail }
-        } else {
-            Self::Broken { detail }
+        // Two things read a body: HTTP and, after it, what unpacks it.
+        match find::<hyper::Error>(error) {
+            Some(_) => Self::Broken { detail },
+            None => Self::Decode { detail },
         }
     }
 }
@@ -178,6 +183,12 @@ fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (d
 
 fn find_io<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a io::Error> {
     chain(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).last()
+}
+
+/// Whether a limit of ours or the system's has passed.
+fn is_timeout(error: &(dyn StdError + 'static)) -> bool {
+    find::<reqwest::Error>(error).is_some_and(reqwest::Error::is_timeout)
+        || find_io(error).is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
 fn find_tls<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {

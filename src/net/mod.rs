@@ -6,6 +6,7 @@
 mod auth;
 mod connection;
 mod detour;
+mod direct;
 mod error;
 mod hint;
 mod pool;

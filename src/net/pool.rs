@@ -1,28 +1,36 @@
 //! The pooled HTTP client over reqwest that every subcommand shares.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::header::{CONNECTION, HOST};
 use reqwest::redirect;
 use tokio::sync::Semaphore;
+use tower_http::BoxError;
 
 use crate::units::Span;
 
 use super::connection::{ClientCertificate, Connection, HttpVersion, ProxyChoice, Reuse, Trust};
+use super::direct;
+use super::direct::{Direct, DirectBody};
 use super::probe::{Probe, TimedConnector, TimedResolver};
 use super::{Error, HeaderMap, HeaderValue, Method, Place, Reply, Request, Transport, Url};
 
 /// How long an unused connection is kept. Node's servers close theirs after 5 s, and a client that keeps one longer
 /// than its server races with that close.
-const IDLE_LIMIT: Duration = Duration::from_secs(4);
+pub(super) const IDLE_LIMIT: Duration = Duration::from_secs(4);
+/// How long a connection may be silent before the system asks whether its other end is still there.
+pub(super) const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// A pool of keep-alive connections.
 #[derive(Debug, Clone)]
 pub struct Pool {
-    client: reqwest::Client,
+    road: Road,
     connect_timeout: Duration,
     /// One permit for each request that may have a connection at once.
     places: Option<Arc<Semaphore>>,
@@ -35,6 +43,15 @@ pub struct Pool {
     via: Option<String>,
 }
 
+/// How connections are made and kept.
+#[derive(Debug, Clone)]
+enum Road {
+    /// Plain HTTP straight to the server.
+    Direct(Box<Direct>),
+    /// Everything else.
+    Library(reqwest::Client),
+}
+
 impl Pool {
     /// A pool for requests to `target`: an environment's proxy is left out when that is this machine.
     pub fn new(connection: &Connection, target: &Url) -> Result<Self, Error> {
@@ -45,25 +62,15 @@ impl Pool {
             // The side that closes keeps the port for minutes, and this side's are the ones that run out.
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        let builder = reqwest::Client::builder()
-            .connect_timeout(connection.connect_timeout)
-            .pool_idle_timeout(IDLE_LIMIT)
-            .tcp_nodelay(true)
-            .tcp_keepalive(Duration::from_secs(30))
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            // The retry loop is ours alone; the library's own would send a request again unseen.
-            .retry(reqwest::retry::never())
-            .connector_layer(TimedConnector);
         let strips_port = route.stripped_of.is_some();
-        let builder = routed(builder, connection, target)?.dns_resolver(Arc::new(TimedResolver::new(route)));
-        let builder = secured(spoken(builder, connection), connection)?;
-        let client = builder.build().map_err(|error| match connection.identity {
-            Some(_) => Error::of_identity(&error),
-            None => set_up_error(&error),
-        })?;
+        let resolver = TimedResolver::new(route);
+        let road = if is_direct(connection, target) {
+            Road::Direct(Box::new(direct::pool(connection, resolver)))
+        } else {
+            Road::Library(library(connection, target, resolver)?)
+        };
         Ok(Self {
-            client,
+            road,
             connect_timeout: connection.connect_timeout,
             places: connection.most.map(|most| Arc::new(Semaphore::new(most))),
             headers,
@@ -86,34 +93,33 @@ impl Pool {
 }
 
 impl Transport for Pool {
-    async fn send(&self, request: Request) -> Result<Reply, Error> {
-        let method = match request.method {
-            Method::Get => reqwest::Method::GET,
-            Method::Post => reqwest::Method::POST,
-        };
-        let mut outgoing = reqwest::Request::new(method, request.url);
+    async fn send(&self, mut request: Request) -> Result<Reply, Error> {
         if self.strips_port {
             // Refused only by addresses that have no port to strip.
-            let _ = outgoing.url_mut().set_port(None);
+            let _ = request.url.set_port(None);
         }
-        *outgoing.headers_mut() = request.headers;
         for (name, value) in &self.headers {
-            outgoing.headers_mut().entry(name).or_insert_with(|| value.clone());
-        }
-        if request.method == Method::Post {
-            *outgoing.body_mut() = Some(request.body.into());
+            request.headers.entry(name).or_insert_with(|| value.clone());
         }
         let probe = Arc::new(Probe::default());
-        let response = probe
-            .watch(self.client.execute(outgoing))
-            .await
-            .map_err(|error| self.name_way(Error::of_request(&error, self.connect_timeout)))?;
+        let outcome = match &self.road {
+            Road::Direct(pool) => probe.watch(direct::send(pool, request)).await.map(|reply| {
+                let (head, body) = reply.into_parts();
+                (head, Source::Direct(Box::new(body)))
+            }),
+            Road::Library(client) => probe.watch(send(client, request)).await.map(|reply| {
+                let (head, body) = hyper::Response::from(reply).into_parts();
+                (head, Source::Library(body))
+            }),
+        };
+        let (head, body) =
+            outcome.map_err(|error| self.name_way(Error::of_request(&*error, self.connect_timeout)))?;
         Ok(Reply {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            version: version_name(response.version()),
+            status: head.status.as_u16(),
+            headers: head.headers,
+            version: version_name(head.version),
             connection: probe.times(),
-            body: Body(Source::Wire(response)),
+            body: Body(body),
         })
     }
 
@@ -126,6 +132,52 @@ impl Transport for Pool {
             }
         }
     }
+}
+
+/// Whether requests need nothing of what only the library can do.
+fn is_direct(connection: &Connection, target: &Url) -> bool {
+    let is_plain = target.scheme() == "http" && connection.unix_socket.is_none();
+    is_plain && matches!(connection.proxy, ProxyChoice::Environment) && {
+        is_loopback(target) || !connection.detours.is_empty() || {
+            // Asked as the library itself asks.
+            let uri = target.as_str().parse::<hyper::Uri>();
+            uri.is_ok_and(|uri| Matcher::from_system().intercept(&uri).is_none())
+        }
+    }
+}
+
+/// The library's client with all that it is not to do by itself switched off.
+fn library(connection: &Connection, target: &Url, resolver: TimedResolver) -> Result<reqwest::Client, Error> {
+    let builder = reqwest::Client::builder()
+        .connect_timeout(connection.connect_timeout)
+        .pool_idle_timeout(IDLE_LIMIT)
+        .tcp_nodelay(true)
+        .tcp_keepalive(KEEPALIVE)
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        // The retry loop is ours alone; the library's own would send a request again unseen.
+        .retry(reqwest::retry::never())
+        .connector_layer(TimedConnector(connection.connect_timeout));
+    let builder = routed(builder, connection, target)?.dns_resolver(Arc::new(resolver));
+    let builder = secured(spoken(builder, connection), connection)?;
+    builder.build().map_err(|error| match connection.identity {
+        Some(_) => Error::of_identity(&error),
+        None => set_up_error(&error),
+    })
+}
+
+/// Sends a request through the library and waits for the head of its reply.
+async fn send(client: &reqwest::Client, request: Request) -> Result<reqwest::Response, BoxError> {
+    let method = match request.method {
+        Method::Get => reqwest::Method::GET,
+        Method::Post => reqwest::Method::POST,
+    };
+    let mut outgoing = reqwest::Request::new(method, request.url);
+    *outgoing.headers_mut() = request.headers;
+    if request.method == Method::Post {
+        *outgoing.body_mut() = Some(request.body.into());
+    }
+    Ok(client.execute(outgoing).await?)
 }
 
 /// Where connections go: through a proxy, to a Unix socket, or straight.
@@ -183,12 +235,11 @@ fn secured(
 }
 
 /// The body of a reply, read chunk by chunk.
-#[derive(Debug)]
 pub struct Body(Source);
 
-#[derive(Debug)]
 enum Source {
-    Wire(reqwest::Response),
+    Direct(Box<DirectBody>),
+    Library(reqwest::Body),
     #[cfg(test)]
     Script(super::script::Steps),
 }
@@ -197,7 +248,8 @@ impl Body {
     /// The next chunk as it arrived, or `None` at the clean end of the body.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         match &mut self.0 {
-            Source::Wire(response) => response.chunk().await.map_err(|error| Error::of_body(&error)),
+            Source::Direct(body) => chunk(body).await.map_err(|error| Error::of_body(&*error)),
+            Source::Library(body) => chunk(body).await.map_err(|error| Error::of_body(&error)),
             #[cfg(test)]
             Source::Script(steps) => steps.next().await,
         }
@@ -208,6 +260,22 @@ impl Body {
     pub(super) fn scripted(steps: super::script::Steps) -> Self {
         Self(Source::Script(steps))
     }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Body").finish_non_exhaustive()
+    }
+}
+
+/// The next data of a body; what is none is trailers, which no dialect uses.
+async fn chunk<B: http_body::Body + Unpin>(body: &mut B) -> Result<Option<B::Data>, B::Error> {
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            return Ok(Some(data));
+        }
+    }
+    Ok(None)
 }
 
 /// The proxy that requests to `target` go through, as far as can be told without asking the library.
@@ -252,5 +320,23 @@ fn version_name(version: reqwest::Version) -> &'static str {
         reqwest::Version::HTTP_10 => "HTTP/1.0",
         reqwest::Version::HTTP_2 => "HTTP/2",
         _ => "HTTP/1.1",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_http_without_anything_between_goes_the_direct_way() {
+        let direct =
+            |target: &str, connection: &Connection| is_direct(connection, &Url::parse(target).unwrap());
+        let plain = Connection::default();
+        assert!(direct("http://127.0.0.1:8080/v1/messages", &plain));
+        assert!(!direct("https://127.0.0.1/v1/messages", &plain));
+        let proxy = ProxyChoice::Through(Url::parse("http://127.0.0.1:3128").unwrap());
+        assert!(!direct("http://127.0.0.1:8080", &Connection { proxy, ..plain.clone() }));
+        let unix_socket = Some("/run/relay".into());
+        assert!(!direct("http://127.0.0.1:8080", &Connection { unix_socket, ..plain }));
     }
 }

@@ -1,6 +1,7 @@
 //! Takes the times of making a connection from inside the pool, for the request that caused it.
 
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,8 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use hyper_util::client::legacy::connect::dns;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
+use tower_http::BoxError;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -73,38 +76,56 @@ impl TimedResolver {
     }
 }
 
-impl Resolve for TimedResolver {
-    fn resolve(&self, name: Name) -> Resolving {
+impl TimedResolver {
+    /// The addresses that a name leads to.
+    fn look_up(&self, name: &str) -> impl Future<Output = Result<Vec<SocketAddr>, LookupError>> + use<> {
         let probe = CURRENT.try_with(Arc::clone).ok();
-        let Stop { host, port, addresses } = self.route.stop(name.as_str());
-        Box::pin(async move {
+        let Stop { host, port, addresses } = self.route.stop(name);
+        async move {
             if !addresses.is_empty() {
-                let found = addresses.into_iter().map(move |address| SocketAddr::new(address, port));
-                return Ok(Box::new(found) as Addrs);
+                return Ok(addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect());
             }
             let start = Instant::now();
-            let found: Result<Vec<_>, _> =
-                tokio::net::lookup_host((host.as_str(), port)).await.map(Iterator::collect);
+            let found = tokio::net::lookup_host((host.as_str(), port)).await.map(Iterator::collect);
             if let Some(probe) = probe {
                 store(&probe.dns_ns, start.elapsed());
             }
-            match found {
-                Ok(addresses) => Ok(Box::new(addresses.into_iter()) as Addrs),
-                Err(source) => Err(LookupError { host, source }.into()),
-            }
-        })
+            found.map_err(|source| LookupError { host, source })
+        }
     }
 }
 
-/// Wraps the pool's connector: times each connection for the request that waits for it.
+impl Resolve for TimedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let found = self.look_up(name.as_str());
+        Box::pin(async move { Ok(Box::new(found.await?.into_iter()) as Addrs) })
+    }
+}
+
+impl Service<dns::Name> for TimedResolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = LookupError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, LookupError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), LookupError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: dns::Name) -> Self::Future {
+        let found = self.look_up(name.as_str());
+        Box::pin(async move { Ok(found.await?.into_iter()) })
+    }
+}
+
+/// Wraps a pool's connector: times each connection for the request that waits for it, and limits its time.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct TimedConnector;
+pub(super) struct TimedConnector(pub(super) Duration);
 
 impl<S> Layer<S> for TimedConnector {
     type Service = TimedService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        TimedService { inner }
+        TimedService { inner, limit: self.0 }
     }
 }
 
@@ -112,6 +133,7 @@ impl<S> Layer<S> for TimedConnector {
 #[derive(Debug, Clone)]
 pub(super) struct TimedService<S> {
     inner: S,
+    limit: Duration,
 }
 
 impl<S, R> Service<R> for TimedService<S>
@@ -119,26 +141,57 @@ where
     S: Service<R>,
     S::Future: Send + 'static,
     S::Response: Send,
-    S::Error: Send,
+    S::Error: Into<BoxError>,
 {
     type Response = S::Response;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(context)
+        self.inner.poll_ready(context).map_err(Into::into)
     }
 
     fn call(&mut self, target: R) -> Self::Future {
         let probe = CURRENT.try_with(Arc::clone).ok();
         let start = Instant::now();
-        let connecting = self.inner.call(target);
+        let connecting = timeout(self.limit, self.inner.call(target));
         Box::pin(async move {
-            let connection = connecting.await?;
+            let connection = connecting.await.map_err(io::Error::from)?.map_err(Into::into)?;
             if let Some(probe) = probe {
                 store(&probe.connect_ns, start.elapsed());
             }
             Ok(connection)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A connector that never gets there.
+    struct Nowhere;
+
+    impl Service<()> for Nowhere {
+        type Response = ();
+        type Error = io::Error;
+        type Future = std::future::Pending<io::Result<()>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, (): ()) -> Self::Future {
+            std::future::pending()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_takes_too_long_is_given_up() {
+        let limit = Duration::from_secs(5);
+        let began = Instant::now();
+        let error = TimedConnector(limit).layer(Nowhere).call(()).await.unwrap_err();
+        assert_eq!(began.elapsed(), limit);
+        assert_eq!(error.downcast::<io::Error>().unwrap().kind(), io::ErrorKind::TimedOut);
     }
 }
