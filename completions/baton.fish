@@ -99,6 +99,9 @@ complete -c baton -n "__fish_baton_using_subcommand send" -l backoff-base -d 'Mu
 complete -c baton -n "__fish_baton_using_subcommand send" -l backoff-max -d 'Longest back-off [default: 10s]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l max-wait -d 'Longest wait that the relay may ask for before the request is given up [default: 120s]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l request-id-prefix -d 'Put this before each request id' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l rate -d 'Let at most so many requests leave in a time, repeated ones included: 60/m, 10/s [default: no limit]' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l burst -d 'Let so many requests of --rate leave at once after a pause [default: 1, all evenly spaced]' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l token-rate -d 'Let at most so many tokens go in a time: 40000/m for both directions together, input=40000/m,output=8000/m for each [default: no limit]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
 json\t'One JSON object'"
 complete -c baton -n "__fish_baton_using_subcommand send" -l bare-prompt -d 'With --api complete: the body is just {"prompt": …}, and the answer comes whole'

@@ -266,6 +266,9 @@ fn why_no_more(exchange: &Exchange) -> Option<String> {
         Decision::Stop(Why::Delivered) => {
             Some("part of the answer has been delivered, so it was not asked for again".to_owned())
         }
+        Decision::Stop(Why::Budget) => {
+            Some("too many requests of this run were being tried again already".to_owned())
+        }
         Decision::Stop(Why::Ambiguous) => Some("--no-retry-ambiguous forbids sending it again".to_owned()),
         _ => None,
     }

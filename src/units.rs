@@ -95,34 +95,37 @@ impl fmt::Display for Span {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Count(pub u64);
 
-impl FromStr for Count {
-    type Err = UnitError;
-
-    fn from_str(text: &str) -> Result<Self, UnitError> {
-        let refuse = || {
-            UnitError(format!(
-                "'{text}' is not a count: write a whole number of at least 1, as in 500, 10k or 2m"
-            ))
-        };
+impl Count {
+    /// So many times what the text says, where that is a whole number of things.
+    fn times(text: &str, times: u64) -> Option<Self> {
         let (number, scale) = match text.char_indices().last() {
             Some((at, 'k' | 'K')) => (&text[..at], 1e3),
             Some((at, 'm' | 'M')) => (&text[..at], 1e6),
             _ => (text, 1.0),
         };
         if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
-            return Err(refuse());
+            return None;
         }
-        let value = number.parse::<f64>().map_err(|_| refuse())? * scale;
+        #[expect(clippy::cast_precision_loss, reason = "no multiple is that large")]
+        let value = number.parse::<f64>().ok()? * scale * times as f64;
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "bounded by the check before it"
         )]
-        if (1.0..=1e15).contains(&value) && value.fract() == 0.0 {
-            Ok(Self(value as u64))
-        } else {
-            Err(refuse())
-        }
+        ((1.0..=1e15).contains(&value) && value.fract() == 0.0).then_some(Self(value as u64))
+    }
+}
+
+impl FromStr for Count {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        Self::times(text, 1).ok_or_else(|| {
+            UnitError(format!(
+                "'{text}' is not a count: write a whole number of at least 1, as in 500, 10k or 2m"
+            ))
+        })
     }
 }
 

@@ -7,6 +7,7 @@ mod connection;
 mod conversation;
 mod extract;
 mod files;
+mod limits;
 mod man;
 mod mock;
 mod models;

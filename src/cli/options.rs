@@ -131,16 +131,22 @@ impl PolicyOptions {
             max_wait: time(self.max_wait, own.max_wait, built_in.max_wait),
             ambiguous: if self.no_retry_ambiguous { Ambiguous::Leave } else { Ambiguous::Resend },
             partial: built_in.partial,
+            hints: built_in.hints,
         }
     }
 
-    /// What to say where the profile asks for attempts that a measurement does not make.
-    pub(super) fn overruled(&self, attempts: Attempts, own: &PolicyDefaults) -> Option<String> {
-        let asked = own.attempts.filter(|asked| *asked > 1 && self.attempts.is_none());
-        let asked = asked.filter(|_| attempts == Attempts::One)?;
-        Some(format!(
-            "the profile's attempts = {asked} is left out of a measurement: --attempts sets it here"
-        ))
+    /// What to say where the profile asks for what a measurement does not do.
+    pub(super) fn overruled(&self, attempts: Attempts, own: &PolicyDefaults) -> Vec<String> {
+        if attempts != Attempts::One {
+            return Vec::new();
+        }
+        let asked = own.attempts.filter(|asked| *asked > 1 && self.attempts.is_none()).map(|asked| {
+            format!("the profile's attempts = {asked} is left out of a measurement: --attempts sets it here")
+        });
+        let rate = own.rate.map(|rate| format!("rate = \"{rate}\""));
+        let tokens = own.token_rate.map(|rates| format!("token-rate = \"{rates}\""));
+        let left_out = |limit| format!("the profile's {limit} is left out of a measurement");
+        asked.into_iter().chain(rate.into_iter().chain(tokens).map(left_out)).collect()
     }
 }
 

@@ -1,8 +1,9 @@
 //! Wiring that subcommands share: the embedded relay, the resolved settings, the encoded call, the client.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
-use crate::client::{Call, Client, Content, Policy, Timeouts};
+use crate::client::{Budget, Call, Client, Content, Policy, Timeouts};
 use crate::config;
 use crate::config::{Environment, Settings};
 use crate::mock;
@@ -128,7 +129,7 @@ impl Site {
         }
         let own = settings.policy;
         let connection = way.connection.connection(approach.unasked, &own)?;
-        if let Some(notice) = way.policy.overruled(approach.attempts, &own) {
+        for notice in way.policy.overruled(approach.attempts, &own) {
             talk.notice(format_args!("note: {notice}"));
         }
         Ok(Self {
@@ -146,7 +147,8 @@ impl Site {
         self.client_with(&self.connection, target, options)
     }
 
-    /// Clients for so many workers, each with its share of the connections; fewer where there are too few of those.
+    /// Clients for so many workers, each with its share of the connections; fewer where there are too few of those. They
+    /// have one budget of retries.
     pub(super) fn crew(
         &self,
         target: &Url,
@@ -156,9 +158,10 @@ impl Site {
         let most = self.connection.most;
         let workers = workers.min(most.unwrap_or(workers));
         let share = |worker: usize| most.map(|most| most / workers + usize::from(worker < most % workers));
+        let budget = (self.policy.attempts > 1).then(Arc::<Budget>::default);
         let worker = |worker: usize| {
             let connection = Connection { most: share(worker), ..self.connection.clone() };
-            self.client_with(&connection, target, options)
+            Ok(self.client_with(&connection, target, options)?.with_budget(budget.clone()))
         };
         (0..workers).map(worker).collect()
     }

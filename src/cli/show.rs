@@ -133,6 +133,7 @@ pub(super) fn as_json(exchange: &Exchange, text: &str, cost: Option<Money>) -> S
             "last_token": ms(marks.last_delta),
             "end": ms(marks.end),
             "total": ms(exchange.attempts.last().map(|attempt| attempt.ended)),
+            "limited": ms(Some(exchange.limited())),
         },
         "request_id": exchange.ids.request,
         "relay_request_id": exchange.ids.relay,
@@ -167,6 +168,7 @@ fn attempt_fields(attempt: &Attempt) -> Value {
         "status": attempt.status,
         "ended_ms": ms(Some(attempt.ended)),
         "waited_ms": ms(Some(attempt.waited)),
+        "limited_ms": ms(Some(attempt.limited)),
         "maybe_billed": attempt.maybe_billed,
         "relay_request_id": attempt.relay_request_id,
         "message": Some(&attempt.message).filter(|message| !message.is_empty()),
@@ -247,6 +249,9 @@ fn counts(exchange: &Exchange, cost: Option<Money>) -> String {
     }
     let attempts = exchange.attempts.len();
     parts.push(format!("{attempts} attempt{}", if attempts == 1 { "" } else { "s" }));
+    if !exchange.limited().is_zero() {
+        parts.push(format!("{} held back by the limits", Span(exchange.limited())));
+    }
     parts.extend(cost.map(|cost| cost.to_string()));
     if let Some(stop) = &exchange.stop {
         parts.push(stop.word.clone());

@@ -1,18 +1,18 @@
 //! One attempt: the request leaves, the reply is told apart, the answer is folded under its deadlines.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, timeout};
 
 use crate::net;
-use crate::net::{Body, Place, Request, Transport};
+use crate::net::{Advice, Body, Request, Transport};
 use crate::outcome::Class;
 use crate::wire::{ApiError, BodyKind, Dialect, StreamDecoder, decode_error, decode_whole, sniff};
 
 use super::deadlines::{Deadlines, Progress};
-use super::exchange::{ApiErrorText, Exchange, Trouble};
+use super::exchange::{ApiErrorText, Exchange, Ids, Trouble, class_of};
 use super::fold::Fold;
 use super::mask::Mask;
 use super::patience::{Halt, Patience};
@@ -25,6 +25,15 @@ const WHOLE_BODY_LIMIT: usize = 256 * 1024 * 1024;
 /// How long the end of the connection's body is waited for once the answer is complete, so that it can be reused.
 const TRAILING_GRACE: Duration = Duration::from_millis(50);
 
+/// One turn of an exchange: what distinguishes its attempt from the others.
+pub(super) struct Turn<'a> {
+    pub(super) ids: &'a Ids,
+    /// When the first attempt of the exchange began.
+    pub(super) began: Instant,
+    /// Whether usage is asked for where there is a choice.
+    pub(super) with_usage: bool,
+}
+
 /// A request on its way, and when the first attempt of its exchange began.
 pub(super) struct Departure<'a> {
     pub(super) request: Request,
@@ -34,35 +43,33 @@ pub(super) struct Departure<'a> {
 }
 
 impl<T: Transport> Client<T> {
-    /// Carries one attempt to its end.
-    pub(super) async fn attempt<S: Sink>(
-        &self,
-        call: &Call,
-        departure: Departure<'_>,
-        sink: &mut S,
-    ) -> Exchange {
-        let Departure { request, began, secrets } = departure;
-        let place = match self.place(began).await {
-            Ok(place) => place,
-            Err(halt) => return halted(Exchange::starting(call, Instant::now()), &Fold::default(), halt),
+    /// Carries one attempt to its end. The order of its policies is part of the design, see [`Client::run`].
+    pub(super) async fn attempt<S: Sink>(&self, call: &Call, turn: Turn<'_>, sink: &mut S) -> Exchange {
+        let came = Instant::now();
+        let Turn { ids, began, with_usage } = turn;
+        let mut leave = match self.leave(call, began).await {
+            Ok(leave) => leave,
+            Err(halt) => {
+                let exchange =
+                    Exchange { limited: came.elapsed(), ..Exchange::starting(call, Instant::now()) };
+                return halted(exchange, &Fold::default(), halt);
+            }
         };
-        let exchange = match self.depart(call, Departure { request, began, secrets }).await {
+        // The credential is added after every wait, so that it is in force when it leaves.
+        let request = self.request(call, ids, with_usage);
+        let secrets = Mask::of(&request.headers);
+        leave.depart();
+        let mut exchange = match self.depart(call, Departure { request, began, secrets: &secrets }).await {
             Ok(Arrival { exchange, head, mut reader }) => {
                 let mut exchange = reader.read_answer(exchange, &head, sink).await;
-                exchange.mask(secrets);
+                exchange.mask(&secrets);
                 exchange
             }
             Err(exchange) => *exchange,
         };
-        place.leave().await;
+        exchange.ids.request.clone_from(&ids.request);
+        leave.end(call, &mut exchange).await;
         exchange
-    }
-
-    /// Waits for a place among the requests under way. That is no fault of the relay's: only the total limit counts it.
-    async fn place(&self, began: Instant) -> Result<Place, Halt> {
-        let deadlines = Deadlines { timeouts: self.timeouts, began, start: began, stream: false };
-        let patience = Patience { deadlines, stop: self.stop.as_deref() }.of_total();
-        patience.wait(Progress::default(), self.transport.place()).await
     }
 
     /// Sends the request and reads the head of its reply; anything but a 2xx is read to its end and classed.
@@ -82,6 +89,9 @@ impl<T: Transport> Client<T> {
             Err(halt) => return Err(Box::new(halted(exchange, &Fold::default(), halt))),
         };
         exchange.read_head(&reply);
+        if self.limiter.is_some() {
+            exchange.advice = Some(Advice::read(&reply.headers, SystemTime::now()));
+        }
         let mut reader = Reader { body: reply.body, patience, progress: Progress::default(), call, secrets };
         let head = Head { status: reply.status, headers: reply.headers };
         if let 200..=299 = head.status {
@@ -362,6 +372,7 @@ fn halted(exchange: Exchange, fold: &Fold, halt: Halt) -> Exchange {
         Halt::Net(error) => exchange.fail(error.class(), error),
         Halt::Wire(error) => exchange.fail(Class::Protocol, error),
         Halt::TooLarge => exchange.fail(Class::Protocol, Trouble::TooLarge { limit: WHOLE_BODY_LIMIT }),
+        Halt::Limit(error) => exchange.fail(Class::ClientLimit, error),
         Halt::Stopped => Exchange { class: Class::Cancelled, ..exchange },
     }
 }
@@ -383,18 +394,4 @@ fn settle(mut exchange: Exchange, fold: &Fold) -> Exchange {
     exchange.stop.clone_from(&fold.stop);
     exchange.model.clone_from(&fold.model);
     exchange
-}
-
-/// The class of a status other than 2xx, with what its body says.
-fn class_of(status: u16, error: &ApiError) -> Class {
-    match status {
-        300..=399 => Class::Http3xx,
-        _ if error.is_quota() || status == 402 => Class::Quota,
-        401 | 403 => Class::Auth,
-        429 => Class::RateLimited,
-        529 => Class::Overloaded,
-        500.. if error.is_overloaded() => Class::Overloaded,
-        500.. => Class::Http5xx,
-        _ => Class::Http4xx,
-    }
 }

@@ -109,6 +109,11 @@ impl Call {
         self.body_without_usage.is_some()
     }
 
+    /// The body, as it leaves where nothing is repaired.
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// The size of the body in bytes.
     pub fn body_len(&self) -> usize {
         self.body.len()

@@ -54,6 +54,8 @@ pub struct Attempt {
     pub ended: Duration,
     /// The wait that followed it; zero after the last one.
     pub waited: Duration,
+    /// The wait before it for the client's own limits, which no timing and no timeout but the total counts.
+    pub limited: Duration,
     /// Whether it failed although the relay may have done, and billed, the work.
     pub maybe_billed: bool,
     /// The relay's own id of it.
@@ -65,6 +67,9 @@ pub struct Attempt {
 /// Why an exchange did not bring a whole answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Trouble {
+    /// It exceeds a limit of the client's own.
+    #[error("{0}")]
+    Limit(#[from] net::TooLarge),
     /// No reply, or the reply broke off.
     #[error("{0}")]
     Net(#[from] net::Error),
@@ -191,6 +196,10 @@ pub struct Exchange {
     pub retry_after: Option<Duration>,
     /// Whether the terminal event was seen.
     pub complete: bool,
+    /// What the reply announced of the relay's limits, where there is a limiter to tell.
+    pub(super) advice: Option<net::Advice>,
+    /// How long the last attempt waited for the client's own limits.
+    pub(super) limited: Duration,
 }
 
 impl Exchange {
@@ -216,7 +225,14 @@ impl Exchange {
             should_retry: None,
             retry_after: None,
             complete: false,
+            advice: None,
+            limited: Duration::ZERO,
         }
+    }
+
+    /// How long all attempts waited for the client's own limits.
+    pub fn limited(&self) -> Duration {
+        self.attempts.iter().map(|attempt| attempt.limited).sum()
     }
 
     /// An exchange that its sink stopped before an attempt began.
@@ -258,7 +274,7 @@ impl Exchange {
             _ if self.method == Method::Get => false,
             Some(Trouble::Net(error)) => error.may_have_been_sent(),
             Some(Trouble::Timeout { .. }) => self.class != Class::TimeoutConnect,
-            Some(Trouble::Status(_) | Trouble::Redirect(_)) | None => false,
+            Some(Trouble::Status(_) | Trouble::Redirect(_) | Trouble::Limit(_)) | None => false,
             Some(_) => true,
         }
     }
@@ -284,10 +300,25 @@ impl Exchange {
             status: self.status,
             ended: started.elapsed(),
             waited: Duration::ZERO,
+            limited: self.limited,
             maybe_billed: self.maybe_billed(),
             relay_request_id: self.ids.relay.clone(),
             message: self.trouble.as_ref().map(ToString::to_string).unwrap_or_default(),
         }
+    }
+}
+
+/// The class of a status other than 2xx, with what its body says.
+pub(super) fn class_of(status: u16, error: &ApiError) -> Class {
+    match status {
+        300..=399 => Class::Http3xx,
+        _ if error.is_quota() || status == 402 => Class::Quota,
+        401 | 403 => Class::Auth,
+        429 => Class::RateLimited,
+        529 => Class::Overloaded,
+        500.. if error.is_overloaded() => Class::Overloaded,
+        500.. => Class::Http5xx,
+        _ => Class::Http4xx,
     }
 }
 

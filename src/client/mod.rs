@@ -5,10 +5,13 @@
 
 mod address;
 mod attempt;
+mod budget;
 mod call;
+mod cost;
 mod deadlines;
 mod exchange;
 mod fold;
+mod leave;
 mod mask;
 mod models;
 mod patience;
@@ -24,19 +27,18 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use crate::net::Credential;
-use crate::net::Transport;
+use crate::net::{Credential, Limiter, Transport};
 use crate::wire::Event;
 
 pub use self::address::join;
+pub use self::budget::Budget;
 pub use self::call::{Call, Content};
 pub use self::deadlines::Timeouts;
 pub use self::exchange::{ApiErrorText, Attempt, Exchange, Failed, Ids, Trouble};
-pub use self::retry::{Ambiguous, Decision, Evidence, Partial, Policy, Why};
+pub use self::retry::{Ambiguous, Decision, Evidence, Hints, Partial, Policy, Why};
 pub use self::sink::Sink;
 
-use self::attempt::Departure;
-use self::mask::Mask;
+use self::attempt::Turn;
 
 /// What a sink is told while an exchange goes on.
 #[derive(Debug)]
@@ -61,6 +63,10 @@ pub struct Client<T> {
     policy: Policy,
     timeouts: Timeouts,
     request_id_prefix: String,
+    /// Says when a request may leave, perhaps to other clients, too.
+    limiter: Option<Arc<Limiter>>,
+    /// How many requests may be tried again, of this and perhaps of other clients.
+    budget: Option<Arc<Budget>>,
     /// Ends the exchange under way when notified.
     stop: Option<Arc<Notify>>,
     /// Learned from a relay that rejects `stream_options`; later calls leave them out from the start.
@@ -70,9 +76,31 @@ pub struct Client<T> {
 impl<T: Transport> Client<T> {
     /// A client over a transport; a credential goes only to its own origin.
     pub fn new(transport: T, credential: Option<Credential>, policy: Policy, timeouts: Timeouts) -> Self {
-        let request_id_prefix = String::new();
-        let usage_rejected = AtomicBool::new(false);
-        Self { transport, credential, policy, timeouts, request_id_prefix, stop: None, usage_rejected }
+        Self {
+            transport,
+            credential,
+            policy,
+            timeouts,
+            request_id_prefix: String::new(),
+            limiter: None,
+            budget: None,
+            stop: None,
+            usage_rejected: AtomicBool::new(false),
+        }
+    }
+
+    /// Asks this limiter, if there is one, before each attempt and tells it what became of it.
+    #[must_use]
+    pub fn with_limiter(mut self, limiter: Option<Arc<Limiter>>) -> Self {
+        self.limiter = limiter;
+        self
+    }
+
+    /// Tries requests again only as far as this budget goes, if there is one.
+    #[must_use]
+    pub fn with_budget(mut self, budget: Option<Arc<Budget>>) -> Self {
+        self.budget = budget;
+        self
     }
 
     /// Puts a prefix before every request id.
@@ -109,15 +137,18 @@ impl<T: Transport> Client<T> {
     /// Carries one call to its end: attempts, back-off and repairs.
     ///
     /// The order of policies, of which these exist so far:
-    /// 1. each attempt adds its credential last, because it is bound to the origin that the attempt goes to;
-    /// 2. the transport sends exactly those bytes;
-    /// 3. the typed outcome of the attempt reaches the retry decision, never a message.
+    /// 1. each attempt, a repair too, waits for the limiter's leave, because each is a request to the relay;
+    /// 2. then it adds its credential, which is bound to the origin that the attempt goes to, so that it is fresh;
+    /// 3. the transport sends exactly those bytes;
+    /// 4. what became of the attempt is reported to the limiter, before anything else happens with it;
+    /// 5. its typed outcome reaches the retry decision, never a message, and a retry is paid from the budget.
     ///
     /// A repair (the request was understood and one detail of it refused) is made at most once, at once, and does not
     /// count as one of the attempts.
     pub async fn run(&self, call: &Call, sink: &mut impl Sink) -> Exchange {
         let ids = call.ids(|| format!("{}{}", self.request_id_prefix, Uuid::new_v4()));
-        let started = Instant::now();
+        let began = Instant::now();
+        self.budget.iter().for_each(|budget| budget.earn());
         let mut past: Vec<Attempt> = Vec::new();
         let mut counted = 1;
         loop {
@@ -126,27 +157,25 @@ impl<T: Transport> Client<T> {
             if sink.take(Piece::Attempt(number)).is_break() {
                 return Exchange::stopped(call, ids, past);
             }
-            let request = self.request(call, &ids, with_usage);
-            let secrets = Mask::of(&request.headers);
-            let mut exchange =
-                self.attempt(call, Departure { request, began: started, secrets: &secrets }, sink).await;
-            exchange.ids.request.clone_from(&ids.request);
-            let mut attempt = exchange.summarise(number, started);
+            let exchange = self.attempt(call, Turn { ids: &ids, began, with_usage }, sink).await;
+            let mut attempt = exchange.summarise(number, began);
             if with_usage && call.can_go_without_usage() && exchange.usage_was_rejected() {
                 self.usage_rejected.store(true, Ordering::Relaxed);
                 let _ = sink.take(Piece::Repair(&attempt, "sent again without stream_options"));
                 past.push(attempt);
                 continue;
             }
-            let mut decision = self.policy.decide(&exchange.evidence(), counted, fastrand::f64());
-            if let (Decision::Retry { wait }, Some(total)) = (decision, self.timeouts.total)
-                && started.elapsed().saturating_add(wait) >= total
-            {
-                decision = Decision::Stop(Why::OutOfTime);
-            }
-            let Decision::Retry { wait } = decision else {
-                past.push(attempt);
-                return Exchange { attempts: past, ended: decision, ..exchange };
+            let decision = self.decide(&exchange, counted, began);
+            let wait = match decision {
+                Decision::Retry { wait } => {
+                    counted += 1;
+                    wait
+                }
+                Decision::Park { wait } => wait,
+                Decision::Stop(_) => {
+                    past.push(attempt);
+                    return Exchange { attempts: past, ended: decision, ..exchange };
+                }
             };
             attempt.waited = wait;
             if sink.take(Piece::Retry(&attempt, wait)).is_break() {
@@ -157,12 +186,24 @@ impl<T: Transport> Client<T> {
             if self.wait(wait).await.is_break() {
                 return Exchange::stopped(call, ids, past);
             }
-            counted += 1;
         }
     }
 }
 
 impl<T> Client<T> {
+    /// Decides what follows an attempt, which was the `counted`th that counts.
+    fn decide(&self, exchange: &Exchange, counted: u32, began: Instant) -> Decision {
+        let decision = self.policy.decide(&exchange.evidence(), counted, fastrand::f64());
+        let (Decision::Retry { wait } | Decision::Park { wait }) = decision else { return decision };
+        if self.timeouts.total.is_some_and(|total| began.elapsed().saturating_add(wait) >= total) {
+            return Decision::Stop(Why::OutOfTime);
+        }
+        match (decision, &self.budget) {
+            (Decision::Retry { .. }, Some(budget)) if !budget.spend() => Decision::Stop(Why::Budget),
+            _ => decision,
+        }
+    }
+
     /// Waits, unless the exchange is stopped before.
     async fn wait(&self, time: Duration) -> ControlFlow<()> {
         let Some(stop) = &self.stop else {

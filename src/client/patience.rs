@@ -18,6 +18,7 @@ pub(super) enum Halt {
     Net(net::Error),
     Wire(WireError),
     TooLarge,
+    Limit(net::TooLarge),
     Stopped,
 }
 

@@ -19,6 +19,8 @@ pub struct Policy {
     pub ambiguous: Ambiguous,
     /// What a part of an answer is worth.
     pub partial: Partial,
+    /// How a wait that a rate-limited reply asks for is treated.
+    pub hints: Hints,
 }
 
 /// What to do when an attempt failed after part of its answer had been handed out.
@@ -28,6 +30,15 @@ pub enum Partial {
     Keep,
     /// Whoever has it can drop it: the answer is asked for again from its beginning.
     Discard,
+}
+
+/// What becomes of a request whose relay limits its rate and says how long to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hints {
+    /// It is tried again after the wait, as after any failure; one longer than `max_wait` ends it.
+    Bounded,
+    /// The wait may have any length and costs no attempt: the relay said when it may come, not that it must not.
+    Parked,
 }
 
 /// What to do when an attempt failed after its request may have reached the relay.
@@ -48,6 +59,7 @@ impl Default for Policy {
             max_wait: Duration::from_secs(120),
             ambiguous: Ambiguous::Resend,
             partial: Partial::Keep,
+            hints: Hints::Bounded,
         }
     }
 }
@@ -79,6 +91,11 @@ pub enum Decision {
         /// The wait.
         wait: Duration,
     },
+    /// Try again when the relay asked for it; that costs no attempt.
+    Park {
+        /// The wait that it asked for.
+        wait: Duration,
+    },
     /// This was the last attempt.
     Stop(Why),
 }
@@ -100,6 +117,8 @@ pub enum Why {
     WaitTooLong(Duration),
     /// The wait would pass `--timeout`.
     OutOfTime,
+    /// Too many requests beside this one are being tried again.
+    Budget,
 }
 
 impl Policy {
@@ -118,10 +137,14 @@ impl Policy {
         if evidence.ambiguous && self.ambiguous == Ambiguous::Leave {
             return Decision::Stop(Why::Ambiguous);
         }
+        let hint = evidence.hint.unwrap_or_default();
+        // A hint of no time asks for nothing, and would be followed for ever.
+        if self.hints == Hints::Parked && evidence.class == Class::RateLimited && !hint.is_zero() {
+            return Decision::Park { wait: hint };
+        }
         if attempt >= self.attempts {
             return Decision::Stop(Why::Spent);
         }
-        let hint = evidence.hint.unwrap_or_default();
         if hint > self.max_wait {
             return Decision::Stop(Why::WaitTooLong(hint));
         }
@@ -235,6 +258,18 @@ mod tests {
             |seconds| Evidence { hint: Some(Duration::from_secs(seconds)), ..after(Class::RateLimited, 429) };
         assert_eq!(decide(&hinted(7)), Decision::Retry { wait: Duration::from_secs(7) });
         assert_eq!(decide(&hinted(171)), Decision::Stop(Why::WaitTooLong(Duration::from_secs(171))));
+    }
+
+    #[test]
+    fn a_hint_that_parks_has_any_length_and_costs_no_attempt() {
+        let policy = Policy { hints: Hints::Parked, ..Policy::default() };
+        let after =
+            |class, seconds| Evidence { hint: Some(Duration::from_secs(seconds)), ..after(class, 429) };
+        let day = Duration::from_secs(86_400);
+        assert_eq!(policy.decide(&after(Class::RateLimited, 86_400), 3, 0.5), Decision::Park { wait: day });
+        assert_eq!(policy.decide(&after(Class::RateLimited, 0), 3, 0.5), Decision::Stop(Why::Spent));
+        assert_eq!(policy.decide(&after(Class::Quota, 7), 1, 0.5), Decision::Stop(Why::Useless));
+        assert_eq!(policy.decide(&after(Class::Overloaded, 7), 3, 0.5), Decision::Stop(Why::Spent));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::path::Path;
+use std::str::FromStr;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -156,6 +157,11 @@ impl<'a> Entry<'a> {
             DeValue::String(text) => text.parse().map_err(|error| self.refuse(error)),
             _ => Err(self.wrong_type("a time in quotes, such as \"30s\"")),
         }
+    }
+
+    /// A text that reads as something else.
+    pub(super) fn parsed<T: FromStr<Err: std::fmt::Display>>(&self) -> Result<T, Error> {
+        self.text()?.parse().map_err(|error| self.refuse(error))
     }
 
     /// A whole number within bounds.

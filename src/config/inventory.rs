@@ -139,6 +139,16 @@ fn add_policy(settings: &mut Vec<Setting>, policy: PolicyDefaults, profile: Opti
         }
         settings.push(setting);
     }
+    let limits = [
+        ("rate", policy.rate.map(|rate| rate.to_string())),
+        ("burst", policy.burst.map(|burst| burst.to_string())),
+        ("token-rate", policy.token_rate.map(|rates| rates.to_string())),
+    ];
+    for (name, value) in limits {
+        let decided = source(value.is_some());
+        let detail = if value.is_some() { "but not in bench" } else { "" };
+        settings.push(Setting { detail: detail.to_owned(), ..Setting::new(name, value, decided) });
+    }
 }
 
 /// The policy that is built in, as the rooms that carry it out have it.
@@ -155,6 +165,7 @@ fn built_in() -> PolicyDefaults {
         idle_timeout: timeouts.idle.map(Span),
         stall_timeout: timeouts.stall.map(Span),
         timeout: timeouts.total.map(Span),
+        ..PolicyDefaults::default()
     }
 }
 

@@ -18,8 +18,8 @@ mod tests;
 
 use std::path::PathBuf;
 
-use crate::net::{Credential, HeaderMap, Url};
-use crate::units::Span;
+use crate::net::{Credential, HeaderMap, TokenRates, Url};
+use crate::units::{Rate, Span};
 use crate::wire::Dialect;
 
 use self::file::File;
@@ -110,6 +110,12 @@ pub struct PolicyDefaults {
     pub stall_timeout: Option<Span>,
     /// As `--timeout`.
     pub timeout: Option<Span>,
+    /// As `--rate`.
+    pub rate: Option<Rate>,
+    /// As `--burst`.
+    pub burst: Option<u32>,
+    /// As `--token-rate`.
+    pub token_rate: Option<TokenRates>,
 }
 
 /// Everything that a request needs besides its prompt.

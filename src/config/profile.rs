@@ -65,7 +65,7 @@ impl Profile {
         let section = entry.section()?;
         let mut known =
             vec!["api", "model", "url", "endpoint", "key-file", "key-command", "key-env", "headers"];
-        known.push("attempts");
+        known.extend(["attempts", "rate", "burst", "token-rate"]);
         known.extend(PolicyDefaults::TIMES);
         section.only(&known)?;
         let text = |key| section.entry(key).map(|entry| entry.text()).transpose();
@@ -193,6 +193,14 @@ impl PolicyDefaults {
         let mut policy = Self::default();
         if let Some(entry) = section.entry("attempts") {
             policy.attempts = Some(entry.number(1..=100)?);
+        }
+        policy.rate = section.entry("rate").map(|entry| entry.parsed()).transpose()?;
+        policy.token_rate = section.entry("token-rate").map(|entry| entry.parsed()).transpose()?;
+        if let Some(entry) = section.entry("burst") {
+            policy.burst = Some(entry.number(1..=1_000_000)?);
+            if policy.rate.is_none() {
+                return Err(entry.refuse("a burst without a rate").hint("rate = \"60/m\" sets one"));
+            }
         }
         for (key, slot) in Self::TIMES.into_iter().zip(policy.times_mut()) {
             *slot = section.entry(key).map(|entry| entry.time()).transpose()?;

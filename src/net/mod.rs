@@ -1,7 +1,8 @@
 //! How a request gets there: one attempt's request and reply, what can go wrong with it, and the pooled client.
 //!
 //! [`Transport`] sends one HTTP attempt. [`Pool`] does it over reqwest's keep-alive pool; tests play a script of
-//! replies. [`Credential`] is the policy that adds exactly one credential, and only for the origin it belongs to.
+//! replies. [`Limiter`] is the policy that says when a request may leave; [`Credential`] is the one that adds exactly one
+//! credential, and only for the origin it belongs to.
 
 mod auth;
 mod connection;
@@ -9,6 +10,7 @@ mod detour;
 mod direct;
 mod error;
 mod hint;
+mod limit;
 mod pool;
 mod probe;
 #[cfg(test)]
@@ -28,6 +30,8 @@ pub use self::connection::{ClientCertificate, Connection, HttpVersion, ProxyChoi
 pub use self::detour::{ConnectTo, DetourError, Detours, Resolve, Route};
 pub use self::error::{Error, TlsFault};
 pub use self::hint::{retry_after, should_retry};
+pub use self::limit::{Adapt, Advice, Cost, Grant, Limiter, Limits, Report, TokenRateError, TokenRates};
+pub use self::limit::{TooLarge, Used};
 pub use self::pool::{Body, Pool};
 
 /// One HTTP attempt as it leaves.

@@ -47,13 +47,17 @@ impl FromStr for Rate {
     fn from_str(text: &str) -> Result<Self, UnitError> {
         let refuse = || {
             UnitError(format!(
-                "'{text}' is not a rate: write a whole number and a unit of time, as in 60/m, 100/s or 10k/h"
+                "'{text}' is not a rate: write a number and a unit of time, as in 60/m, 0.5/s or 10k/h"
             ))
         };
         let (count, unit) = text.split_once('/').ok_or_else(refuse)?;
-        let Count(count) = count.parse().map_err(|_| refuse())?;
         let unit = if unit == "min" { "m" } else { unit };
-        let (_, seconds) = UNITS.into_iter().find(|(name, _)| *name == unit).ok_or_else(refuse)?;
+        let (_, mut seconds) = UNITS.into_iter().find(|(name, _)| *name == unit).ok_or_else(refuse)?;
+        // A fraction is a whole number of a longer time: half a thing a second is thirty a minute.
+        let whole = |times: u64| Count::times(count, times).map(|Count(count)| (count, times));
+        let longer = UNITS.into_iter().rev().map(|(_, length)| length / seconds).filter(|times| *times > 0);
+        let (count, times) = longer.into_iter().find_map(whole).ok_or_else(refuse)?;
+        seconds *= times;
         Ok(Self { count, seconds })
     }
 }
@@ -79,7 +83,9 @@ mod tests {
         assert_eq!(read("100/s"), Ok(Duration::from_millis(10)));
         assert_eq!(read("3.6k/h"), Ok(Duration::from_secs(1)));
         assert!(("30/m".parse::<Rate>().unwrap().per_second() - 0.5).abs() < f64::EPSILON);
-        for bad in ["", "60", "60/", "/m", "0/s", "1.5/s", "-1/s", "60/week", "60m", "1/s/s"] {
+        assert_eq!(read("0.5/s"), Ok(Duration::from_secs(2)));
+        assert_eq!("1.5/s".parse::<Rate>().unwrap().to_string(), "90/m");
+        for bad in ["", "60", "60/", "/m", "0/s", "0.0000001/s", "0.5/d", "-1/s", "60/week", "60m", "1/s/s"] {
             let problem = bad.parse::<Rate>().unwrap_err().to_string();
             assert!(problem.contains("60/m"), "{bad}: {problem}");
         }

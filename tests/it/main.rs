@@ -14,6 +14,7 @@ mod flags;
 mod front;
 mod golden;
 mod input;
+mod limit;
 mod mock;
 mod models;
 mod papers;

@@ -10,13 +10,14 @@ use tokio::sync::Notify;
 
 use crate::client::{Client, Exchange, Failed, Ids, Piece};
 use crate::config::Settings;
-use crate::net::Pool;
+use crate::net::{Adapt, Pool};
 use crate::outcome::Class;
 use crate::wire::StopKind;
 
 use self::printer::{Delivered, Printer};
 use super::connection::{ConnectionOptions, Unasked, without_limit_of_requests};
 use super::extract::Extract;
+use super::limits::{LimitOptions, fits};
 use super::options::{Attempts, PolicyOptions, TargetOptions, VerbosityOptions};
 use super::output::Output;
 use super::prompt::{Defaults, PromptOptions, Stdin};
@@ -44,6 +45,8 @@ pub(super) struct SendOptions {
     connection: ConnectionOptions,
     #[command(flatten)]
     policy: PolicyOptions,
+    #[command(flatten)]
+    limits: LimitOptions,
     #[command(flatten)]
     verbosity: VerbosityOptions,
 }
@@ -100,7 +103,7 @@ enum FailOn {
 
 /// Carries the prompt and prints the answer.
 pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
-    let SendOptions { prompt, target, answer, connection, policy, verbosity } = options;
+    let SendOptions { prompt, target, answer, connection, policy, limits, verbosity } = options;
     if answer.extract.is_some() && answer.format != Format::Text {
         return Err(Usage::new("--extract goes with --format text only, which is the default").into());
     }
@@ -112,6 +115,10 @@ pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
         unasked: Unasked::Negotiated,
     };
     let wired = Wired::new(flags, manner, talk)?;
+    let limiter = limits.limiter(Adapt::Never, &wired.site.settings.policy)?;
+    if let Some(limiter) = &limiter {
+        fits(limiter, &wired.call)?;
+    }
     if answer.dry_run || answer.curl {
         let ids = Ids::new(format!("{}{}", policy.request_id_prefix, uuid::Uuid::new_v4()));
         let request = wired.call.request(&ids, wired.site.settings.credential.as_ref());
@@ -129,7 +136,7 @@ pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
         return Ok(output.finish()?);
     }
     let stop = Arc::new(Notify::new());
-    let client = wired.client(flags)?.with_stop(Arc::clone(&stop));
+    let client = wired.client(flags)?.with_stop(Arc::clone(&stop)).with_limiter(limiter);
     let printer = Printer::new(answer, Output::open(answer.output.as_deref())?, talk).verbose(verbosity);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let carried = runtime.block_on(carry(&client, &stop, &wired, printer));

@@ -1,0 +1,57 @@
+//! The leave of an attempt: a place for its connection and the limiter's grant, waited for before anything is sent.
+
+use tokio::time::Instant;
+
+use crate::net::{Cost, Grant, Place, Report, Transport};
+
+use super::cost::used;
+use super::deadlines::{Deadlines, Progress};
+use super::exchange::Exchange;
+use super::patience::{Halt, Patience};
+use super::{Call, Client};
+
+/// The leave of one request, held until its answer is read.
+pub(super) struct Leave<'a> {
+    place: Place,
+    grant: Option<Grant<'a>>,
+}
+
+impl Leave<'_> {
+    /// The request is handed to the transport.
+    pub(super) fn depart(&mut self) {
+        self.grant.iter_mut().for_each(Grant::depart);
+    }
+
+    /// Ends it, and tells the limiter what became of the request before anybody else does anything about it.
+    pub(super) async fn end(self, call: &Call, exchange: &mut Exchange) {
+        if let Some(grant) = self.grant {
+            exchange.limited = grant.waited();
+            grant.report(&Report {
+                class: exchange.class,
+                retry_after: exchange.retry_after,
+                advice: exchange.advice.as_ref(),
+                used: used(call.dialect, exchange),
+            });
+        }
+        self.place.leave().await;
+    }
+}
+
+impl<T: Transport> Client<T> {
+    /// Waits until the request may leave: for a place among the requests under way, then for the limiter, so that
+    /// nothing that was granted is held up. That is no fault of the relay's: only the total limit counts it.
+    pub(super) async fn leave(&self, call: &Call, began: Instant) -> Result<Leave<'_>, Halt> {
+        let patience = self.outside(began);
+        let place = patience.wait(Progress::default(), self.transport.place()).await?;
+        let Some(limiter) = self.limiter.as_deref() else { return Ok(Leave { place, grant: None }) };
+        let cost = if limiter.counts_tokens() { call.cost() } else { Cost::default() };
+        let grant = patience.wait(Progress::default(), limiter.grant(cost)).await?;
+        grant.map(|grant| Leave { place, grant: Some(grant) }).map_err(Halt::Limit)
+    }
+
+    /// How long anything is waited for before the relay has anything to do with it.
+    pub(super) fn outside(&self, began: Instant) -> Patience<'_> {
+        let deadlines = Deadlines { timeouts: self.timeouts, began, start: began, stream: false };
+        Patience { deadlines, stop: self.stop.as_deref() }.of_total()
+    }
+}

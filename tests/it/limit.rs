@@ -1,0 +1,74 @@
+//! The client's own limits through the binary, against a relay that enforces and announces its own.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::baton::{baton, relay, run, send};
+
+const QUICK: &str = "ttft=0,gap=0,tokens=6";
+
+#[test]
+fn each_attempt_waits_for_its_leave_and_the_answer_says_how_long() {
+    let relay = relay(QUICK);
+    let said = send(&relay, "mock-500-once", &["--rate", "1/s", "--format", "json"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let answer: Value = serde_json::from_str(&said.out).unwrap();
+    let of = |attempt: usize, what: &str| answer["attempts"][attempt][what].as_f64().unwrap();
+    let (limited, ended) = (of(1, "limited_ms"), of(1, "ended_ms"));
+    assert!(answer["attempts"][0]["limited_ms"] == 0.0 && limited > 0.0 && ended > 950.0, "{answer:#}");
+    assert_eq!(answer["timing_ms"]["limited"].as_f64(), Some(limited));
+    let end = answer["timing_ms"]["end"].as_f64().unwrap();
+    assert!(end + limited <= ended + 1.0, "the wait is in no timing: {answer:#}");
+}
+
+#[test]
+fn a_request_larger_than_the_limit_is_refused_before_it_is_sent() {
+    let relay = relay(QUICK);
+    let said = send(&relay, "m", &["--token-rate", "output=100/m", "--max-tokens", "101"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(said.err.contains("101 generated tokens") && said.err.contains("--token-rate"), "{said:?}");
+    assert_eq!(send(&relay, "m", &["--token-rate", "output=100/m", "--max-tokens", "100"]).code, 0);
+    let said = send(&relay, "m", &["--burst", "5"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(said.err.contains("--burst has no effect without a rate"), "{said:?}");
+}
+
+#[test]
+fn the_profile_sets_limits_too_and_a_measurement_leaves_them_out() {
+    let relay = relay(QUICK);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    let config = file.to_str().unwrap();
+    let profile = |more: &str| {
+        let text = format!(
+            "[profile.p]\nurl = '{}'\nmodel = 'mock-500-once'\nbackoff-base = '1ms'\n{more}",
+            relay.base_url()
+        );
+        fs::write(&file, text).unwrap();
+    };
+    profile("rate = '5/s'\nburst = 1\ntoken-rate = 'input=40000/m'\n");
+    let said = run(&["send", "--config", config, "--profile", "p", "--timing", "Hello"]);
+    assert!(said.code == 0 && said.err.contains("held back by the limits"), "{said:?}");
+    let said = run(&["send", "--config", config, "--profile", "p", "--timing", "--rate", "1000/s", "Hello"]);
+    assert!(said.code == 0 && !said.err.contains("0.2 s held"), "{said:?}");
+    let said = run(&["config", "show", "--config", config, "--profile", "p"]);
+    for line in ["rate", "burst", "token-rate"] {
+        let shown = said.out.lines().find(|shown| shown.starts_with(&format!("{line} "))).unwrap();
+        assert!(shown.contains("profile p, but not in bench"), "{shown}");
+    }
+    let bench =
+        ["bench", "--config", config, "--profile", "p", "-m", "m", "-c", "2", "-n", "20", "--warmup", "0"];
+    let said = baton().args(bench).output().unwrap();
+    let err = String::from_utf8(said.stderr).unwrap();
+    assert!(said.status.success() && err.contains("rate = \"5/s\" is left out of a measurement"), "{err}");
+    profile("rate = 'often'\n");
+    let said = run(&["config", "show", "--config", config]);
+    assert!(
+        said.code == 2 && said.err.contains("config.toml:5: profile.p.rate: 'often' is not a rate"),
+        "{said:?}"
+    );
+    profile("burst = 5\n");
+    let said = run(&["config", "show", "--config", config]);
+    assert!(said.code == 2 && said.err.contains("profile.p.burst: a burst without a rate"), "{said:?}");
+}
