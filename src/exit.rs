@@ -1,7 +1,7 @@
 //! The only place where an error becomes text and an exit code.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write, stderr};
+use std::io::{ErrorKind, IsTerminal, Write, stderr};
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -91,14 +91,24 @@ pub fn finish(finished: Finished) -> ExitCode {
 /// Help and version go to standard output; a wrong command line is an error.
 fn usage(error: &clap::Error, format: ErrorFormat) -> ExitCode {
     if error.use_stderr() && format == ErrorFormat::Json {
-        let text = error.render().to_string();
-        let message = text.trim_start_matches("error: ").trim().to_owned();
-        let story = Story { code: code::USAGE, message, ..Story::default() };
-        let _ = stderr().write_all(story.as_json().as_bytes());
+        let _ = stderr().write_all(of_usage(error).as_json().as_bytes());
         return ExitCode::from(code::USAGE);
     }
-    let _ = error.print();
-    ExitCode::from(if error.use_stderr() { code::USAGE } else { code::DONE })
+    let printed = error.print();
+    ExitCode::from(match printed {
+        _ if error.use_stderr() => code::USAGE,
+        Err(lost) if lost.kind() != ErrorKind::BrokenPipe => code::OUTPUT,
+        _ => code::DONE,
+    })
+}
+
+/// A wrong command line without what only a person at a terminal can use of it: the usage line and the way to help.
+fn of_usage(error: &clap::Error) -> Story {
+    let text = error.render().to_string();
+    let parts: Vec<&str> = text.split("\n\n").map(str::trim).collect();
+    let hint = parts.iter().find_map(|part| part.strip_prefix("tip: ")).map(str::to_owned);
+    let message = parts.first().map_or("", |part| part.trim_start_matches("error: ")).to_owned();
+    Story { code: code::USAGE, message, hint, ..Story::default() }
 }
 
 /// Finds the type that owns the error and tells its story.

@@ -236,6 +236,16 @@ impl fmt::Display for Shard {
     }
 }
 
+/// How alike two words must be for one to be taken for a slip of the other, from 0 to 1.
+const ALIKE: f64 = 0.75;
+
+/// The known word that a mistyped one is nearest to, if any is near.
+pub fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+    let likeness = |candidate: &str| strsim::jaro_winkler(word, candidate);
+    let near = known.iter().copied().filter(|candidate| likeness(candidate) > ALIKE);
+    near.max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+}
+
 /// A text that must never be shown: its `Debug` and `Display` print a mask, only [`Secret::expose`] gives it out.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);

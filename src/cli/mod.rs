@@ -154,8 +154,24 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Finished {
         command().try_get_matches_from(&arguments).and_then(|matches| Baton::from_arg_matches(&matches));
     match parsed {
         Ok(baton) => Finished { error_format: baton.talk.error_format, result: carry_out(baton) },
-        Err(error) => Finished { error_format: wanted_format(&arguments), result: Err(error.into()) },
+        Err(error) => {
+            let error_format = wanted_format(&arguments);
+            let named =
+                unreadable(&arguments).filter(|_| error.kind() == clap::error::ErrorKind::InvalidUtf8);
+            Finished { error_format, result: Err(named.map_or_else(|| error.into(), Into::into)) }
+        }
     }
+}
+
+/// The argument that is no text, which the parser does not name.
+fn unreadable(arguments: &[OsString]) -> Option<Usage> {
+    let (number, argument) = arguments.iter().enumerate().find(|(_, word)| word.to_str().is_none())?;
+    let shown = argument.to_string_lossy();
+    let message = format!("argument {number}, '{shown}', is not UTF-8 text");
+    Some(
+        Usage::new(message)
+            .hint("only the path of a file may be other bytes; a text comes from a file or a pipe"),
+    )
 }
 
 fn carry_out(baton: Baton) -> anyhow::Result<()> {
@@ -196,7 +212,12 @@ impl Talk {
 /// Whether escape sequences for colour are wanted, as no-color.org and `TERM` have it, where a terminal reads them.
 pub fn colour_is_wanted() -> bool {
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    !plain && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    !plain && terminal_obeys()
+}
+
+/// Whether a terminal, if there is one, obeys escape sequences at all.
+fn terminal_obeys() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// One line on standard error; one that cannot be written is lost without harm.

@@ -7,12 +7,9 @@ use std::str::FromStr;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::units::{Money, Span};
+use crate::units::{Money, Span, nearest};
 
 use super::Error;
-
-/// How alike two keys must be for one to be taken for a slip of the other, from 0 to 1.
-const ALIKE: f64 = 0.75;
 
 /// A file and its text.
 #[derive(Debug, Clone, Copy)]
@@ -98,13 +95,6 @@ impl<'a> Section<'a> {
         let key = if bare { key.to_owned() } else { format!("\"{}\"", key.escape_debug()) };
         if self.name.is_empty() { key } else { format!("{}.{key}", self.name) }
     }
-}
-
-/// The known word that a mistyped one is nearest to, if any is near.
-pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    let likeness = |candidate: &str| strsim::jaro_winkler(word, candidate);
-    let near = known.iter().copied().filter(|candidate| likeness(candidate) > ALIKE);
-    near.max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
 }
 
 /// One key with its value.

@@ -1,28 +1,50 @@
 //! The environment as a value, so that resolving it can be tested without touching the process.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
 
-/// The variables of the environment that hold readable text.
+use super::Error;
+
+/// The variables of the environment.
 #[derive(Clone, Default)]
-pub struct Environment(BTreeMap<String, String>);
+pub struct Environment(BTreeMap<String, OsString>);
 
 impl Environment {
     /// The process's own.
     pub fn of_process() -> Self {
-        let readable = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        };
-        Self(std::env::vars_os().filter_map(readable).collect())
+        let named = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value));
+        Self(std::env::vars_os().filter_map(named).collect())
     }
 
     /// An environment of these variables alone.
     pub fn of(variables: &[(&str, &str)]) -> Self {
-        Self(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+        Self(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect())
     }
 
     /// A variable's value; an empty one counts as unset, as shells use it to switch a variable off.
     pub fn value(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).map(str::trim).filter(|value| !value.is_empty())
+        self.0.get(name)?.to_str().map(str::trim).filter(|value| !value.is_empty())
+    }
+
+    /// A variable's value as a path, which need not be text.
+    pub(super) fn path(&self, name: &str) -> Option<&Path> {
+        self.0.get(name).filter(|value| !value.is_empty()).map(Path::new)
+    }
+
+    /// Refuses a variable that holds no text, rather than pass by what its user has set.
+    pub(super) fn refuse_unreadable(&self) -> Result<(), Error> {
+        let ours = |name: &str| {
+            name != "BATON_CONFIG"
+                && ["BATON_", "ANTHROPIC_", "OPENAI_"].iter().any(|own| name.starts_with(own))
+        };
+        match self.0.iter().find(|(name, value)| ours(name) && value.to_str().is_none()) {
+            None => Ok(()),
+            Some((name, _)) => {
+                Err(Error::new(format!("{name}: its value is not UTF-8 text"))
+                    .hint("set it anew, or unset it"))
+            }
+        }
     }
 }
 

@@ -5,9 +5,10 @@ use std::io;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::document::{Document, Section, nearest};
+use super::document::{Document, Section};
 use super::profile::{Folders, Profile};
 use super::{Environment, Error, Given, Prices, Source};
+use crate::units::nearest;
 
 /// What the file says; an absent one says nothing.
 #[derive(Debug, Default)]
@@ -33,12 +34,12 @@ pub fn place(given: &Given, environment: &Environment) -> Option<Place> {
     if let Some(path) = &given.config {
         return Some(Place { path: path.clone(), source: Source::Flag("--config") });
     }
-    if let Some(path) = environment.value("BATON_CONFIG") {
+    if let Some(path) = environment.path("BATON_CONFIG") {
         return Some(Place { path: path.into(), source: Source::Variable("BATON_CONFIG".to_owned()) });
     }
     // The XDG specification has relative paths ignored.
-    let folder = environment.value("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let folder = folder.or_else(|| Some(Path::new(environment.value("HOME")?).join(".config")))?;
+    let folder = environment.path("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = folder.or_else(|| Some(environment.path("HOME")?.join(".config")))?;
     Some(Place { path: folder.join("baton").join("config.toml"), source: Source::Default })
 }
 
@@ -51,6 +52,7 @@ pub fn profiles(given: &Given, environment: &Environment) -> Result<Vec<String>,
 impl File {
     /// Reads the file; only in its default place may it be absent.
     pub(super) fn read(given: &Given, environment: &Environment) -> Result<Self, Error> {
+        environment.refuse_unreadable()?;
         let Some(Place { path, source }) = place(given, environment) else { return Ok(Self::default()) };
         let prefix = if source == Source::Default { String::new() } else { format!("{source} ") };
         let failed = |error: io::Error| Error::new(format!("{prefix}{}: {error}", path.display()));
@@ -61,7 +63,7 @@ impl File {
         };
         let mut text = String::new();
         opened.read_to_string(&mut text).map_err(failed)?;
-        let home = environment.value("HOME").map(Path::new);
+        let home = environment.path("HOME");
         let file = Self::parse(Document { path: &path, text: &text }, home)?;
         if let Some(secret) = file.profiles.iter().find_map(|profile| profile.secret.as_ref()) {
             refuse_readable(&opened, &path, secret)?;

@@ -66,6 +66,11 @@ impl Failure {
         Self { code, param: Some(param), ..Self::invalid(message) }
     }
 
+    /// A model that is named after a fault that does not exist.
+    pub(crate) fn unknown_model(message: String) -> Self {
+        Self::new(404, "not_found_error", "invalid_request_error", message).coded("model_not_found")
+    }
+
     /// A path or a method that does not exist.
     pub(crate) fn unknown(status: u16, message: String) -> Self {
         Self::new(status, "not_found_error", "invalid_request_error", message)
@@ -99,7 +104,7 @@ impl Failure {
             }
             Kind::NotFound => {
                 let message = format!("The model `{model}` does not exist or you do not have access to it.");
-                Self::new(404, "not_found_error", invalid, message).coded("model_not_found")
+                Self::unknown_model(message)
             }
             Kind::TooLarge => Self::new(
                 413,

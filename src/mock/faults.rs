@@ -1,5 +1,7 @@
 //! The catalogue of faults: their names, what each does, and how a model's name or chance selects one.
 
+use crate::units::nearest;
+
 /// One way in which the relay can misbehave.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -146,9 +148,36 @@ pub(crate) fn named_in(name: &str) -> Option<&'static Fault> {
     FAULTS.iter().filter(fits).max_by_key(|fault| fault.name.len())
 }
 
+/// What a model's name that asks for a fault must have meant, where there is no such fault.
+pub(crate) fn missed_in(name: &str) -> Option<String> {
+    let last = name.rsplit('/').next().unwrap_or(name);
+    if !last.starts_with("mock-") || last == MODEL || named_in(name).is_some() {
+        return None;
+    }
+    let names: Vec<&str> = FAULTS.iter().map(|fault| fault.name).chain([MODEL]).collect();
+    Some(match nearest(last, &names) {
+        Some(near) => format!("there is no fault '{last}': did you mean {near}?"),
+        None => format!("there is no fault '{last}': `baton mock --list-faults` lists them"),
+    })
+}
+
+/// The model without a fault.
+pub(crate) const MODEL: &str = "mock-model";
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fault_that_does_not_exist_is_missed_with_the_nearest_one() {
+        let missed = |name| missed_in(name).unwrap_or_default();
+        assert_eq!(missed("mock-529-onec"), "there is no fault 'mock-529-onec': did you mean mock-529-once?");
+        assert_eq!(missed("anthropic/mock-stal"), "there is no fault 'mock-stal': did you mean mock-stall?");
+        assert!(missed("mock-").contains("mock-") && missed("mock-429-now").contains("mock-429"));
+        for fine in ["mock-model", "mock-429", "a/mock-cut", "claude-x", "m", "", "hammock-429", "mock"] {
+            assert_eq!(missed_in(fine), None, "{fine}");
+        }
+    }
 
     #[test]
     fn a_model_selects_the_fault_that_its_name_ends_with() {

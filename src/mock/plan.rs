@@ -9,6 +9,7 @@ use crate::mock::answer::UsageReports;
 use crate::mock::dialect::Names;
 use crate::mock::dialect::Sse;
 use crate::mock::dialect::Style;
+use crate::mock::faults;
 use crate::mock::faults::Kind;
 use crate::mock::pace::Pace;
 use crate::mock::playback::Plan;
@@ -73,7 +74,7 @@ pub(crate) fn answer(wish: Wish, identity: Identity) -> Answer {
     let reasons = kind == Some(Kind::Reasoning) && !matches!(ask.dialect, Dialect::Complete | Dialect::Raw);
     Answer {
         id: identity.id,
-        model: serde_json::Value::from(ask.model.as_deref().unwrap_or("mock-model")).to_string(),
+        model: serde_json::Value::from(ask.model.as_deref().unwrap_or(faults::MODEL)).to_string(),
         created: identity.created,
         input: ask.input,
         tokens,

@@ -84,7 +84,11 @@ impl Reply<'_> {
         if self.kind == Some(Kind::RateLimited) {
             self.standing = Some(Standing::SPENT);
         }
-        let model = ask.model.as_deref().unwrap_or("mock-model");
+        let model = ask.model.as_deref().unwrap_or(faults::MODEL);
+        // A slip in the name must not pass for a relay without that fault.
+        if let Some(message) = faults::missed_in(model) {
+            return Ok(self.refuse(&Failure::unknown_model(message), ticket));
+        }
         if let Some(failure) = self.kind.and_then(|kind| Failure::of(kind, model)) {
             return Ok(self.refuse(&failure, ticket));
         }

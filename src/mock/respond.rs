@@ -104,7 +104,7 @@ fn unknown(headers: &HeaderMap, status: u16, message: String) -> Response<Body> 
 /// The list of models: one that works, and one for each fault.
 fn models(headers: &HeaderMap) -> String {
     let names: Vec<_> =
-        std::iter::once("mock-model").chain(faults::faults().iter().map(|fault| fault.name)).collect();
+        std::iter::once(faults::MODEL).chain(faults::faults().iter().map(|fault| fault.name)).collect();
     if vendor(headers) == Dialect::Chat {
         let model =
             |name| json!({ "id": name, "object": "model", "created": 1_700_000_000, "owned_by": "mock" });

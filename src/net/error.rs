@@ -244,6 +244,10 @@ fn describe_tls(error: &rustls::Error) -> String {
         rustls::Error::InvalidCertificate(Bad::NotValidForName | Bad::NotValidForNameContext { .. }) => {
             "the certificate is for another host name".to_owned()
         }
+        // The verifier's own error, which the library passes on without a type.
+        rustls::Error::InvalidCertificate(Bad::Other(other)) if other.to_string() == "CaUsedAsEndEntity" => {
+            "the server presents the certificate of a CA as its own".to_owned()
+        }
         rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired) => {
             "the relay asks for a client certificate".to_owned()
         }

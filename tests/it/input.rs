@@ -180,6 +180,10 @@ fn an_error_as_json_is_one_object_with_the_same_parts() {
     let said: Said = run(&["send", "--error-format", "json", "--nonsense"]);
     let object: serde_json::Value = serde_json::from_str(&said.err).unwrap();
     assert_eq!((said.code, object["exit_code"].as_i64()), (2, Some(2)));
+    assert_eq!(object["error"], "unexpected argument '--nonsense' found");
+    assert_eq!(object["hint"], "to pass '--nonsense' as a value, use '-- --nonsense'");
+    let said: Said = run(&["send", "--error-format", "json", "--api", "smtp", "x"]);
+    assert!(said.err.contains("[possible values: messages, ") && !said.err.contains("--help"), "{said:?}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod bench;
 mod completions;
 mod config;
 mod connect;
+mod edges;
 mod extract;
 mod flags;
 mod front;

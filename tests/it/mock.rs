@@ -58,6 +58,15 @@ fn its_faults_are_listed_and_every_one_listed_is_known() {
 }
 
 #[test]
+fn a_slip_in_the_name_of_a_fault_is_answered_with_the_nearest_one() {
+    for api in ["messages", "chat", "responses", "complete"] {
+        let said = run(&["send", "--mock", "--api", api, "--model", "mock-529-onec", "Hello"]);
+        assert_eq!((said.code, said.out.as_str()), (4, ""), "{api}: {said:?}");
+        assert!(said.err.contains("did you mean mock-529-once?"), "{api}: {said:?}");
+    }
+}
+
+#[test]
 fn an_address_in_use_is_named() {
     let mock = Mock::start(&[]);
     let address = mock.url.strip_prefix("http://").unwrap();

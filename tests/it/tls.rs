@@ -17,15 +17,19 @@ struct Server {
 }
 
 fn serve(name: &str) -> Server {
-    const BODY: &str = r#"{"type":"message","id":"msg_1","model":"m","content":[{"type":"text","text":"over TLS"}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":2}}"#;
     let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+    serve_with(&made.cert, &made.signing_key)
+}
+
+fn serve_with(certificate: &rcgen::Certificate, key: &rcgen::KeyPair) -> Server {
+    const BODY: &str = r#"{"type":"message","id":"msg_1","model":"m","content":[{"type":"text","text":"over TLS"}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":2}}"#;
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
+        .with_single_cert(vec![certificate.der().clone()], key)
         .unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -41,9 +45,9 @@ fn serve(name: &str) -> Server {
             let _ = peer.shutdown().await;
         }
     });
-    let certificate = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(certificate.path(), made.cert.pem()).unwrap();
-    Server { url, certificate, _runtime: runtime }
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), certificate.pem()).unwrap();
+    Server { url, certificate: file, _runtime: runtime }
 }
 
 fn send(server: &Server, more: &[&str]) -> crate::baton::Said {
@@ -69,6 +73,17 @@ fn a_certificate_that_is_named_is_trusted_and_one_for_another_host_is_not() {
     assert_eq!(said.code, 11, "{said:?}");
     assert!(said.err.contains("another host name"), "{said:?}");
     assert_eq!(send(&server, &["--insecure"]).code, 0);
+}
+
+#[test]
+fn the_certificate_of_an_authority_is_named_where_a_server_presents_it_as_its_own() {
+    let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let server = serve_with(&params.self_signed(&key).unwrap(), &key);
+    let said = send(&server, &["--cacert", server.certificate.path().to_str().unwrap()]);
+    assert_eq!(said.code, 11, "{said:?}");
+    assert!(said.err.contains("presents the certificate of a CA as its own"), "{said:?}");
 }
 
 #[test]

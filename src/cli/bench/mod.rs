@@ -30,7 +30,7 @@ use super::output::Output;
 use super::prompt::{Defaults, PromptOptions, Stdin};
 use super::relay::{Crew, Flags, Manner, Wired, enough_descriptors};
 use super::signals::Signals;
-use super::{Ending, Signal, Talk, colour_is_wanted};
+use super::{Ending, Signal, Talk, colour_is_wanted, terminal_obeys};
 
 /// What is asked for where nothing is given: short, harmless, and long enough to be answered in more than a word.
 const PROMPT: &str = "In one short sentence, say what a river is.";
@@ -160,7 +160,7 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     let progress = match (talk.is_quiet(), stderr().is_terminal()) {
         (true, _) => None,
         // Lines of attempts and a line that is rewritten in place would tear each other apart.
-        (false, true) if !verbosity.verbose => Some(Progress::in_place()),
+        (false, true) if !verbosity.verbose && terminal_obeys() => Some(Progress::in_place()),
         (false, _) => Some(Progress::plain(Box::new(stderr()))),
     };
     let swept =
