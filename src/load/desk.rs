@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::cell::RefCell;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -101,7 +102,7 @@ pub(super) async fn user<T: Target>(desk: Rc<Desk<T>>, user: u32) {
     while let Some(ticket) = seat.begin() {
         let finish = {
             let Seat { desk, sample, .. } = &mut seat;
-            guarded(async { desk.target.run(ticket, sample).await }).await
+            guarded(pin!(desk.target.run(ticket, sample))).await
         };
         let waited = finish == Finish::Waited;
         seat.end(finish);

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::Poll;
 
 /// How a guarded future came to its end.
@@ -18,9 +18,8 @@ pub(super) enum Finish {
     Panicked(String),
 }
 
-/// Runs a future to its end and catches its panic.
-pub(super) async fn guarded(future: impl Future<Output = ()>) -> Finish {
-    let mut future = pin!(future);
+/// Runs a future to its end and catches its panic. It is taken where it stands, for it is large and moving it costs.
+pub(super) async fn guarded(mut future: Pin<&mut impl Future<Output = ()>>) -> Finish {
     let mut waited = false;
     poll_fn(|context| {
         // What the future shares with others is replaced after a panic, so no broken state is seen.
@@ -47,22 +46,24 @@ pub(super) fn panic_text(payload: &(dyn Any + Send)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use super::*;
 
     #[tokio::test]
     async fn a_panic_is_caught_before_and_after_the_first_wait() {
         let code = 7;
-        assert_eq!(guarded(async { panic!("early {code}") }).await, Finish::Panicked("early 7".into()));
+        assert_eq!(guarded(pin!(async { panic!("early {code}") })).await, Finish::Panicked("early 7".into()));
         let late = async {
             tokio::task::yield_now().await;
             panic!("late");
         };
-        assert_eq!(guarded(late).await, Finish::Panicked("late".into()));
+        assert_eq!(guarded(pin!(late)).await, Finish::Panicked("late".into()));
     }
 
     #[tokio::test]
     async fn a_future_that_never_waits_is_told_from_one_that_does() {
-        assert_eq!(guarded(async {}).await, Finish::AtOnce);
-        assert_eq!(guarded(tokio::task::yield_now()).await, Finish::Waited);
+        assert_eq!(guarded(pin!(async {})).await, Finish::AtOnce);
+        assert_eq!(guarded(pin!(tokio::task::yield_now())).await, Finish::Waited);
     }
 }
