@@ -82,7 +82,7 @@ impl<T: Transport> Client<T> {
         let Departure { request, began, secrets } = departure;
         let mut exchange = Exchange::starting(call, start);
         let deadlines = Deadlines { timeouts: self.timeouts, began, start, stream: call.stream };
-        let patience = Patience { deadlines, stop: self.stop.as_deref() };
+        let mut patience = Patience::new(deadlines, self.stop.as_deref());
         let reply = match patience.wait(Progress::default(), self.transport.send(request)).await {
             Ok(Ok(reply)) => reply,
             Ok(Err(error)) => return Err(Box::new(exchange.fail(error.class(), error))),

@@ -41,7 +41,7 @@ impl<T: Transport> Client<T> {
     /// Waits until the request may leave: for a place among the requests under way, then for the limiter, so that
     /// nothing that was granted is held up. That is no fault of the relay's: only the total limit counts it.
     pub(super) async fn leave(&self, call: &Call, began: Instant) -> Result<Leave<'_>, Halt> {
-        let patience = self.outside(began);
+        let mut patience = self.outside(began);
         let place = patience.wait(Progress::default(), self.transport.place()).await?;
         let Some(limiter) = self.limiter.as_deref() else { return Ok(Leave { place, grant: None }) };
         let cost = if limiter.counts_tokens() { call.cost() } else { Cost::default() };
@@ -52,6 +52,6 @@ impl<T: Transport> Client<T> {
     /// How long anything is waited for before the relay has anything to do with it.
     pub(super) fn outside(&self, began: Instant) -> Patience<'_> {
         let deadlines = Deadlines { timeouts: self.timeouts, began, start: began, stream: false };
-        Patience { deadlines, stop: self.stop.as_deref() }.of_total()
+        Patience::new(deadlines, self.stop.as_deref()).of_total()
     }
 }

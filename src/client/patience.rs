@@ -1,9 +1,11 @@
 //! How long an attempt waits for anything: its deadlines, a stop from outside, and what ended the waiting.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
 
 use tokio::sync::Notify;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::net;
 use crate::outcome::Class;
@@ -23,33 +25,63 @@ pub(super) enum Halt {
 }
 
 /// How long an attempt waits for anything: its deadlines, and whether it is stopped from outside.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Patience<'a> {
-    pub(super) deadlines: Deadlines,
-    pub(super) stop: Option<&'a Notify>,
+    deadlines: Deadlines,
+    stop: Option<&'a Notify>,
+    alarm: Alarm,
 }
 
-impl Patience<'_> {
+impl<'a> Patience<'a> {
+    /// Patience until these deadlines or a stop.
+    pub(super) fn new(deadlines: Deadlines, stop: Option<&'a Notify>) -> Self {
+        Self { deadlines, stop, alarm: Alarm::default() }
+    }
+
     /// The same for what is no fault of the relay's: only the total limit counts it.
-    pub(super) fn of_total(self) -> Self {
+    pub(super) fn of_total(&self) -> Self {
         let total = Timeouts { total: self.deadlines.timeouts.total, ..Timeouts::NONE };
-        Self { deadlines: Deadlines { timeouts: total, ..self.deadlines }, ..self }
+        Self::new(Deadlines { timeouts: total, ..self.deadlines }, self.stop)
     }
 
     /// Waits for a future until the nearest deadline or a stop.
-    pub(super) async fn wait<F: Future>(&self, progress: Progress, future: F) -> Result<F::Output, Halt> {
-        let until = async {
-            match self.deadlines.next(progress) {
-                Some(deadline) => timeout_at(deadline.at, future).await.map_err(|_| Halt::Missed(deadline)),
-                None => Ok(future.await),
+    pub(super) async fn wait<F: Future>(&mut self, progress: Progress, future: F) -> Result<F::Output, Halt> {
+        let deadline = self.deadlines.next(progress);
+        let mut future = pin!(future);
+        let until = poll_fn(|context| match (future.as_mut().poll(context), deadline) {
+            (Poll::Ready(output), _) => Poll::Ready(Ok(output)),
+            (Poll::Pending, None) => Poll::Pending,
+            (Poll::Pending, Some(deadline)) => {
+                self.alarm.poll(deadline.at, context).map(|()| Err(Halt::Missed(deadline)))
             }
-        };
+        });
         let Some(stop) = self.stop else { return until.await };
         tokio::select! {
             biased;
             ended = until => ended,
             () = stop.notified() => Err(Halt::Stopped),
         }
+    }
+}
+
+/// One timer for all waits of an attempt. Each chunk of a stream moves its deadlines to a later time; the timer is left
+/// where it was and set again only when it rings too early, since setting it costs more than the chunk's own events.
+#[derive(Debug, Default)]
+struct Alarm(Option<Pin<Box<Sleep>>>);
+
+impl Alarm {
+    /// Ready once the time has come.
+    fn poll(&mut self, at: Instant, context: &mut Context<'_>) -> Poll<()> {
+        let sleep = self.0.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        if sleep.deadline() > at {
+            sleep.as_mut().reset(at);
+        }
+        ready!(sleep.as_mut().poll(context));
+        if sleep.deadline() < at {
+            sleep.as_mut().reset(at);
+            ready!(sleep.as_mut().poll(context));
+        }
+        Poll::Ready(())
     }
 }
 
@@ -63,5 +95,31 @@ impl Deadline {
             _ => ("no whole answer", "--timeout"),
         };
         Trouble::Timeout { what, flag, limit: self.limit }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn one_timer_serves_deadlines_that_move_both_ways() {
+        let start = Instant::now();
+        let mut alarm = Alarm::default();
+        for seconds in [60, 5, 90] {
+            let at = start + Duration::from_secs(seconds);
+            // A wait that something else ends leaves the timer set.
+            let cut =
+                tokio::time::timeout(Duration::from_secs(1), poll_fn(|context| alarm.poll(at, context)));
+            assert!(cut.await.is_err());
+        }
+        let at = start + Duration::from_secs(120);
+        poll_fn(|context| alarm.poll(at, context)).await;
+        assert_eq!(start.elapsed(), Duration::from_secs(120));
+        let passed = start + Duration::from_secs(1);
+        poll_fn(|context| alarm.poll(passed, context)).await;
+        assert_eq!(start.elapsed(), Duration::from_secs(120));
     }
 }
