@@ -56,7 +56,7 @@ impl Metrics {
     }
 
     /// Adds a successful request.
-    fn record(&mut self, sample: &Sample) {
+    pub fn record(&mut self, sample: &Sample) {
         let marks = &sample.marks;
         note(&mut self.latency, marks.last_delta);
         note(&mut self.end, marks.end);
