@@ -1,6 +1,7 @@
 //! The command tree: one file a subcommand with its flags and its wiring, flag groups in `options` and `connection`.
 
 mod bench;
+mod carry;
 mod completions;
 mod config;
 mod connection;
@@ -15,9 +16,11 @@ mod options;
 mod output;
 mod prompt;
 mod relay;
+mod rendering;
 mod send;
 mod show;
 mod signals;
+mod stream;
 
 use std::ffi::OsString;
 
@@ -66,6 +69,8 @@ pub enum ErrorFormat {
 enum Command {
     /// Send one prompt; the answer appears on standard output as it arrives
     Send(Box<send::SendOptions>),
+    /// Write one answer of any size straight to a file
+    Stream(Box<stream::StreamOptions>),
     /// Sweep concurrency levels and print the average/TP99 table
     Bench(Box<bench::BenchOptions>),
     /// Run the embedded relay as a server of its own
@@ -179,6 +184,7 @@ fn carry_out(baton: Baton) -> anyhow::Result<()> {
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     match baton.command {
         Command::Send(options) => send::run(&options, baton.talk),
+        Command::Stream(options) => stream::run(&options, baton.talk),
         Command::Bench(options) => bench::run(&options, baton.talk),
         Command::Mock(options) => mock::run(&options, baton.talk),
         Command::Models(options) => models::run(&options, baton.talk),

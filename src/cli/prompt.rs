@@ -20,8 +20,8 @@ use super::files::Files;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Prompt")]
 pub(super) struct PromptOptions {
-    /// The prompt; several words are joined by spaces. `-` stands for standard input; what is piped into `send` follows
-    /// the prompt without it, too
+    /// The prompt; several words are joined by spaces. `-` stands for standard input; what is piped into `send` or
+    /// `stream` follows the prompt without it, too
     #[arg(value_name = "PROMPT", help_heading = "Arguments")]
     words: Vec<String>,
     /// Add a file to the prompt: text after a blank line; png, jpeg, gif, webp and PDF as attachments (repeatable)

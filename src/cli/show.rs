@@ -84,28 +84,43 @@ fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
+/// What an event is called in a line of JSON.
+pub(super) fn event_name(event: &Event<'_>) -> &'static str {
+    match event {
+        Event::Model(_) => "model",
+        Event::Id(_) => "id",
+        Event::Delta(Delta::Text(_)) => "text",
+        Event::Delta(Delta::Reasoning(_)) => "reasoning",
+        Event::Delta(Delta::ToolArguments(_)) => "tool_arguments",
+        Event::Delta(Delta::Bytes(_)) => "bytes",
+        Event::Usage(_) => "usage",
+        Event::Stop(_) => "stop",
+        Event::Error(_) => "error",
+        Event::Ping => "ping",
+        Event::Terminal => "terminal",
+    }
+}
+
 /// One event as a line of JSON.
 pub(super) fn as_event_line(attempt: u32, at: Duration, event: &Event<'_>) -> String {
     let fields = match event {
-        Event::Model(name) => json!({"event": "model", "model": name}),
-        Event::Id(id) => json!({"event": "id", "id": id}),
-        Event::Delta(Delta::Text(text)) => json!({"event": "text", "text": text}),
-        Event::Delta(Delta::Reasoning(text)) => json!({"event": "reasoning", "text": text}),
-        Event::Delta(Delta::ToolArguments(text)) => json!({"event": "tool_arguments", "text": text}),
-        Event::Delta(Delta::Bytes(bytes)) => {
-            json!({"event": "bytes", "text": String::from_utf8_lossy(bytes)})
+        Event::Model(name) => json!({"model": name}),
+        Event::Id(id) => json!({"id": id}),
+        Event::Delta(Delta::Text(text) | Delta::Reasoning(text) | Delta::ToolArguments(text)) => {
+            json!({"text": text})
         }
-        Event::Usage(usage) => json!({"event": "usage", "usage": usage_fields(usage, false)}),
-        Event::Stop(stop) => json!({"event": "stop", "stop": stop_name(stop), "reason": stop.word}),
+        Event::Delta(Delta::Bytes(bytes)) => json!({"text": String::from_utf8_lossy(bytes)}),
+        Event::Usage(usage) => json!({"usage": usage_fields(usage, false)}),
+        Event::Stop(stop) => json!({"stop": stop_name(stop), "reason": stop.word}),
         Event::Error(error) => {
-            json!({"event": "error", "type": error.kind, "code": error.code, "message": error.message})
+            json!({"type": error.kind, "code": error.code, "message": error.message})
         }
-        Event::Ping => json!({"event": "ping"}),
-        Event::Terminal => json!({"event": "terminal"}),
+        Event::Ping | Event::Terminal => Value::Null,
     };
     let mut line = Map::new();
     line.insert("t_ms".to_owned(), ms(Some(at)));
     line.insert("attempt".to_owned(), attempt.into());
+    line.insert("event".to_owned(), event_name(event).into());
     if let Value::Object(fields) = fields {
         line.extend(fields);
     }
@@ -114,11 +129,17 @@ pub(super) fn as_event_line(attempt: u32, at: Duration, event: &Event<'_>) -> St
 
 /// The whole exchange as one JSON object.
 pub(super) fn as_json(exchange: &Exchange, text: &str, cost: Option<Money>) -> String {
+    let mut object = Map::from_iter([("text".to_owned(), text.into())]);
+    object.extend(exchange_fields(exchange, cost));
+    format!("{:#}\n", Value::Object(object))
+}
+
+/// What an exchange says of itself beside its text.
+pub(super) fn exchange_fields(exchange: &Exchange, cost: Option<Money>) -> Map<String, Value> {
     let marks = &exchange.marks;
     let mut usage = exchange.usage;
     usage.output = exchange.tokens.output;
     let object = json!({
-        "text": text,
         "stop": exchange.stop.as_ref().map(stop_name),
         "stop_reason": exchange.stop.as_ref().map(|stop| &stop.word),
         "model": exchange.model,
@@ -141,7 +162,7 @@ pub(super) fn as_json(exchange: &Exchange, text: &str, cost: Option<Money>) -> S
         "attempts": exchange.attempts.iter().map(attempt_fields).collect::<Vec<_>>(),
         "outcome": exchange.class.name(),
     });
-    format!("{object:#}\n")
+    if let Value::Object(fields) = object { fields } else { Map::new() }
 }
 
 /// One attempt as a line for `-v`, with what follows it.
@@ -198,7 +219,7 @@ fn stop_name(stop: &Stop) -> &'static str {
 }
 
 /// Milliseconds to the microsecond, or null.
-fn ms(time: Option<Duration>) -> Value {
+pub(super) fn ms(time: Option<Duration>) -> Value {
     time.map_or(Value::Null, |time| {
         let micros = u32::try_from(time.as_micros()).map_or(time.as_secs_f64() * 1e6, f64::from);
         json!(micros.round() / 1000.0)

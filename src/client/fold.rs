@@ -5,9 +5,6 @@ use std::time::Duration;
 use crate::outcome::{Class, Marks, Tokens};
 use crate::wire::{ApiError, Delta, Event, Stop, StopKind, Usage};
 
-/// Characters to a token where the server sends no usage: the rule of thumb that both vendors give for English.
-const CHARACTERS_PER_TOKEN: u64 = 4;
-
 /// What the events of one attempt have said so far.
 #[derive(Debug, Default)]
 pub(super) struct Fold {
@@ -71,7 +68,7 @@ impl Fold {
         let Usage { input, cache_read, cache_write, output, .. } = self.usage;
         let input = input.map(|fresh| fresh + cache_read.unwrap_or(0) + cache_write.unwrap_or(0));
         let estimated = output.is_none() && self.characters > 0;
-        let estimate = || estimated.then(|| self.characters.div_ceil(CHARACTERS_PER_TOKEN));
+        let estimate = || estimated.then(|| Tokens::estimate(self.characters));
         Tokens { input, output: output.or_else(estimate), estimated }
     }
 

@@ -1,8 +1,9 @@
 //! Results on paper: one versioned document, and every printed form a view of it.
 //!
 //! A run becomes a [`Document`] once; table, notes, Markdown, CSV and JSON are printed from the document, so that a
-//! saved file prints later what the run printed itself. [`Progress`] shows a run while it lasts.
+//! saved file prints later what the run printed itself. [`Progress`] shows a run while it lasts, [`ArrivalLine`] an answer.
 
+mod arrival;
 mod columns;
 mod csv;
 mod document;
@@ -15,6 +16,7 @@ mod progress;
 mod result;
 mod table;
 
+pub use arrival::ArrivalLine;
 pub use csv::csv;
 pub use document::Client;
 pub use document::Distribution;

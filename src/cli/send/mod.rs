@@ -3,18 +3,16 @@
 mod printer;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use tokio::sync::Notify;
 
-use crate::client::{Client, Exchange, Failed, Ids, Piece};
+use crate::client::{Exchange, Failed, Ids, Piece};
 use crate::config::Settings;
-use crate::net::{Adapt, Pool};
-use crate::outcome::Class;
+use crate::net::Adapt;
 use crate::wire::StopKind;
 
-use self::printer::{Delivered, Printer};
+use self::printer::Printer;
+use super::carry::{Carried, carry, cost_of, remark};
 use super::connection::{ConnectionOptions, Unasked, without_limit_of_requests};
 use super::extract::Extract;
 use super::limits::{LimitOptions, fits};
@@ -22,9 +20,9 @@ use super::options::{Attempts, PolicyOptions, TargetOptions, VerbosityOptions};
 use super::output::Output;
 use super::prompt::{Defaults, PromptOptions, Stdin};
 use super::relay::{Flags, Manner, Wired};
+use super::rendering::{Form, Generated};
 use super::show;
-use super::signals::Signals;
-use super::{Ending, Signal, Talk, Usage, say};
+use super::{Ending, Talk, Usage, say};
 
 /// The flags of `baton send`.
 #[derive(Debug, Args)]
@@ -94,6 +92,18 @@ enum Format {
     Raw,
 }
 
+impl Format {
+    /// The form of what is written while the answer arrives; an object is written when it is whole.
+    const fn form(self) -> Option<Form> {
+        match self {
+            Self::Text => Some(Form::Text),
+            Self::Json => None,
+            Self::Events => Some(Form::Events),
+            Self::Raw => Some(Form::Raw),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum FailOn {
     Length,
@@ -135,61 +145,29 @@ pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
         output.write(text.as_bytes())?;
         return Ok(output.finish()?);
     }
-    let stop = Arc::new(Notify::new());
-    let client = wired.client(flags)?.with_stop(Arc::clone(&stop)).with_limiter(limiter);
-    let printer = Printer::new(answer, Output::open(answer.output.as_deref())?, talk).verbose(verbosity);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let carried = runtime.block_on(carry(&client, &stop, &wired, printer));
-    // A name look-up may still hang in a thread of its own, and nobody waits for it any more.
-    runtime.shutdown_background();
-    carried?.settle(answer, &wired.site.settings, talk)
-}
-
-/// Carries the call until it ends or a signal ends it.
-async fn carry(
-    client: &Client<Pool>,
-    stop: &Notify,
-    wired: &Wired,
-    mut printer: Printer,
-) -> anyhow::Result<Carried> {
-    let mut signals = Signals::listen()?;
-    signals.arm_after_one()?;
-    let mut came = None;
-    let exchange = {
-        let mut sink = |piece: Piece<'_>| printer.take(&piece);
-        let mut running = std::pin::pin!(client.run(&wired.call, &mut sink));
-        loop {
-            tokio::select! {
-                exchange = &mut running => break exchange,
-                signal = signals.next() => {
-                    came.get_or_insert(signal);
-                    stop.notify_one();
-                }
-            }
-        }
-    };
-    Ok(Carried { exchange, signal: came, printer })
+    let client = wired.client(flags)?.with_limiter(limiter);
+    let mut printer = Printer::new(answer, Output::open(answer.output.as_deref())?, talk).verbose(verbosity);
+    let mut sink = |piece: Piece<'_>| printer.take(&piece);
+    let carried = carry(client, &wired.call, &mut sink)?;
+    Sent { carried, printer }.settle(answer, &wired.site.settings, talk)
 }
 
 /// A call that has ended, with what it printed.
-struct Carried {
-    exchange: Exchange,
-    signal: Option<Signal>,
+struct Sent {
+    carried: Carried,
     printer: Printer,
 }
 
-impl Carried {
+impl Sent {
     /// Ends the output and turns the outcome into success or an error.
     fn settle(self, answer: &AnswerOptions, settings: &Settings, talk: Talk) -> anyhow::Result<()> {
-        let Self { exchange, signal, mut printer } = self;
+        let Self { carried: Carried { exchange, signal }, mut printer } = self;
         if let Some(error) = printer.failure.take() {
             return Err(error.into());
         }
-        // The answer's own name of the model may be more precise than the one asked for.
-        let models = [exchange.model.as_deref(), settings.model.as_deref()];
-        let cost = settings.prices.cost(models.into_iter().flatten(), &exchange.usage);
+        let cost = cost_of(&exchange, settings);
         let failed = exchange.trouble.is_some() || signal.is_some();
-        let only_tools = printer.delivered == Delivered::Tools;
+        let only_tools = printer.rendering.generated == Generated::Tools;
         if answer.format == Format::Json {
             printer.output.write(show::as_json(&exchange, &printer.text, cost).as_bytes())?;
         }
@@ -234,19 +212,4 @@ fn matched(exchange: &Exchange, answer: &AnswerOptions) -> Option<String> {
         FailOn::Filter => stop.kind == StopKind::Filter,
     });
     named.then(|| stop.word.clone())
-}
-
-/// Says what an answer that is whole may still lack.
-fn remark(exchange: &Exchange, tools_unseen: bool, talk: Talk) {
-    let Some(stop) = &exchange.stop else { return };
-    match exchange.class {
-        Class::OkLength => {
-            talk.notice(format_args!("note: the answer stopped at the token limit ({})", stop.word));
-        }
-        Class::Refused => talk.notice(format_args!("note: the answer ended by {}", stop.word)),
-        _ if tools_unseen => {
-            talk.notice("note: the answer is a tool call, which has no text: --format events shows it");
-        }
-        _ => {}
-    }
 }
