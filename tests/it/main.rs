@@ -21,4 +21,5 @@ mod models;
 mod papers;
 mod secrets;
 mod send;
+mod stream;
 mod tls;

@@ -24,7 +24,7 @@ use self::place::Place;
 use self::side::Story;
 use self::writer::{Job, Sync, Writer};
 use super::carry::{Carried, carry, cost_of, remark};
-use super::connection::{ConnectionOptions, Unasked};
+use super::connection::{ConnectionOptions, Unasked, without_limit_of_requests};
 use super::options::{Attempts, PolicyOptions, TargetOptions, VerbosityOptions};
 use super::prompt::{Defaults, PromptOptions, Stdin};
 use super::relay::{Flags, Manner, Wired};
@@ -33,6 +33,7 @@ use super::{Ending, OutputError, Talk, Usage, say, show};
 
 /// The flags of `baton stream`.
 #[derive(Debug, Args)]
+#[command(mut_args(without_limit_of_requests))]
 #[command(after_help = "Examples:
   baton stream --mock -o rivers.txt 'Describe every river of Europe'
   baton stream -u https://relay.example -m claude-x -f book.txt -o summary.txt 'Summarise it chapter by chapter'

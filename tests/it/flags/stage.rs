@@ -45,7 +45,7 @@ pub(super) struct Seen {
     pub(super) connections: usize,
     /// The names and protocols of the connections to `{tls}`.
     pub(super) tls: String,
-    /// `{tmp}`: an empty folder of this run's own.
+    /// `{tmp}`: a folder of this run's own, with nothing in it but a file `old`.
     pub(super) folder: TempDir,
     names: BTreeMap<&'static str, String>,
 }
@@ -160,6 +160,7 @@ impl Stage {
     /// Runs a line to its end; variables stand before the command, as in a shell.
     pub(super) fn run(&self, line: &str) -> Seen {
         let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("old"), "old words").unwrap();
         let names = self.names(&folder);
         let mut words = words(&fill(line, &names));
         let before = (self.tap.notes().len(), self.tls.notes().len());
