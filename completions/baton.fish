@@ -44,6 +44,7 @@ complete -c baton -n "__fish_baton_needs_command" -s q -l quiet -d 'Silence noti
 complete -c baton -n "__fish_baton_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c baton -n "__fish_baton_needs_command" -s V -l version -d 'Print version'
 complete -c baton -n "__fish_baton_needs_command" -f -a "send" -d 'Send one prompt; the answer appears on standard output as it arrives'
+complete -c baton -n "__fish_baton_needs_command" -f -a "stream" -d 'Write one answer of any size straight to a file'
 complete -c baton -n "__fish_baton_needs_command" -f -a "bench" -d 'Sweep concurrency levels and print the average/TP99 table'
 complete -c baton -n "__fish_baton_needs_command" -f -a "mock" -d 'Run the embedded relay as a server of its own'
 complete -c baton -n "__fish_baton_needs_command" -f -a "models" -d 'List the models that the relay offers'
@@ -118,6 +119,70 @@ complete -c baton -n "__fish_baton_using_subcommand send" -l no-retry-ambiguous 
 complete -c baton -n "__fish_baton_using_subcommand send" -s v -l verbose -d 'Print a line for each attempt'
 complete -c baton -n "__fish_baton_using_subcommand send" -s q -l quiet -d 'Silence notices and progress'
 complete -c baton -n "__fish_baton_using_subcommand send" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand stream" -s f -l file -d 'Add a file to the prompt: text after a blank line; png, jpeg, gif, webp and PDF as attachments (repeatable)' -r -F
+complete -c baton -n "__fish_baton_using_subcommand stream" -l messages -d 'Begin with the conversation in this file, or on standard input for `-`: a JSON array of messages with role and content, or an object whose one field is such an array, "messages"; the prompt, if any, follows as the user\'s' -r -F
+complete -c baton -n "__fish_baton_using_subcommand stream" -s m -l model -d 'Model to ask for' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -s s -l system -d 'System prompt, or @FILE to read it from a file' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l max-tokens -d 'Largest number of tokens to generate; k stands for thousands [default: 64 in bench; else 4096 where the dialect wants a limit]' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l temperature -d 'Sampling temperature' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l param -d 'Set any field of the body, which wins over every other flag (repeatable)' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l body -d 'Send this file, or standard input for `-`, as the whole body; only `stream` is set in it' -r -F
+complete -c baton -n "__fish_baton_using_subcommand stream" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l mock -d 'Start the embedded relay in this process and use it; SPEC as in `baton mock`' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -s a -l api -d 'Form of requests and answers [default: messages]' -r -f -a "messages\t''
+chat\t''
+responses\t''
+complete\t''
+raw\t''"
+complete -c baton -n "__fish_baton_using_subcommand stream" -s H -l header -d 'Add a header, written \'Name: value\', replacing the one that would be sent under that name (repeatable)' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l key-file -d 'Read the key from a file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand stream" -l key-command -d 'Take the key from what a shell command prints, as a password manager does' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
+complete -c baton -n "__fish_baton_using_subcommand stream" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand stream" -s o -l output -d 'Write the answer to this file, called FILE.partial until it is whole, or to standard output for `-`' -r -F
+complete -c baton -n "__fish_baton_using_subcommand stream" -l format -d 'Form of what is written' -r -f -a "text\t'The generated text'
+events\t'A JSON line for each event, with its time'
+raw\t'The wire\'s bytes'"
+complete -c baton -n "__fish_baton_using_subcommand stream" -l sync -d 'Make what is written survive a power cut: after each piece, once a second and at the end, or when the system sees fit [default: interval]' -r -f -a "always\t'After each piece'
+interval\t'Once a second, and at the end'
+off\t'Whenever the system sees fit'"
+complete -c baton -n "__fish_baton_using_subcommand stream" -l connect-timeout -d 'Limit for name look-up, TCP and TLS together [default: 5s]' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l first-byte-timeout -d 'Limit for the first byte of the answer; 0 for none [default: 600s for whole answers, 30s otherwise]' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l first-token-timeout -d 'Limit for the first generated delta of a stream; 0 for none [default: 600s]' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l idle-timeout -d 'Limit between any two bytes; 0 for none [default: 60s]' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l stall-timeout -d 'Limit between two generated deltas of a stream (a ping does not count); 0 for none [default: 120s]' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -s t -l timeout -d 'Limit for the whole request, attempts and waits included [default: none]' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l cacert -d 'Trust only the certificates in this PEM file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand stream" -l cert -d 'Show the relay this client certificate (PEM); it may hold the key too' -r -F
+complete -c baton -n "__fish_baton_using_subcommand stream" -l cert-key -d 'Read the client certificate\'s key (PEM, not encrypted) from this file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand stream" -s x -l proxy -d 'Use this proxy for everything, in place of the environment\'s: http, https, socks5 or socks5h' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l resolve -d 'Take this address for a host and port instead of looking it up (repeatable, as in curl); the environment\'s proxy is not used then' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l connect-to -d 'Connect to HOST2:PORT2 for HOST1:PORT1, whose name is still asked for (repeatable, as in curl); the environment\'s proxy is not used then' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l unix-socket -d 'Connect to this Unix socket' -r -F
+complete -c baton -n "__fish_baton_using_subcommand stream" -l max-connections -d 'Have at most this many requests, and so connections, under way at once [default: no limit]' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l attempts -d 'Attempts in all, the first one included [default: 3 in send, 1 in bench]' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l backoff-base -d 'Multiplier of the exponential back-off [default: 1s]' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l backoff-max -d 'Longest back-off [default: 10s]' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l max-wait -d 'Longest wait that the relay may ask for before the request is given up [default: 120s]' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l request-id-prefix -d 'Put this before each request id' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l rate -d 'Let at most so many requests leave in a time, repeated ones included: 60/m, 10/s [default: no limit]' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l burst -d 'Let so many requests of --rate leave at once after a pause [default: 1, all evenly spaced]' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l token-rate -d 'Let at most so many tokens go in a time: 40000/m for both directions together, input=40000/m,output=8000/m for each [default: no limit]' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand stream" -l bare-prompt -d 'With --api complete: the body is just {"prompt": …}, and the answer comes whole'
+complete -c baton -n "__fish_baton_using_subcommand stream" -l append -d 'Add the answer to the end of the file once it is whole'
+complete -c baton -n "__fish_baton_using_subcommand stream" -l overwrite -d 'Replace the file, and what an earlier run left of it'
+complete -c baton -n "__fish_baton_using_subcommand stream" -l tee -d 'Copy what is written to standard output, too'
+complete -c baton -n "__fish_baton_using_subcommand stream" -l timing -d 'Print a breakdown of times on standard error'
+complete -c baton -n "__fish_baton_using_subcommand stream" -l http1 -d 'Speak HTTP/1.1 only'
+complete -c baton -n "__fish_baton_using_subcommand stream" -l http2 -d 'Speak HTTP/2 only, also without TLS'
+complete -c baton -n "__fish_baton_using_subcommand stream" -s k -l insecure -d 'Verify no certificate'
+complete -c baton -n "__fish_baton_using_subcommand stream" -l no-keepalive -d 'Make a new connection for each request'
+complete -c baton -n "__fish_baton_using_subcommand stream" -l no-retry-ambiguous -d 'Do not send a request again that may have been worked on, and paid for, already'
+complete -c baton -n "__fish_baton_using_subcommand stream" -s v -l verbose -d 'Print a line for each attempt'
+complete -c baton -n "__fish_baton_using_subcommand stream" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand stream" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c baton -n "__fish_baton_using_subcommand bench" -s f -l file -d 'Add a file to the prompt: text after a blank line; png, jpeg, gif, webp and PDF as attachments (repeatable)' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -l messages -d 'Begin with the conversation in this file, or on standard input for `-`: a JSON array of messages with role and content, or an object whose one field is such an array, "messages"; the prompt, if any, follows as the user\'s' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -s m -l model -d 'Model to ask for' -r

@@ -156,6 +156,7 @@ mod tests {
             status: Some(200),
             ended: Duration::ZERO,
             waited: Duration::ZERO,
+            limited: Duration::ZERO,
             maybe_billed: true,
             relay_request_id: None,
             message: String::new(),

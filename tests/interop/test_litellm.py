@@ -1,5 +1,7 @@
 """baton through a real relay: the LiteLLM proxy, with the embedded relay as the model behind it."""
 
+import json
+
 import pytest
 
 from conftest import log_entries
@@ -57,6 +59,28 @@ def test_an_error_in_the_middle_of_a_stream_fails_the_answer(baton, litellm):
     )
     assert said.code == 9, said
     assert said.out.strip(), said
+
+
+@pytest.mark.parametrize(("api", "model"), [("messages", "claude"), ("chat", "oai")])
+def test_a_stream_goes_to_a_file_and_one_that_is_cut_leaves_its_part_and_its_story(baton, litellm, tmp_path, api, model):
+    def stream(model, file):
+        return baton(
+            "stream", "-u", litellm.base_url, "-a", api, "-m", model, "--max-tokens", 64, "-o", file, "Hi", key=litellm.key
+        )
+
+    whole = stream(f"{model}-x", tmp_path / "whole.txt")
+    assert (whole.code, whole.out) == (0, ""), whole
+    assert len((tmp_path / "whole.txt").read_text().split()) == 12
+    cut = stream(f"{model}-mock-cut", tmp_path / "cut.txt")
+    assert cut.code == 9 and "cut.txt.partial" in cut.err, cut
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cut.txt.partial", "cut.txt.partial.json", "whole.txt"]
+    part = (tmp_path / "cut.txt.partial").read_text()
+    assert 0 < len(part.split()) < 12, part
+    story = json.loads((tmp_path / "cut.txt.partial.json").read_text())
+    # LiteLLM may pass the cut on as it is or word it as an error of its own.
+    assert story["outcome"] in ("truncated", "stream_error"), story
+    assert story["bytes"] == len(part.encode()) and story["relay_request_id"] and story["message"], story
+    assert len(story["attempts"]) == 1, story
 
 
 def test_attempts_follow_one_another_under_one_request_id(baton, litellm):

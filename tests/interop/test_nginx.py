@@ -79,6 +79,24 @@ def test_a_relay_that_is_silent_is_a_failure_of_its_front(baton, nginx):
     assert stalled.code == 9 and stalled.out.strip(), stalled
 
 
+def test_a_read_timeout_of_the_front_leaves_the_part_of_a_stream_and_its_story(baton, nginx, tmp_path):
+    front = nginx(location_more="proxy_read_timeout 2s; proxy_buffering off;")
+    file = tmp_path / "answer.txt"
+    stalled = baton("stream", "-u", front.url(), "-m", "mock-stall", "--sync", "always", "-o", file, "Hi")
+    assert stalled.code == 9, stalled
+    partial, side = (tmp_path / f"answer.txt{ending}" for ending in (".partial", ".partial.json"))
+    assert not file.exists() and len(partial.read_text().split()) == 5, stalled
+    story = json.loads(side.read_text())
+    assert (story["outcome"], story["deltas"], len(story["attempts"])) == ("truncated", 5, 1), story
+    # What is in the way is refused; the next answer is whole.
+    assert baton("stream", "-u", front.url(), "-m", "m", "-o", file, "Hi").code == 2
+    whole = baton("stream", "-u", front.url(), "-m", "m", "--overwrite", "-o", file, "Hi")
+    assert whole.code == 0 and len(file.read_text().split()) == 10, whole
+    assert not partial.exists() and not side.exists()
+    silent = baton("stream", "-u", front.url(), "-m", "mock-silent", "--attempts", 1, "-o", tmp_path / "none.txt", "Hi")
+    assert silent.code == 5 and not list(tmp_path.glob("none*")), silent
+
+
 def test_a_restart_in_the_middle_is_counted_and_survived(relay, nginx):
     front = nginx(location_more="proxy_buffering off;")
     command = [str(BATON), "bench", "-u", front.url(), "-m", "m", "-c", "4", "-d", "6s", "--warmup", "0"]

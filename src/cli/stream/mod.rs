@@ -16,6 +16,7 @@ use clap::Args;
 
 use crate::client::Failed;
 use crate::config::Settings;
+use crate::net::Adapt;
 use crate::report::ArrivalLine;
 use crate::units::{Money, Size};
 
@@ -25,6 +26,7 @@ use self::side::Story;
 use self::writer::{Job, Sync, Writer};
 use super::carry::{Carried, carry, cost_of, remark};
 use super::connection::{ConnectionOptions, Unasked, without_limit_of_requests};
+use super::limits::{LimitOptions, fits};
 use super::options::{Attempts, PolicyOptions, TargetOptions, VerbosityOptions};
 use super::prompt::{Defaults, PromptOptions, Stdin};
 use super::relay::{Flags, Manner, Wired};
@@ -50,6 +52,8 @@ pub(super) struct StreamOptions {
     connection: ConnectionOptions,
     #[command(flatten)]
     policy: PolicyOptions,
+    #[command(flatten)]
+    limits: LimitOptions,
     #[command(flatten)]
     verbosity: VerbosityOptions,
 }
@@ -111,7 +115,7 @@ impl FileOptions {
 
 /// Carries the prompt and writes the answer.
 pub(super) fn run(options: &StreamOptions, talk: Talk) -> anyhow::Result<()> {
-    let StreamOptions { prompt, target, answer, connection, policy, verbosity } = options;
+    let StreamOptions { prompt, target, answer, connection, policy, limits, verbosity } = options;
     let flags = Flags { target, prompt, connection, policy };
     let manner = Manner {
         defaults: Defaults { stdin: Stdin::WhenPiped, text: None, max_tokens: None },
@@ -120,7 +124,11 @@ pub(super) fn run(options: &StreamOptions, talk: Talk) -> anyhow::Result<()> {
         unasked: Unasked::Negotiated,
     };
     let wired = Wired::new(flags, manner, talk)?;
-    let client = wired.client(flags)?;
+    let limiter = limits.limiter(Adapt::Never, &wired.site.settings.policy)?;
+    if let Some(limiter) = &limiter {
+        fits(limiter, &wired.call)?;
+    }
+    let client = wired.client(flags)?.with_limiter(limiter);
     let (place, pen) = place::open(answer)?;
     let sync = if let Place::Draft(_) = place { answer.sync() } else { Sync::Off };
     let writer = Writer::start(Job { pen, sync, tee: answer.tee }).inspect_err(|_| place.abandon())?;
