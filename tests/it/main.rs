@@ -21,5 +21,7 @@ mod models;
 mod papers;
 mod secrets;
 mod send;
+mod signals;
 mod stream;
+mod terminal;
 mod tls;
