@@ -241,6 +241,9 @@ fn of_exchange(exchange: &Exchange, credential: &str) -> Story {
         because.push(credential.to_owned());
     }
     because.extend(why_no_more(exchange));
+    if exchange.unsent && matches!(trouble, Some(Trouble::Timeout { .. })) {
+        because.push("there was no connection for it by then, so nothing was sent".to_owned());
+    }
     if exchange.attempts.iter().any(|attempt| attempt.maybe_billed) {
         because.push("the relay may have worked on it, and billed it, all the same".to_owned());
     }

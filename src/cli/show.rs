@@ -283,7 +283,7 @@ fn counts(exchange: &Exchange, cost: Option<Money>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::{HeaderMap, Method, Origin, Url};
+    use crate::net::{HeaderMap, Journey, Method, Origin, Url};
 
     fn request() -> (Request, Credential) {
         let url = Url::parse("https://relay.example/v1/messages").unwrap();
@@ -294,7 +294,8 @@ mod tests {
         let name = HeaderName::from_static("authorization");
         let credential = Credential::new(name, value, Origin::of(&url), "ANTHROPIC_AUTH_TOKEN");
         credential.apply(&url, &mut headers);
-        (Request { method: Method::Post, url, headers, body: "{\"a\":\"it's\"}".into() }, credential)
+        let (body, journey) = ("{\"a\":\"it's\"}".into(), Journey::default());
+        (Request { method: Method::Post, url, headers, body, journey }, credential)
     }
 
     #[test]

@@ -50,8 +50,8 @@ impl<T: Transport> Client<T> {
         let mut leave = match self.leave(call, began).await {
             Ok(leave) => leave,
             Err(halt) => {
-                let exchange =
-                    Exchange { limited: came.elapsed(), ..Exchange::starting(call, Instant::now()) };
+                let starting = Exchange::starting(call, Instant::now());
+                let exchange = Exchange { limited: came.elapsed(), unsent: true, ..starting };
                 return halted(exchange, &Fold::default(), halt);
             }
         };
@@ -83,7 +83,10 @@ impl<T: Transport> Client<T> {
         let mut exchange = Exchange::starting(call, start);
         let deadlines = Deadlines { timeouts: self.timeouts, began, start, stream: call.stream };
         let mut patience = Patience::new(deadlines, self.stop.as_deref());
-        let reply = match patience.wait(Progress::default(), self.transport.send(request)).await {
+        let journey = request.journey.clone();
+        let waited = patience.wait(Progress::default(), self.transport.send(request)).await;
+        exchange.unsent = journey.is_connecting();
+        let reply = match waited {
             Ok(Ok(reply)) => reply,
             Ok(Err(error)) => return Err(Box::new(exchange.fail(error.class(), error))),
             Err(halt) => return Err(Box::new(halted(exchange, &Fold::default(), halt))),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::net::{HeaderMap, HeaderName, HeaderValue, Method, Request, Transport, Url};
+use crate::net::{HeaderMap, HeaderName, HeaderValue, Journey, Method, Request, Transport, Url};
 use crate::wire::{Dialect, Prompt, Shape, WireError, encode, encode_body};
 
 use super::address::{join, models};
@@ -101,7 +101,8 @@ impl Call {
         if let Some(credential) = credential {
             credential.apply(&self.url, &mut headers);
         }
-        Request { method: self.method, url: self.url.clone(), headers, body: self.body.clone() }
+        let (url, body) = (self.url.clone(), self.body.clone());
+        Request { method: self.method, url, headers, body, journey: Journey::default() }
     }
 
     /// Whether there is a form of this request that does not ask for usage.

@@ -196,6 +196,8 @@ pub struct Exchange {
     pub retry_after: Option<Duration>,
     /// Whether the terminal event was seen.
     pub complete: bool,
+    /// Whether patience ended before anything of the request had left.
+    pub unsent: bool,
     /// What the reply announced of the relay's limits, where there is a limiter to tell.
     pub(super) advice: Option<net::Advice>,
     /// How long the last attempt waited for the client's own limits.
@@ -225,6 +227,7 @@ impl Exchange {
             should_retry: None,
             retry_after: None,
             complete: false,
+            unsent: false,
             advice: None,
             limited: Duration::ZERO,
         }
@@ -271,7 +274,7 @@ impl Exchange {
     fn maybe_billed(&self) -> bool {
         match &self.trouble {
             // A list is not made by a model, and so not billed.
-            _ if self.method == Method::Get => false,
+            _ if self.method == Method::Get || self.unsent => false,
             Some(Trouble::Net(error)) => error.may_have_been_sent(),
             Some(Trouble::Timeout { .. }) => self.class != Class::TimeoutConnect,
             Some(Trouble::Status(_) | Trouble::Redirect(_) | Trouble::Limit(_)) | None => false,

@@ -33,6 +33,7 @@ pub use self::hint::{retry_after, should_retry};
 pub use self::limit::{Adapt, Advice, Cost, Grant, Limiter, Limits, Report, TokenRateError, TokenRates};
 pub use self::limit::{TooLarge, Used};
 pub use self::pool::{Body, Pool};
+pub use self::probe::Journey;
 
 /// One HTTP attempt as it leaves.
 #[derive(Debug, Clone)]
@@ -45,6 +46,8 @@ pub struct Request {
     pub headers: HeaderMap,
     /// The body, exactly as it leaves; empty with [`Method::Get`].
     pub body: Bytes,
+    /// Tells how far it has come.
+    pub journey: Journey,
 }
 
 /// What a request wants done.

@@ -18,7 +18,7 @@ use crate::units::Span;
 use super::connection::{ClientCertificate, Connection, HttpVersion, ProxyChoice, Reuse, Trust};
 use super::direct;
 use super::direct::{Direct, DirectBody};
-use super::probe::{Probe, TimedConnector, TimedResolver};
+use super::probe::{TimedConnector, TimedResolver};
 use super::{Error, HeaderMap, HeaderValue, Method, Place, Reply, Request, Transport, Url};
 
 /// How long an unused connection is kept. Node's servers close theirs after 5 s, and a client that keeps one longer
@@ -101,7 +101,7 @@ impl Transport for Pool {
         for (name, value) in &self.headers {
             request.headers.entry(name).or_insert_with(|| value.clone());
         }
-        let probe = Arc::new(Probe::default());
+        let probe = Arc::clone(&request.journey.0);
         let outcome = match &self.road {
             Road::Direct(pool) => probe.watch(direct::send(pool, request)).await.map(|reply| {
                 let (head, body) = reply.into_parts();

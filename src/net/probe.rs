@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -24,11 +24,23 @@ tokio::task_local! {
     static CURRENT: Arc<Probe>;
 }
 
-/// The times of one request's connection, written by the pool, read by the sender. Zero means absent.
+/// How far a request has come, for the one who sends it and may lose patience.
+#[derive(Debug, Clone, Default)]
+pub struct Journey(pub(super) Arc<Probe>);
+
+impl Journey {
+    /// Whether the request still waits for a connection that is being made for it, so that nothing of it has left.
+    pub fn is_connecting(&self) -> bool {
+        self.0.connecting.load(Ordering::Relaxed)
+    }
+}
+
+/// What became of one request's connection, written by the pool, read by the sender. Zero means absent.
 #[derive(Debug, Default)]
 pub(super) struct Probe {
     dns_ns: AtomicU64,
     connect_ns: AtomicU64,
+    connecting: AtomicBool,
 }
 
 impl Probe {
@@ -47,6 +59,20 @@ impl Probe {
         let connect = read(&self.connect_ns).map(|whole| whole.saturating_sub(dns.unwrap_or_default()));
         ConnectionTimes { dns, connect }
     }
+}
+
+/// Polls the making of a connection within its request. The pool finishes on a task of its own what another connection,
+/// which was given back in the meantime, has overtaken: from there on the request no longer waits for it.
+async fn connect<F: Future>(probe: Option<&Arc<Probe>>, connecting: F) -> F::Output {
+    let Some(probe) = probe else { return connecting.await };
+    let mut connecting = std::pin::pin!(connecting);
+    std::future::poll_fn(|context| {
+        let awaited = CURRENT.try_with(|current| Arc::ptr_eq(current, probe)).unwrap_or(false);
+        let polled = connecting.as_mut().poll(context);
+        probe.connecting.store(awaited && polled.is_pending(), Ordering::Relaxed);
+        polled
+    })
+    .await
 }
 
 /// Stores a time that has passed; never zero, which would read as absent.
@@ -156,7 +182,8 @@ where
         let start = Instant::now();
         let connecting = timeout(self.limit, self.inner.call(target));
         Box::pin(async move {
-            let connection = connecting.await.map_err(io::Error::from)?.map_err(Into::into)?;
+            let connection =
+                connect(probe.as_ref(), connecting).await.map_err(io::Error::from)?.map_err(Into::into)?;
             if let Some(probe) = probe {
                 store(&probe.connect_ns, start.elapsed());
             }
@@ -184,6 +211,20 @@ mod tests {
         fn call(&mut self, (): ()) -> Self::Future {
             std::future::pending()
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_waits_for_the_connection_that_is_made_for_it_until_another_overtakes_that() {
+        let journey = Journey::default();
+        assert!(!journey.is_connecting());
+        let mut connecting = None;
+        let waited = journey.0.watch(async {
+            let made = connecting.insert(TimedConnector(Duration::from_secs(5)).layer(Nowhere).call(()));
+            timeout(Duration::from_secs(1), made).await
+        });
+        assert!(waited.await.is_err() && journey.is_connecting());
+        let rest = timeout(Duration::from_secs(1), connecting.unwrap()).await;
+        assert!(rest.is_err() && !journey.is_connecting());
     }
 
     #[tokio::test(start_paused = true)]

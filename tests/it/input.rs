@@ -149,6 +149,27 @@ fn an_unreachable_host_is_a_network_error_that_names_the_address() {
 }
 
 #[test]
+fn a_timeout_before_there_is_a_connection_has_sent_and_billed_nothing() {
+    let silent = crate::front::canned("");
+    let send = |scheme: &str, more: &[&str]| {
+        let url = format!("{scheme}://127.0.0.1:{}", silent.port);
+        let arguments = ["send", "--url", &url, "--model", "m", "--backoff-base", "0", "Hello"];
+        let limits = ["--first-byte-timeout", "80ms", "--error-format", "json"];
+        let said = run(&[&arguments[..], &limits, more].concat());
+        assert_eq!(said.code, 8, "{said:?}");
+        let error: serde_json::Value = serde_json::from_str(&said.err).unwrap();
+        (error["because"].to_string(), error["attempts"].clone())
+    };
+    // TCP connects and the TLS handshake does not end.
+    let (because, attempts) = send("https", &["--no-retry-ambiguous", "--attempts", "2"]);
+    assert!(because.contains("nothing was sent") && !because.contains("billed"), "{because}");
+    assert_eq!((attempts.as_array().unwrap().len(), &attempts[1]["maybe_billed"]), (2, &false.into()));
+    let (because, attempts) = send("http", &["--no-retry-ambiguous", "--attempts", "2"]);
+    assert!(because.contains("billed") && !because.contains("nothing was sent"), "{because}");
+    assert_eq!((attempts.as_array().unwrap().len(), &attempts[0]["maybe_billed"]), (1, &true.into()));
+}
+
+#[test]
 fn a_name_without_an_address_is_a_network_error_that_names_the_host() {
     let said = run(&["send", "--url", "http://relay.invalid", "--model", "m", "--attempts", "1", "Hello"]);
     assert_eq!(said.code, 11, "{said:?}");
