@@ -9,7 +9,7 @@ use http_body_util::Limited;
 use hyper::HeaderMap;
 use hyper::Request;
 use hyper::Response;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use serde_json::json;
 
 use crate::mock::body::Body;
@@ -17,6 +17,7 @@ use crate::mock::body::Parcel;
 use crate::mock::body::Severed;
 use crate::mock::failure::Failure;
 use crate::mock::faults;
+use crate::mock::faults::Kind;
 use crate::mock::reply::Outcome;
 use crate::mock::reply::Reply;
 use crate::mock::request;
@@ -26,8 +27,8 @@ use crate::mock::server::Worker;
 use crate::mock::ticket::Ticket;
 use crate::wire::Dialect;
 
-/// The largest request body that is read.
-const LARGEST_BODY: usize = 64 * 1024 * 1024;
+/// The largest request body that is kept.
+const LARGEST_BODY: usize = 256 * 1024 * 1024;
 
 /// Answers one request.
 pub(crate) async fn respond(worker: Rc<Worker>, request: Request<Incoming>) -> Outcome {
@@ -48,10 +49,10 @@ pub(crate) async fn respond(worker: Rc<Worker>, request: Request<Incoming>) -> O
         }
         Route::Answer(_) | Route::CountTokens | Route::Unknown => {}
     }
-    let Ok(body) = Limited::new(body, LARGEST_BODY).collect().await else {
-        return Err(Severed);
+    let Some(body) = read(body).await? else {
+        let failure = Failure::of(Kind::TooLarge, "").expect("the fault is a refusal");
+        return Ok(refused(&head.headers, &failure));
     };
-    let body = body.to_bytes();
     let dialect = match route {
         Route::CountTokens => return Ok(count_tokens(&body)),
         Route::Answer(dialect) => dialect,
@@ -72,6 +73,16 @@ pub(crate) async fn respond(worker: Rc<Worker>, request: Request<Incoming>) -> O
         Ok(ask) => reply.answer(ask, path, ticket).await,
         Err(failure) => Ok(reply.refuse(&failure, ticket)),
     }
+}
+
+/// A request's body; none where it announces more than is kept, and is read to its end so that its sender sees why.
+async fn read(mut body: Incoming) -> Result<Option<Bytes>, Severed> {
+    if body.size_hint().lower() > LARGEST_BODY as u64 {
+        while let Some(Ok(_)) = body.frame().await {}
+        return Ok(None);
+    }
+    let body = Limited::new(body, LARGEST_BODY).collect().await.map_err(|_| Severed)?;
+    Ok(Some(body.to_bytes()))
 }
 
 /// Whether a body is JSON with a prompt, so that it is an answer's request wherever it is posted.
@@ -96,9 +107,13 @@ fn vendor(headers: &HeaderMap) -> Dialect {
 
 /// The reply to a path or a method that does not exist.
 fn unknown(headers: &HeaderMap, status: u16, message: String) -> Response<Body> {
-    let failure = Failure::unknown(status, message);
+    refused(headers, &Failure::unknown(status, message))
+}
+
+/// A refusal of a request that is not counted.
+fn refused(headers: &HeaderMap, failure: &Failure) -> Response<Body> {
     let body = failure.body(vendor(headers), "req_mock");
-    json_reply(status, String::from_utf8_lossy(&body).into_owned())
+    json_reply(failure.status, String::from_utf8_lossy(&body).into_owned())
 }
 
 /// The list of models: one that works, and one for each fault.

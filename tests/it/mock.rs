@@ -67,6 +67,24 @@ fn a_slip_in_the_name_of_a_fault_is_answered_with_the_nearest_one() {
 }
 
 #[test]
+fn a_request_that_is_too_large_is_read_and_then_told_so() {
+    use std::io::{Read, Write};
+    let relay = crate::baton::relay("ttft=0");
+    let mut peer = std::net::TcpStream::connect(relay.base_url().trim_start_matches("http://")).unwrap();
+    let size = 257 << 20;
+    let head = format!(
+        "POST /v1/messages HTTP/1.1\r\nhost: x\r\ncontent-length: {size}\r\nconnection: close\r\n\r\n"
+    );
+    peer.write_all(head.as_bytes()).unwrap();
+    for _ in 0..257 {
+        peer.write_all(&vec![b' '; 1 << 20]).unwrap();
+    }
+    let mut answer = String::new();
+    peer.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
+#[test]
 fn an_address_in_use_is_named() {
     let mock = Mock::start(&[]);
     let address = mock.url.strip_prefix("http://").unwrap();
