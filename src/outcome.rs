@@ -205,6 +205,12 @@ pub struct Sample {
     pub marks: Marks,
     /// Whether the answer was streamed, so that TTFT, TPOT and gaps exist.
     pub streamed: bool,
+    /// The id that went with the request as `X-Request-ID`; empty where none has left.
+    pub request_id: String,
+    /// The status of the last reply, where there was one.
+    pub status: Option<u16>,
+    /// Bytes of the answer's body.
+    pub bytes: u64,
     /// Generated deltas received.
     pub deltas: u64,
     /// Tokens in and out.
@@ -224,6 +230,9 @@ impl Sample {
             class: Class::Cancelled,
             marks: Marks::starting(start),
             streamed: false,
+            request_id: String::new(),
+            status: None,
+            bytes: 0,
             deltas: 0,
             tokens: Tokens::default(),
             gaps: Vec::new(),
@@ -237,6 +246,9 @@ impl Sample {
         self.class = Class::Cancelled;
         self.marks = Marks::starting(start);
         self.streamed = false;
+        self.request_id.clear();
+        self.status = None;
+        self.bytes = 0;
         self.deltas = 0;
         self.tokens = Tokens::default();
         self.gaps.clear();

@@ -1,5 +1,6 @@
 //! Quantities that people type, parsed once into types that the rest of the program trusts.
 
+mod clock;
 mod rate;
 mod size;
 
@@ -8,6 +9,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+pub use self::clock::Clock;
 pub use self::rate::Rate;
 pub use self::size::Size;
 

@@ -113,6 +113,12 @@ impl Output {
     }
 }
 
+/// Opens a file that grows line by line and keeps what it holds.
+pub(super) fn append_to(path: &Path) -> Result<fs::File, OutputError> {
+    let open = fs::OpenOptions::new().create(true).append(true).open(path);
+    open.map_err(|source| OutputError::new(path.display(), source))
+}
+
 /// A temporary file in the folder of the final one, with the rights that any new file of the user's has.
 fn create_beside(prefix: &str, folder: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();

@@ -43,8 +43,9 @@ use self::attempt::Turn;
 /// What a sink is told while an exchange goes on.
 #[derive(Debug)]
 pub enum Piece<'a> {
-    /// An attempt begins; whatever an earlier one delivered is void (nothing generated, unless parts are discarded).
-    Attempt(u32),
+    /// An attempt of the request with this id begins; whatever an earlier one delivered is void (nothing generated,
+    /// unless parts are discarded).
+    Attempt(u32, &'a str),
     /// Bytes of a successful reply's body, as they arrived.
     Wire(&'a [u8]),
     /// One event, and when it arrived, counted from the start of the attempt.
@@ -154,7 +155,7 @@ impl<T: Transport> Client<T> {
         loop {
             let with_usage = !self.usage_rejected.load(Ordering::Relaxed);
             let number = u32::try_from(past.len()).unwrap_or(u32::MAX).saturating_add(1);
-            if sink.take(Piece::Attempt(number)).is_break() {
+            if sink.take(Piece::Attempt(number, &ids.request)).is_break() {
                 return Exchange::stopped(call, ids, past);
             }
             let exchange = self.attempt(call, Turn { ids: &ids, began, with_usage }, sink).await;

@@ -14,6 +14,7 @@ use super::Ticket;
 use super::control::Control;
 use super::guard::Finish;
 use super::guard::guarded;
+use super::log::Journal;
 use super::pace::Pace;
 use super::recorder::Entry;
 use super::recorder::Flight;
@@ -45,6 +46,8 @@ pub(super) struct Desk<T> {
     pub control: Control,
     /// What is written down; borrowed only between two waits.
     pub recorder: RefCell<Recorder>,
+    /// Where each request gets its line, if that is wanted.
+    pub journal: Option<Journal>,
     /// Requests under way, for the live view.
     pub in_flight: Cell<u32>,
     /// The last failures, warm-up included.
@@ -53,11 +56,12 @@ pub(super) struct Desk<T> {
 
 impl<T: Target> Desk<T> {
     /// An empty desk.
-    pub(super) fn new(target: Rc<T>, schedule: Schedule, control: Control) -> Self {
+    pub(super) fn new(target: Rc<T>, schedule: Schedule, control: Control, journal: Option<Journal>) -> Self {
         Self {
             target,
             schedule,
             control,
+            journal,
             recorder: RefCell::default(),
             in_flight: Cell::new(0),
             streak: Cell::new(Streak { class: Class::Ok, length: 0, began: Instant::now() }),
@@ -132,7 +136,7 @@ impl<T: Target> Seat<T> {
         let now = Instant::now();
         let ticket = self.pace.next(now)?;
         self.sample.restart(now);
-        self.flight = Some(Flight { start: now, recorded: !ticket.is_warmup() });
+        self.flight = Some(Flight { start: now, recorded: !ticket.is_warmup(), ticket });
         self.desk.in_flight.set(self.desk.in_flight.get() + 1);
         Some(ticket)
     }
@@ -148,6 +152,7 @@ impl<T: Target> Seat<T> {
             self.sample.class = Class::ClientLimit;
             self.sample.message = format!("the client panicked: {message}");
         }
+        self.log(&flight, now);
         let mut recorder = self.desk.recorder.borrow_mut();
         if self.sample.class == Class::Cancelled {
             recorder.cut(flight, now, &self.sample);
@@ -158,13 +163,22 @@ impl<T: Target> Seat<T> {
             self.desk.watch_for_hopelessness(&self.sample);
         }
     }
+
+    /// Gives the request its line in the log.
+    fn log(&self, flight: &Flight, over: Instant) {
+        if let Some(journal) = &self.desk.journal {
+            journal.note(flight, over, &self.sample);
+        }
+    }
 }
 
 impl<T: Target> Drop for Seat<T> {
     fn drop(&mut self) {
         if let Some(flight) = self.flight.take() {
+            let now = Instant::now();
+            self.log(&flight, now);
             self.desk.in_flight.set(self.desk.in_flight.get() - 1);
-            self.desk.recorder.borrow_mut().cut(flight, Instant::now(), &self.sample);
+            self.desk.recorder.borrow_mut().cut(flight, now, &self.sample);
         }
     }
 }

@@ -19,6 +19,7 @@ use super::live::INTERVAL;
 use super::live::Live;
 use super::live::Slot;
 use super::live::survey;
+use super::log::LogSender;
 use super::monitor::Health;
 use super::plan::Plan;
 use super::plan::PlanError;
@@ -58,21 +59,31 @@ pub enum LoadError {
     Lost(String),
 }
 
-/// Runs every level of a plan, calling `on_live` about four times a second.
+/// Where a run shows itself while it lasts.
+#[derive(Debug)]
+pub struct Outlets<L> {
+    /// Called about four times a second with the state of the level.
+    pub on_live: L,
+    /// Where each request gets its line, if that is wanted.
+    pub log: Option<LogSender>,
+}
+
+/// Runs every level of a plan.
 ///
 /// `make_target` is called once on each worker's thread with the number of the worker, inside its runtime.
 pub async fn run<T, F>(
     plan: &Plan,
     make_target: F,
     control: Control,
-    mut on_live: impl FnMut(Live),
+    outlets: Outlets<impl FnMut(Live)>,
 ) -> Result<Run, LoadError>
 where
     T: Target + 'static,
     F: Fn(usize) -> T + Send + Sync + 'static,
 {
     plan.validate()?;
-    let mut crew = Crew::hire(plan.workers, make_target, control)?;
+    let Outlets { mut on_live, log } = outlets;
+    let mut crew = Crew::hire(plan.workers, make_target, control, log)?;
     let mut levels: Vec<Summary> = Vec::with_capacity(plan.levels.len());
     for (position, users) in (0..).zip(plan.levels.iter().copied()) {
         if crew.control.is_stopping() {
@@ -115,7 +126,12 @@ struct Worker {
 
 impl Crew {
     /// Starts the workers.
-    fn hire<T, F>(number: usize, make_target: F, control: Control) -> Result<Self, LoadError>
+    fn hire<T, F>(
+        number: usize,
+        make_target: F,
+        control: Control,
+        log: Option<LogSender>,
+    ) -> Result<Self, LoadError>
     where
         T: Target + 'static,
         F: Fn(usize) -> T + Send + Sync + 'static,
@@ -127,7 +143,7 @@ impl Crew {
             let (shifts, to_do) = mpsc::unbounded_channel();
             let slot = Arc::new(Slot::default());
             let (control, reports) = (crew.control.clone(), sender.clone());
-            let line = Line { shifts: to_do, reports, control, slot: Arc::clone(&slot) };
+            let line = Line { shifts: to_do, reports, control, slot: Arc::clone(&slot), log: log.clone() };
             let make_target = Arc::clone(&make_target);
             let thread = thread::Builder::new()
                 .name(format!("load-{index}"))
@@ -249,6 +265,10 @@ mod tests {
         Napper { calls: Rc::default() }
     }
 
+    fn unseen() -> Outlets<impl FnMut(Live)> {
+        Outlets { on_live: |_| {}, log: None }
+    }
+
     fn plan(levels: &[u32], extent: Extent) -> Plan {
         let (warmup, drain) = (Duration::from_millis(20), Duration::from_secs(5));
         Plan { levels: levels.to_vec(), extent, warmup, drain, workers: 2 }
@@ -262,7 +282,7 @@ mod tests {
             napper(index)
         };
         let plan = plan(&[1, 3], Extent::Requests(30));
-        let run = run(&plan, make, Control::new(), |_| {}).await.unwrap();
+        let run = run(&plan, make, Control::new(), unseen()).await.unwrap();
         assert_eq!(run.ended, Ended::Completed);
         let seen: Vec<_> = run.levels.iter().map(|level| (level.concurrency, level.ok)).collect();
         assert_eq!(seen, [(1, 30), (3, 30)]);
@@ -276,7 +296,9 @@ mod tests {
     async fn the_live_view_follows_a_level() {
         let plan = plan(&[4], Extent::Window(Duration::from_millis(900)));
         let mut views = Vec::new();
-        run(&plan, napper, Control::new(), |live| views.push(live)).await.unwrap();
+        run(&plan, napper, Control::new(), Outlets { on_live: |live| views.push(live), log: None })
+            .await
+            .unwrap();
         assert!((2..=5).contains(&views.len()), "{}", views.len());
         let last = &views[views.len() - 1];
         assert!(last.level == 4 && last.finished > 50, "{last:?}");
@@ -288,12 +310,12 @@ mod tests {
         let control = Control::new();
         let stopper = control.clone();
         let plan = plan(&[2, 4], Extent::Window(Duration::from_secs(60)));
-        let run = run(&plan, napper, control, |live| {
+        let on_live = |live: Live| {
             if live.finished > 0 {
                 stopper.stop();
             }
-        });
-        let run = run.await.unwrap();
+        };
+        let run = run(&plan, napper, control, Outlets { on_live, log: None }).await.unwrap();
         assert_eq!((run.ended, run.levels.len()), (Ended::Interrupted, 1));
         assert!(run.levels[0].ended_early && run.levels[0].window_s < 10.0);
     }
@@ -305,13 +327,13 @@ mod tests {
             napper(index)
         };
         let plan = plan(&[2], Extent::Window(Duration::from_secs(60)));
-        let error = run(&plan, make, Control::new(), |_| {}).await.unwrap_err();
+        let error = run(&plan, make, Control::new(), unseen()).await.unwrap_err();
         assert_eq!(error.to_string(), "a worker was lost: no pool for worker 1");
     }
 
     #[tokio::test]
     async fn a_plan_that_makes_no_sense_is_not_begun() {
-        let error = run(&plan(&[], Extent::Requests(1)), napper, Control::new(), |_| {}).await.unwrap_err();
+        let error = run(&plan(&[], Extent::Requests(1)), napper, Control::new(), unseen()).await.unwrap_err();
         assert!(matches!(error, LoadError::Plan(PlanError::NoLevels)));
     }
 }

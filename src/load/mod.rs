@@ -8,6 +8,7 @@ mod desk;
 mod engine;
 mod guard;
 mod live;
+mod log;
 mod metric;
 mod monitor;
 mod pace;
@@ -28,9 +29,13 @@ use crate::outcome::Sample;
 pub use control::Control;
 pub use control::Ended;
 pub use engine::LoadError;
+pub use engine::Outlets;
 pub use engine::Run;
 pub use engine::run;
 pub use live::Live;
+pub use log::Line;
+pub use log::LogSender;
+pub use log::log_channel;
 pub use metric::Bound;
 pub use metric::Metric;
 pub use metric::Quantile;
@@ -65,7 +70,7 @@ pub trait Target {
 }
 
 /// Names one request of a run; the same plan yields the same tickets on every machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Ticket {
     /// Position of the level in the sweep, from 0.
     pub level: u32,

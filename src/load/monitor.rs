@@ -14,6 +14,7 @@ use super::desk::Desk;
 use super::live::INTERVAL;
 use super::live::Slot;
 use super::live::Snapshot;
+use super::log::Journal;
 use super::metric::Metric;
 use super::quantile::Percentile;
 use super::schedule::Phase;
@@ -91,6 +92,7 @@ pub(super) async fn monitor<T: Target>(desk: Rc<Desk<T>>, watch: Rc<RefCell<Watc
         }
         if now >= publish_at {
             slot.as_ref().put(snapshot(&desk));
+            desk.journal.iter().for_each(Journal::flush);
             publish_at = now + INTERVAL;
         }
         due = now + PERIOD;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Ticket;
 use super::metric::Metric;
 use super::schedule::Schedule;
 use super::tally::ClassCounts;
@@ -96,6 +97,8 @@ pub(super) struct Flight {
     pub start: Instant,
     /// Whether it started inside the window.
     pub recorded: bool,
+    /// Which request it is.
+    pub ticket: Ticket,
 }
 
 /// What one worker saw of one level.
@@ -237,7 +240,7 @@ mod tests {
         sample.marks.first_delta = Some(length / 4);
         sample.marks.last_delta = Some(length);
         sample.gaps = vec![length / 2, length / 4];
-        let flight = Flight { start, recorded: true };
+        let flight = Flight { start, recorded: true, ticket: Ticket::default() };
         if cut {
             recorder.cut(flight, start + length, &sample);
         } else {
@@ -317,7 +320,8 @@ mod tests {
         sample.marks.first_delta = Some(Duration::from_millis(3));
         sample.marks.last_delta = Some(Duration::from_millis(3));
         let entry = Entry { schedule: &schedule, limit: None, sample: &sample };
-        recorder.finished(Flight { start: schedule.t0, recorded: true }, schedule.t0, &entry);
+        let flight = Flight { start: schedule.t0, recorded: true, ticket: Ticket::default() };
+        recorder.finished(flight, schedule.t0, &entry);
         assert_eq!((recorder.metrics.latency.count(), recorder.metrics.ttft.count()), (1, 0));
     }
 

@@ -19,6 +19,8 @@ use super::control::Control;
 use super::desk::Desk;
 use super::desk::user;
 use super::live::Slot;
+use super::log::Journal;
+use super::log::LogSender;
 use super::monitor::Watch;
 use super::monitor::monitor;
 use super::recorder::Recorder;
@@ -49,6 +51,8 @@ pub(super) struct Line {
     pub reports: mpsc::UnboundedSender<Box<Report>>,
     pub control: Control,
     pub slot: Arc<Slot>,
+    /// Where each request gets its line, if that is wanted.
+    pub log: Option<LogSender>,
 }
 
 /// A runtime as every worker has one: a single thread, so that nothing it runs needs a lock.
@@ -76,7 +80,12 @@ pub(super) fn work<T: Target + 'static>(mut line: Line, make_target: impl FnOnce
 /// Runs one worker's part of one level; must be called inside a [`LocalSet`].
 pub(super) async fn level<T: Target + 'static>(target: &Rc<T>, shift: Shift, line: &Line) -> Report {
     let schedule = shift.schedule;
-    let desk = Rc::new(Desk::new(Rc::clone(target), schedule, line.control.clone()));
+    let desk = Rc::new(Desk::new(
+        Rc::clone(target),
+        schedule,
+        line.control.clone(),
+        line.log.clone().map(Journal::new),
+    ));
     let watch = Rc::new(RefCell::new(Watch::default()));
     let carries_users = !shift.users.is_empty();
     sleep_until(schedule.t0).await;
@@ -94,6 +103,7 @@ pub(super) async fn level<T: Target + 'static>(target: &Rc<T>, shift: Shift, lin
         }
     }
     monitoring.abort();
+    desk.journal.iter().for_each(Journal::flush);
     line.slot.put(super::live::Snapshot::default());
     let recorder = desk.recorder.take();
     let watch = carries_users.then(|| watch.take());
@@ -168,7 +178,7 @@ mod tests {
     ) -> Option<Summary> {
         let (_, shifts) = mpsc::unbounded_channel();
         let (reports, _) = mpsc::unbounded_channel();
-        let line = Line { shifts, reports, control: control.clone(), slot: Arc::default() };
+        let line = Line { shifts, reports, control: control.clone(), slot: Arc::default(), log: None };
         let shift = Shift { schedule, users: 0..schedule.users };
         let report = LocalSet::new().run_until(level(target, shift, &line)).await;
         let mut health = Health::default();

@@ -10,37 +10,12 @@ use std::sync::mpsc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 use std::time::Duration;
-use std::time::SystemTime;
-use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
 use tokio::time::Instant;
 
 /// How long a line may stay in memory.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
-
-/// A monotonic clock that was set once by the wall clock.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Clock {
-    /// The moment of setting.
-    anchor: Instant,
-    /// The same moment in Unix time.
-    unix: Duration,
-}
-
-impl Clock {
-    /// A clock set now.
-    pub(crate) fn set() -> Self {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { anchor: Instant::now(), unix }
-    }
-
-    /// A moment in Unix nanoseconds.
-    pub(crate) fn unix_nanos(&self, moment: Instant) -> u64 {
-        let since = moment.saturating_duration_since(self.anchor);
-        u64::try_from((self.unix + since).as_nanos()).unwrap_or(u64::MAX)
-    }
-}
 
 /// One line of the log. Times are Unix nanoseconds; those that never came are left out.
 #[derive(Debug, Serialize)]
@@ -55,6 +30,9 @@ pub(crate) struct Line {
     pub(crate) first_delta: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) last_delta: Option<u64>,
+    /// The longest time between two pieces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) stall_ns: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) end: Option<u64>,
     pub(crate) deltas: u64,

@@ -30,7 +30,6 @@ use tokio::task::LocalSet;
 
 use crate::mock::duplicates::Duplicates;
 use crate::mock::log;
-use crate::mock::log::Clock;
 use crate::mock::metronome::Metronome;
 use crate::mock::once::Once;
 use crate::mock::rate::Gate;
@@ -42,6 +41,7 @@ use crate::mock::stats::Counters;
 use crate::mock::stats::Meter;
 use crate::mock::stats::Stats;
 use crate::mock::words::Filler;
+use crate::units::Clock;
 
 /// How many connections may wait to be accepted: a whole load test may knock at the same moment.
 const BACKLOG: u32 = 4096;

@@ -1,6 +1,7 @@
 //! The record of one request, from reading it to its end: its place, its marks, and what is logged and counted of it.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -35,6 +36,8 @@ pub(crate) struct Ticket {
     first_delta: Option<Instant>,
     /// When the last piece so far was.
     last_delta: Option<Instant>,
+    /// The longest time between two pieces.
+    stall: Option<Duration>,
     /// When the end was.
     end: Option<Instant>,
     /// How many pieces were.
@@ -72,6 +75,7 @@ impl Ticket {
             headers: None,
             first_delta: None,
             last_delta: None,
+            stall: None,
             end: None,
             deltas: 0,
         }
@@ -108,7 +112,8 @@ impl Ticket {
     /// Notes that a piece leaves now, which was due before.
     pub(crate) fn note_delta(&mut self, now: Instant, due: Instant) {
         self.first_delta.get_or_insert(now);
-        self.last_delta = Some(now);
+        let before = self.last_delta.replace(now);
+        self.stall = self.stall.max(before.map(|before| now.saturating_duration_since(before)));
         self.deltas += 1;
         self.worker.meter.record(now.saturating_duration_since(due));
     }
@@ -141,6 +146,7 @@ impl Ticket {
             headers: nanos(self.headers),
             first_delta: nanos(self.first_delta),
             last_delta: nanos(self.last_delta),
+            stall_ns: self.stall.map(|stall| u64::try_from(stall.as_nanos()).unwrap_or(u64::MAX)),
             end: nanos(self.end),
             deltas: self.deltas,
             fault: self.fault,

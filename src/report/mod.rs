@@ -10,6 +10,7 @@ mod document;
 #[cfg(test)]
 mod golden;
 mod json;
+mod log;
 mod markdown;
 mod notes;
 mod progress;
@@ -32,6 +33,7 @@ pub use document::Tail;
 pub use json::ReadError;
 pub use json::json;
 pub use json::read;
+pub use log::RequestLog;
 pub use markdown::markdown;
 pub use notes::notes;
 pub use progress::Progress;

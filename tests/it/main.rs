@@ -16,6 +16,7 @@ mod front;
 mod golden;
 mod input;
 mod limit;
+mod log;
 mod mock;
 mod models;
 mod papers;

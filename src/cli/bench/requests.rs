@@ -28,15 +28,19 @@ impl Target for Requests {
         let streamed = self.call.stream;
         sample.streamed = streamed;
         let mut last: Option<Duration> = None;
-        let gaps = &mut sample.gaps;
+        let Sample { gaps, request_id, bytes, .. } = &mut *sample;
         let exchange = self
             .client
             .run(&self.call, &mut |piece: Piece<'_>| {
                 match piece {
-                    Piece::Attempt(_) => {
+                    Piece::Attempt(_, id) => {
                         last = None;
                         gaps.clear();
+                        *bytes = 0;
+                        request_id.clear();
+                        request_id.push_str(id);
                     }
+                    Piece::Wire(body) => *bytes += body.len() as u64,
                     Piece::Event(at, Event::Delta(_)) => {
                         gaps.extend(last.replace(at).map(|before| at.saturating_sub(before)));
                     }
@@ -73,6 +77,7 @@ fn fill(sample: &mut Sample, exchange: &Exchange) {
     sample.class = exchange.class;
     sample.marks = exchange.marks;
     sample.streamed = exchange.streamed;
+    sample.status = exchange.status;
     sample.deltas = exchange.deltas;
     sample.tokens = exchange.tokens;
     sample.retry_after = exchange.retry_after;

@@ -1,0 +1,116 @@
+//! The flags of `baton bench`, and the plan that they make.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::cli::connection::ConnectionOptions;
+use crate::cli::options::{PolicyOptions, TargetOptions, VerbosityOptions};
+use crate::cli::prompt::PromptOptions;
+use crate::load::{Extent, Levels, Plan};
+use crate::units::{Count, Span, whole};
+
+/// The flags of `baton bench`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "One request goes before the load, unrecorded: where it cannot succeed, the run ends with its error.
+
+Examples:
+  baton bench --mock
+  baton bench -u https://relay.example -m claude-x -c 50,100,200 -d 30s
+  baton bench -u https://relay.example/v1 -a chat -m gpt-x -c 10..100:10 -n 2k --save run.json"
+)]
+pub(in crate::cli) struct BenchOptions {
+    #[command(flatten)]
+    pub(super) prompt: PromptOptions,
+    #[command(flatten)]
+    pub(super) target: TargetOptions,
+    #[command(flatten)]
+    pub(super) load: LoadOptions,
+    #[command(flatten)]
+    pub(super) report: ReportOptions,
+    #[command(flatten)]
+    pub(super) connection: ConnectionOptions,
+    #[command(flatten)]
+    pub(super) policy: PolicyOptions,
+    #[command(flatten)]
+    pub(super) verbosity: VerbosityOptions,
+}
+
+/// How much load, and for how long.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Load")]
+pub(super) struct LoadOptions {
+    /// Users at once, level by level: a list (50,100,200), ranges (10..200:10, 1..8) or both
+    #[arg(short, long, value_name = "LEVELS", default_value = "50,100,200")]
+    pub(super) concurrency: Levels,
+    /// Measured window of each level [default: 10s]
+    #[arg(short, long, visible_short_alias = 'z', value_name = "TIME", conflicts_with = "requests", value_parser = some_time)]
+    pub(super) duration: Option<Span>,
+    /// Requests of each level, in place of a window and at least one a user; k and m stand for thousands and millions
+    #[arg(short = 'n', long, value_name = "COUNT")]
+    pub(super) requests: Option<Count>,
+    /// Time before each window in which requests are made and not recorded
+    #[arg(long, value_name = "TIME", default_value = "2s")]
+    pub(super) warmup: Span,
+    /// How long requests in flight at the end of a window may take to finish and count
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    pub(super) drain: Span,
+    /// Ask for whole answers instead of streams
+    #[arg(long)]
+    pub(super) no_stream: bool,
+    /// Threads that make the load [default: one a core]
+    #[arg(long, value_name = "N", value_parser = |text: &str| whole::<u16>(text, 1..=256))]
+    pub(super) workers: Option<u16>,
+}
+
+/// What is printed and kept.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Report")]
+pub(super) struct ReportOptions {
+    /// Form of the report
+    #[arg(long, value_name = "FORM", default_value = "table")]
+    pub(super) format: Format,
+    /// Write the report to a file
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Keep the whole result, histograms included, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(super) save: Option<PathBuf>,
+    /// Append a JSON line for each request to a file as the run goes: its id, its class, its times in Unix nanoseconds
+    #[arg(long, value_name = "FILE")]
+    pub(super) log: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    Table,
+    Json,
+    Csv,
+    Markdown,
+}
+
+fn some_time(text: &str) -> Result<Span, String> {
+    match text.parse::<Span>() {
+        Ok(span) if span.0 > Duration::ZERO => Ok(span),
+        Ok(_) => Err("a window of no length measures nothing: write at least 1ms".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+impl LoadOptions {
+    pub(super) fn plan(&self) -> Plan {
+        let cores = available_parallelism().map_or(1, NonZeroUsize::get);
+        let window = self.duration.unwrap_or(Span::seconds(10));
+        Plan {
+            levels: self.concurrency.0.clone(),
+            extent: self.requests.map_or(Extent::Window(window.0), |count| Extent::Requests(count.0)),
+            warmup: self.warmup.0,
+            drain: self.drain.0,
+            workers: self.workers.map_or(cores, usize::from),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The run itself: the request that goes before, then the levels, and an ear for signals.
+
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::cli::relay::{Crew, Wired};
+use crate::cli::signals::Signals;
+use crate::cli::{Ending, Signal};
+use crate::client::{Call, Client, Exchange, Failed, Piece};
+use crate::load;
+use crate::load::{Control, Live, LogSender, Outlets, Plan, Run};
+use crate::net::Pool;
+use crate::outcome::Class;
+use crate::report::Progress;
+
+use super::requests::Requests;
+
+/// What the load is to be, and what is seen of it.
+pub(super) struct Sweep<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) progress: Option<Progress>,
+    /// Where each request gets its line.
+    pub(super) log: Option<LogSender>,
+    pub(super) verbose: bool,
+}
+
+/// Makes the preflight request, then the levels, and stops for signals.
+pub(super) async fn sweep(
+    wired: &Wired,
+    crew: Crew,
+    sweep: Sweep<'_>,
+) -> anyhow::Result<(Run, Option<Signal>)> {
+    let Sweep { plan, mut progress, log, verbose } = sweep;
+    let mut signals = Signals::listen()?;
+    let Crew { scout, workers } = crew;
+    let first = preflight(&scout, &wired.call, &mut signals, progress.as_mut()).await;
+    if let Err(error) = first.and_then(|exchange| Ok(passable(exchange, wired)?)) {
+        progress.into_iter().for_each(Progress::finish);
+        return Err(error);
+    }
+    let learned = scout.learned();
+    drop(scout);
+    let call = Arc::new(wired.call.clone());
+    let seats: Vec<_> =
+        workers.into_iter().map(|client| Mutex::new(Some(client.having_learned(learned)))).collect();
+    let make_target = move |worker: usize| {
+        let client = seats[worker].lock().ok().and_then(|mut seat| seat.take());
+        Requests { client: client.expect("each worker is made once"), call: Arc::clone(&call), verbose }
+    };
+    let control = Control::new();
+    let on_live = |live: Live| {
+        if let Some(progress) = &mut progress {
+            progress.show(&live);
+        }
+    };
+    let mut running = Box::pin(load::run(plan, make_target, control.clone(), Outlets { on_live, log }));
+    let mut came = None;
+    let run = loop {
+        tokio::select! {
+            run = &mut running => break run?,
+            signal = signals.next() => {
+                if came.replace(signal).is_none() { control.stop() } else { control.abort(); signals.arm(); }
+            }
+        }
+    };
+    drop(running);
+    // What is left is printing, which a reader that does not read must not hold up for ever.
+    signals.arm();
+    if let Some(progress) = progress {
+        progress.finish();
+    }
+    Ok((run, came))
+}
+
+/// Makes the request that goes before the load, and says so while it lasts.
+async fn preflight(
+    scout: &Client<Pool>,
+    call: &Call,
+    signals: &mut Signals,
+    mut progress: Option<&mut Progress>,
+) -> anyhow::Result<Exchange> {
+    let began = Instant::now();
+    let mut unheard = |_: Piece<'_>| ControlFlow::Continue(());
+    let mut running = std::pin::pin!(scout.run(call, &mut unheard));
+    let mut beat = tokio::time::interval(Duration::from_millis(250));
+    loop {
+        tokio::select! {
+            exchange = &mut running => return Ok(exchange),
+            signal = signals.next() => return Err(Ending::Stopped(signal).into()),
+            _ = beat.tick() => {
+                if let Some(progress) = &mut progress {
+                    progress.show_preflight(began.elapsed());
+                }
+            }
+        }
+    }
+}
+
+/// A preflight request that fails in a way that the load would only repeat ends the run with its own error.
+fn passable(exchange: Exchange, wired: &Wired) -> Result<(), Failed> {
+    match exchange.class {
+        class if class.is_ok() => Ok(()),
+        Class::RateLimited
+        | Class::Overloaded
+        | Class::Http5xx
+        | Class::StreamError
+        | Class::Truncated
+        | Class::Refused => Ok(()),
+        _ => Err(Failed {
+            exchange: Box::new(exchange),
+            credential: wired.site.settings.credential_story.clone(),
+        }),
+    }
+}
