@@ -24,6 +24,7 @@ use super::signals::Signals;
                             with Retry-After, and every reply has the vendor's rate-limit headers
   burst=N                   how many of them may come at once; as many as rate names, if left out
   duplicate-window=TIME     how long the same content gets a 429 after it was asked for
+  freeze=TIME:PERIOD        a standstill of TIME at the end of each PERIOD, in which nothing begins or leaves
   seed=N                    what all random draws grow from
   fault=NAME:PROBABILITY    a fault that befalls requests by chance (repeatable)
 TIME in ttft and gap, and N in tokens, are a constant (80ms), lognormal:MEDIAN:SIGMA or exp:MEAN.

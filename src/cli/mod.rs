@@ -74,7 +74,7 @@ enum Command {
     /// Sweep concurrency levels and print the average/TP99 table
     Bench(Box<bench::BenchOptions>),
     /// Run the embedded relay as a server of its own
-    Mock(mock::MockOptions),
+    Mock(Box<mock::MockOptions>),
     /// List the models that the relay offers
     Models(Box<models::ModelsOptions>),
     /// Print a shell's completion script

@@ -8,7 +8,7 @@ use crate::config;
 use crate::config::{Environment, Settings};
 use crate::mock;
 use crate::net::{Connection, Pool, Url};
-use crate::wire::WireError;
+use crate::wire::{Prompt, WireError};
 
 use super::connection::{ConnectionOptions, Unasked};
 use super::options::{Attempts, PolicyOptions, TargetOptions};
@@ -103,6 +103,27 @@ impl Wired {
         Ok(Self { site, call, content })
     }
 
+    /// The calls that these prompts make in place of the one given; that one where there are none.
+    pub(super) fn calls(&self, prompts: Vec<String>) -> Result<Vec<Call>, Usage> {
+        let Content::Prompt(given) = &self.content else {
+            return if prompts.is_empty() {
+                Ok(vec![self.call.clone()])
+            } else {
+                Err(Usage::new("--replay has prompts of its own, and --body leaves no place for them"))
+            };
+        };
+        if prompts.is_empty() {
+            return Ok(vec![self.call.clone()]);
+        }
+        let settings = &self.site.settings;
+        let call = |text| {
+            let content = Content::Prompt(Box::new(Prompt { text, ..(**given).clone() }));
+            let call = Call::new(settings.dialect, &settings.base, &content, self.call.stream);
+            Ok(call.map_err(|error| body_error(&error))?.with_headers(&settings.headers))
+        };
+        prompts.into_iter().map(call).collect()
+    }
+
     /// A client with a pool of its own.
     pub(super) fn client(&self, flags: Flags<'_>) -> anyhow::Result<Client<Pool>> {
         self.site.client(&self.call.url, flags.connection)
@@ -194,13 +215,27 @@ pub(super) fn settle(
     Ok((embedded, settings))
 }
 
+/// Files, pipes, signals and the runtimes' own.
+const RESERVE: u64 = 64;
+
+/// Descriptors that one connection takes: the embedded relay holds its other end.
+fn descriptors_each(flags: Flags<'_>) -> u64 {
+    if flags.target.mock.is_some() { 2 } else { 1 }
+}
+
+/// How many connections this process may have.
+pub(super) fn descriptors_for(flags: Flags<'_>) -> u32 {
+    /// More than that is nobody's relay, and memory is needed for each.
+    const MOST: u64 = 20_000;
+    let limit = rlimit::getrlimit(rlimit::Resource::NOFILE).map_or(1024, |(limit, _)| limit);
+    let connections = limit.saturating_sub(RESERVE) / descriptors_each(flags);
+    u32::try_from(connections.clamp(1, MOST)).expect("it is at most MOST")
+}
+
 /// Each user holds a connection, and a connection a descriptor.
 pub(super) fn enough_descriptors(users: u32, flags: Flags<'_>) -> Result<(), Usage> {
-    /// Files, pipes, signals and the runtimes' own.
-    const RESERVE: u64 = 64;
     let connections = u64::from(flags.connection.at_most(users));
-    // The embedded relay holds the other end of each connection.
-    let needed = connections * if flags.target.mock.is_some() { 2 } else { 1 } + RESERVE;
+    let needed = connections * descriptors_each(flags) + RESERVE;
     let Ok((limit, _)) = rlimit::getrlimit(rlimit::Resource::NOFILE) else { return Ok(()) };
     if needed <= limit {
         return Ok(());

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::Target;
 use super::Ticket;
 use super::control::Control;
+use super::dispatch::Planned;
 use super::guard::Finish;
 use super::guard::guarded;
 use super::log::Journal;
@@ -50,6 +51,8 @@ pub(super) struct Desk<T> {
     pub journal: Option<Journal>,
     /// Requests under way, for the live view.
     pub in_flight: Cell<u32>,
+    /// Samples whose buffers are used again.
+    spare: RefCell<Vec<Sample>>,
     /// The last failures, warm-up included.
     streak: Cell<Streak>,
 }
@@ -64,6 +67,7 @@ impl<T: Target> Desk<T> {
             journal,
             recorder: RefCell::default(),
             in_flight: Cell::new(0),
+            spare: RefCell::default(),
             streak: Cell::new(Streak { class: Class::Ok, length: 0, began: Instant::now() }),
         }
     }
@@ -101,15 +105,10 @@ impl<T: Target> Desk<T> {
 
 /// Sends the requests of one user until there are none left or the run is stopped.
 pub(super) async fn user<T: Target>(desk: Rc<Desk<T>>, user: u32) {
-    let pace = Pace::new(desk.schedule, user);
-    let mut seat = Seat { sample: Sample::starting(desk.schedule.t0), desk, pace, flight: None };
-    while let Some(ticket) = seat.begin() {
-        let finish = {
-            let Seat { desk, sample, .. } = &mut seat;
-            guarded(pin!(desk.target.run(ticket, sample))).await
-        };
-        let waited = finish == Finish::Waited;
-        seat.end(finish);
+    let mut pace = Pace::new(desk.schedule, user);
+    let mut seat = Seat::taken(desk);
+    while let Some(ticket) = seat.next(&mut pace) {
+        let waited = seat.serve(ticket, None).await;
         // A target that fails at once must not keep the thread from everyone else.
         if !waited || !seat.sample.class.is_ok() {
             yield_now().await;
@@ -117,28 +116,48 @@ pub(super) async fn user<T: Target>(desk: Rc<Desk<T>>, user: u32) {
     }
 }
 
-/// The place of one user. Dropping it in mid-flight writes the request down as cut.
-struct Seat<T: Target> {
+/// The place of one request at a time. Dropping it in mid-flight writes the request down as cut.
+pub(super) struct Seat<T: Target> {
     desk: Rc<Desk<T>>,
     /// Reused from request to request.
     sample: Sample,
-    pace: Pace,
     /// The request under way.
     flight: Option<Flight>,
 }
 
 impl<T: Target> Seat<T> {
-    /// Starts the next request, if there is one.
-    fn begin(&mut self) -> Option<Ticket> {
-        if self.desk.control.is_stopping() {
-            return None;
-        }
-        let now = Instant::now();
-        let ticket = self.pace.next(now)?;
-        self.sample.restart(now);
-        self.flight = Some(Flight { start: now, recorded: !ticket.is_warmup(), ticket });
+    /// A seat with a sample that another one has left, if there is one.
+    pub(super) fn taken(desk: Rc<Desk<T>>) -> Self {
+        let spare = desk.spare.borrow_mut().pop();
+        let sample = spare.unwrap_or_else(|| Sample::starting(desk.schedule.t0));
+        Self { desk, sample, flight: None }
+    }
+
+    /// Makes one request; says whether it had to wait for anything.
+    pub(super) async fn serve(&mut self, ticket: Ticket, planned: Option<Planned>) -> bool {
+        self.begin(ticket, planned);
+        let finish = {
+            let Self { desk, sample, .. } = self;
+            guarded(pin!(desk.target.run(ticket, sample))).await
+        };
+        let waited = finish == Finish::Waited;
+        self.end(finish);
+        waited
+    }
+
+    /// The next request of a closed loop, if there is one.
+    fn next(&self, pace: &mut Pace) -> Option<Ticket> {
+        if self.desk.control.is_stopping() { None } else { pace.next(Instant::now()) }
+    }
+
+    /// Starts a request.
+    fn begin(&mut self, ticket: Ticket, planned: Option<Planned>) {
+        let start = Instant::now();
+        self.sample.restart(start);
+        let flight = Flight { start, recorded: !ticket.is_warmup(), ticket, planned };
+        self.desk.recorder.borrow_mut().started(&flight);
+        self.flight = Some(flight);
         self.desk.in_flight.set(self.desk.in_flight.get() + 1);
-        Some(ticket)
     }
 
     /// Writes down the request that has just ended.
@@ -180,5 +199,7 @@ impl<T: Target> Drop for Seat<T> {
             self.desk.in_flight.set(self.desk.in_flight.get() - 1);
             self.desk.recorder.borrow_mut().cut(flight, now, &self.sample);
         }
+        let now = self.sample.marks.start;
+        self.desk.spare.borrow_mut().push(std::mem::replace(&mut self.sample, Sample::starting(now)));
     }
 }

@@ -12,8 +12,10 @@ use tokio::time::MissedTickBehavior;
 use tokio::time::interval_at;
 
 use super::Target;
+use super::arrivals::Arrivals;
 use super::control::Control;
 use super::control::Ended;
+use super::dispatch::Stripe;
 use super::guard::panic_text;
 use super::live::INTERVAL;
 use super::live::Live;
@@ -23,12 +25,14 @@ use super::log::LogSender;
 use super::monitor::Health;
 use super::plan::Plan;
 use super::plan::PlanError;
+use super::plan::Step;
 use super::plan::share_start;
 use super::recorder::Recorder;
 use super::schedule::Schedule;
 use super::summary::Course;
 use super::summary::Summary;
 use super::worker::Line;
+use super::worker::Part;
 use super::worker::Report;
 use super::worker::Shift;
 use super::worker::work;
@@ -83,24 +87,26 @@ where
 {
     plan.validate()?;
     let Outlets { mut on_live, log } = outlets;
-    let mut crew = Crew::hire(plan.workers, make_target, control, log)?;
+    let mut crew = Crew::hire(plan.workers, make_target, control, log.as_ref())?;
     let mut levels: Vec<Summary> = Vec::with_capacity(plan.levels.len());
-    for (position, users) in (0..).zip(plan.levels.iter().copied()) {
+    for (position, step) in (0..).zip(&plan.levels) {
         if crew.control.is_stopping() {
             break;
         }
         let t0 = Instant::now() + NOTICE;
         let schedule = Schedule {
             level: position,
-            users,
+            users: step.users,
+            rate: step.arrivals.as_ref().and_then(Arrivals::rate),
             t0,
             measured_from: t0 + plan.warmup,
             extent: plan.extent,
             drain: plan.drain,
         };
-        let (recorder, health) = crew.run_level(schedule, &mut on_live).await?;
+        let (recorder, health) = crew.run_level(schedule, step, &mut on_live).await?;
         let stopped_at = crew.control.stopped_at();
-        let course = Course { schedule, recorder, health, stopped_at, previous: levels.last() };
+        let arrivals = step.arrivals.as_ref();
+        let course = Course { schedule, recorder, health, stopped_at, arrivals, previous: levels.last() };
         levels.extend(Summary::of(course));
     }
     let ended = crew.control.ended();
@@ -130,7 +136,7 @@ impl Crew {
         number: usize,
         make_target: F,
         control: Control,
-        log: Option<LogSender>,
+        log: Option<&LogSender>,
     ) -> Result<Self, LoadError>
     where
         T: Target + 'static,
@@ -143,7 +149,7 @@ impl Crew {
             let (shifts, to_do) = mpsc::unbounded_channel();
             let slot = Arc::new(Slot::default());
             let (control, reports) = (crew.control.clone(), sender.clone());
-            let line = Line { shifts: to_do, reports, control, slot: Arc::clone(&slot), log: log.clone() };
+            let line = Line { shifts: to_do, reports, control, slot: Arc::clone(&slot), log: log.cloned() };
             let make_target = Arc::clone(&make_target);
             let thread = thread::Builder::new()
                 .name(format!("load-{index}"))
@@ -157,16 +163,14 @@ impl Crew {
     async fn run_level(
         &mut self,
         schedule: Schedule,
+        step: &Step,
         on_live: &mut impl FnMut(Live),
     ) -> Result<(Recorder, Health), LoadError> {
-        let workers = self.workers.len() as u64;
-        let first = |index: u64| {
-            let start = share_start(u64::from(schedule.users), index, workers);
-            u32::try_from(start).expect("a share of a u32 is a u32")
-        };
+        // A worker without a place for a request would never send its share of the arrivals.
+        let carriers = (self.workers.len() as u64).min(step.users.into());
         for (index, worker) in (0..).zip(&self.workers) {
             // A worker that is gone is noticed below.
-            let _ = worker.shifts.send(Shift { schedule, users: first(index)..first(index + 1) });
+            let _ = worker.shifts.send(Shift { schedule, part: part(step, index, carriers) });
         }
         let mut views = interval_at(schedule.t0 + INTERVAL, INTERVAL);
         views.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -226,6 +230,24 @@ impl Drop for Crew {
     }
 }
 
+/// What falls to one of so many workers.
+fn part(step: &Step, index: u64, carriers: u64) -> Part {
+    let first = |index: u64| {
+        let start = share_start(u64::from(step.users), index.min(carriers), carriers);
+        u32::try_from(start).expect("a share of a u32 is a u32")
+    };
+    let (from, to) = (first(index), first(index + 1));
+    match &step.arrivals {
+        None => Part::Users(from..to),
+        Some(arrivals) => Part::Arrivals(Stripe {
+            arrivals: arrivals.clone(),
+            first: index,
+            step: carriers,
+            cap: to - from,
+        }),
+    }
+}
+
 /// The error of a worker that panicked.
 fn lost(payload: &(dyn Any + Send)) -> LoadError {
     LoadError::Lost(panic_text(payload))
@@ -271,7 +293,7 @@ mod tests {
 
     fn plan(levels: &[u32], extent: Extent) -> Plan {
         let (warmup, drain) = (Duration::from_millis(20), Duration::from_secs(5));
-        Plan { levels: levels.to_vec(), extent, warmup, drain, workers: 2 }
+        Plan { levels: levels.iter().copied().map(Step::closed).collect(), extent, warmup, drain, workers: 2 }
     }
 
     #[tokio::test]

@@ -19,8 +19,10 @@ pub(super) const INTERVAL: Duration = Duration::from_millis(250);
 /// The state of a level at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Live {
-    /// Users of the level.
+    /// Users of the level; in an open loop the most requests in flight.
     pub level: u32,
+    /// Planned arrivals a second, where they come at one rate.
+    pub rate: Option<f64>,
     /// The part of the level that is under way.
     pub phase: Phase,
     /// Time since the measured part began; in the warm-up, since the level began.
@@ -94,6 +96,7 @@ pub(super) fn survey<'a>(
     let mean = |count: u32| sum.ttft_sum.checked_div(count);
     Live {
         level: schedule.users,
+        rate: schedule.rate,
         phase,
         elapsed,
         extent: schedule.extent,

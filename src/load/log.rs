@@ -35,6 +35,8 @@ pub struct Line {
     pub class: Class,
     /// The status of the reply.
     pub status: Option<u16>,
+    /// When it was to start; open loop only.
+    pub planned: Option<Instant>,
     /// Its moments, as offsets from its start.
     pub marks: Marks,
     /// When it was over, or cut.
@@ -88,6 +90,7 @@ impl Journal {
             ticket: flight.ticket,
             class: sample.class,
             status: sample.status,
+            planned: flight.planned.map(|planned| planned.due),
             marks: Marks { start: flight.start, ..sample.marks },
             over,
             deltas: sample.deltas,
@@ -134,7 +137,7 @@ mod tests {
     fn note(journal: &Journal, index: u64) {
         let ticket = Ticket { level: 0, index, user: 0, iteration: index };
         let start = Instant::now();
-        let flight = Flight { start, recorded: true, ticket };
+        let flight = Flight { start, recorded: true, ticket, planned: None };
         journal.note(&flight, start, &Sample::starting(start));
     }
 

@@ -1,10 +1,14 @@
-//! Traffic and its measurement: plans, the closed loop, recorders and verdicts; it knows nothing of HTTP or prompts.
+//! Traffic and its measurement: plans, the closed and the open loop, recorders and verdicts; it knows nothing of HTTP or prompts.
 //!
 //! *When* a request starts is the business of `pace`, *when* a level ends that of `schedule`, *how* one request is made
 //! that of the [`Target`]; `desk` is where the three meet on a worker, and `engine` runs the levels on all workers.
 
+mod alarm;
+mod arrivals;
 mod control;
+mod delivery;
 mod desk;
+mod dispatch;
 mod engine;
 mod guard;
 mod live;
@@ -26,8 +30,12 @@ use std::future::Future;
 
 use crate::outcome::Sample;
 
+pub use arrivals::Arrivals;
+pub use arrivals::Spacing;
+pub use arrivals::Stage;
 pub use control::Control;
 pub use control::Ended;
+pub use delivery::Delivery;
 pub use engine::LoadError;
 pub use engine::Outlets;
 pub use engine::Run;
@@ -46,6 +54,7 @@ pub use plan::Levels;
 pub use plan::LevelsError;
 pub use plan::Plan;
 pub use plan::PlanError;
+pub use plan::Step;
 pub use quantile::Percentile;
 pub use recorder::Metrics;
 pub use schedule::Phase;

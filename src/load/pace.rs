@@ -60,7 +60,7 @@ mod tests {
     fn schedule(extent: Extent) -> Schedule {
         let t0 = Instant::now();
         let measured_from = t0 + Duration::from_secs(1);
-        Schedule { level: 0, users: 3, t0, measured_from, extent, drain: Duration::ZERO }
+        Schedule { level: 0, users: 3, rate: None, t0, measured_from, extent, drain: Duration::ZERO }
     }
 
     #[test]

@@ -3,6 +3,9 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::arrivals::Arrivals;
+use crate::units::Span;
+
 /// Most users that one level may have.
 const MOST_USERS: u32 = 100_000;
 
@@ -18,11 +21,28 @@ pub enum Extent {
     Requests(u64),
 }
 
-/// A sweep in a closed loop: each user sends the next request when its last has ended.
+/// One level of a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Users of a closed loop, each of whom sends the next request when its last has ended; in an open loop the most
+    /// requests in flight.
+    pub users: u32,
+    /// When requests are due, whatever became of those before; absent in a closed loop.
+    pub arrivals: Option<Arrivals>,
+}
+
+impl Step {
+    /// A level of a closed loop.
+    pub const fn closed(users: u32) -> Self {
+        Self { users, arrivals: None }
+    }
+}
+
+/// A sweep.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// Number of users of each level, in the order in which they run.
-    pub levels: Vec<u32>,
+    /// The levels, in the order in which they run.
+    pub levels: Vec<Step>,
     /// What is measured at each level.
     pub extent: Extent,
     /// Requests made before it that are not recorded.
@@ -59,6 +79,9 @@ pub enum PlanError {
     /// Nobody would carry the users.
     #[error("the plan has 0 workers")]
     NoWorkers,
+    /// An open loop in which nothing is ever due.
+    #[error("no request is due within {}: raise the rate or the length", Span(*.0))]
+    NoArrivals(Duration),
 }
 
 impl Plan {
@@ -67,16 +90,25 @@ impl Plan {
         if self.levels.is_empty() {
             return Err(PlanError::NoLevels);
         }
-        if let Some(at) = self.levels.iter().position(|users| *users == 0) {
+        if let Some(at) = self.levels.iter().position(|step| step.users == 0) {
             return Err(PlanError::NoUsers { position: at + 1 });
         }
         match self.extent {
             Extent::Window(window) if window.is_zero() => return Err(PlanError::NoWindow),
             Extent::Window(_) => {}
             Extent::Requests(requests) => {
-                if let Some(users) = self.levels.iter().copied().find(|users| u64::from(*users) > requests) {
+                let mut closed =
+                    self.levels.iter().filter(|step| step.arrivals.is_none()).map(|step| step.users);
+                if let Some(users) = closed.find(|users| u64::from(*users) > requests) {
                     return Err(PlanError::FewerRequestsThanUsers { requests, users });
                 }
+            }
+        }
+        if let Extent::Window(window) = self.extent {
+            let arrivals = self.levels.iter().filter_map(|step| step.arrivals.as_ref());
+            if arrivals.clone().any(|arrivals| arrivals.offsets().next().is_none_or(|first| first >= window))
+            {
+                return Err(PlanError::NoArrivals(window));
             }
         }
         if self.workers == 0 { Err(PlanError::NoWorkers) } else { Ok(()) }
@@ -183,7 +215,7 @@ mod tests {
 
     fn plan() -> Plan {
         Plan {
-            levels: vec![50, 100],
+            levels: vec![Step::closed(50), Step::closed(100)],
             extent: Extent::Window(Duration::from_secs(10)),
             warmup: Duration::ZERO,
             drain: Duration::ZERO,
@@ -218,7 +250,10 @@ mod tests {
     fn a_plan_that_measures_nothing_is_refused_with_its_numbers() {
         assert_eq!(plan().validate(), Ok(()));
         assert_eq!(Plan { levels: vec![], ..plan() }.validate(), Err(PlanError::NoLevels));
-        assert_eq!(Plan { levels: vec![1, 0], ..plan() }.validate(), Err(PlanError::NoUsers { position: 2 }));
+        assert_eq!(
+            Plan { levels: vec![Step::closed(1), Step::closed(0)], ..plan() }.validate(),
+            Err(PlanError::NoUsers { position: 2 })
+        );
         assert_eq!(Plan { workers: 0, ..plan() }.validate(), Err(PlanError::NoWorkers));
         let empty = Extent::Window(Duration::ZERO);
         assert_eq!(Plan { extent: empty, ..plan() }.validate(), Err(PlanError::NoWindow));

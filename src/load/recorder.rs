@@ -5,6 +5,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Ticket;
+use super::delivery::Delivery;
+use super::dispatch::Planned;
 use super::metric::Metric;
 use super::schedule::Schedule;
 use super::tally::ClassCounts;
@@ -38,6 +40,10 @@ pub struct Metrics {
     pub dns: Metric,
     /// Connecting, TLS included; new connections only.
     pub connect: Metric,
+    /// Planned start to the last generated delta; open loop only.
+    pub response: Metric,
+    /// Planned start to the start, over all recorded requests; open loop only.
+    pub lag: Metric,
 }
 
 impl Metrics {
@@ -54,6 +60,8 @@ impl Metrics {
         self.stall.merge(&other.stall);
         self.dns.merge(&other.dns);
         self.connect.merge(&other.connect);
+        self.response.merge(&other.response);
+        self.lag.merge(&other.lag);
     }
 
     /// Adds a successful request.
@@ -99,6 +107,15 @@ pub(super) struct Flight {
     pub recorded: bool,
     /// Which request it is.
     pub ticket: Ticket,
+    /// When it was to start; open loop only.
+    pub planned: Option<Planned>,
+}
+
+impl Flight {
+    /// How long after its planned start it began.
+    fn lag(&self) -> Option<Duration> {
+        self.planned.map(|planned| self.start.saturating_duration_since(planned.due))
+    }
 }
 
 /// What one worker saw of one level.
@@ -109,6 +126,8 @@ pub(super) struct Recorder {
     /// The first failure of each class that has one.
     pub failures: Vec<Failure>,
     pub throughput: Throughput,
+    /// What became of the arrivals of an open loop.
+    pub delivery: Delivery,
     /// Successful requests that ended since the window began; for the live view only.
     pub completions: u64,
     /// Start of the first recorded request.
@@ -118,6 +137,19 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
+    /// Writes down that a request starts.
+    pub(super) fn started(&mut self, flight: &Flight) {
+        let Some(planned) = flight.planned.filter(|_| flight.recorded) else { return };
+        self.metrics.lag.record(flight.start.saturating_duration_since(planned.due));
+        self.delivery.sent(planned, flight.start);
+    }
+
+    /// Writes down an arrival that was due and not sent until `now`; its response time is at least that.
+    pub(super) fn unsent(&mut self, due: Instant, now: Instant) {
+        self.delivery.unsent(due);
+        self.metrics.response.censor(now.saturating_duration_since(due));
+    }
+
     /// Writes down a request that ended, at `end` and by itself; `limit` is the end of the window as known so far.
     pub(super) fn finished(&mut self, flight: Flight, end: Instant, entry: &Entry<'_>) {
         let Entry { schedule, limit, sample } = *entry;
@@ -137,6 +169,8 @@ impl Recorder {
         self.classes.count(sample.class);
         if sample.class.is_ok() {
             self.metrics.record(sample);
+            let response = flight.lag().zip(sample.marks.last_delta).map(|(lag, latency)| lag + latency);
+            note(&mut self.metrics.response, response);
         } else {
             self.note_failure(sample, end.saturating_duration_since(schedule.t0));
         }
@@ -148,6 +182,9 @@ impl Recorder {
             self.span(flight.start, end);
             self.classes.count(Class::Cancelled);
             self.metrics.censor(sample, end.saturating_duration_since(flight.start));
+            if let Some(planned) = flight.planned {
+                self.metrics.response.censor(end.saturating_duration_since(planned.due));
+            }
         }
     }
 
@@ -156,6 +193,7 @@ impl Recorder {
         self.metrics.merge(&other.metrics);
         self.classes.merge(&other.classes);
         self.throughput.merge(&other.throughput);
+        self.delivery.merge(&other.delivery);
         self.completions += other.completions;
         self.first_start = self.first_start.into_iter().chain(other.first_start).min();
         self.last_end = self.last_end.max(other.last_end);
@@ -226,7 +264,7 @@ mod tests {
 
     fn schedule(t0: Instant) -> Schedule {
         let extent = Extent::Window(Duration::from_millis(500));
-        Schedule { level: 0, users: 1, t0, measured_from: t0, extent, drain: Duration::ZERO }
+        Schedule { level: 0, users: 1, rate: None, t0, measured_from: t0, extent, drain: Duration::ZERO }
     }
 
     fn write(recorder: &mut Recorder, schedule: &Schedule, request: &Request) {
@@ -240,7 +278,7 @@ mod tests {
         sample.marks.first_delta = Some(length / 4);
         sample.marks.last_delta = Some(length);
         sample.gaps = vec![length / 2, length / 4];
-        let flight = Flight { start, recorded: true, ticket: Ticket::default() };
+        let flight = Flight { start, recorded: true, ticket: Ticket::default(), planned: None };
         if cut {
             recorder.cut(flight, start + length, &sample);
         } else {
@@ -320,7 +358,7 @@ mod tests {
         sample.marks.first_delta = Some(Duration::from_millis(3));
         sample.marks.last_delta = Some(Duration::from_millis(3));
         let entry = Entry { schedule: &schedule, limit: None, sample: &sample };
-        let flight = Flight { start: schedule.t0, recorded: true, ticket: Ticket::default() };
+        let flight = Flight { start: schedule.t0, recorded: true, ticket: Ticket::default(), planned: None };
         recorder.finished(flight, schedule.t0, &entry);
         assert_eq!((recorder.metrics.latency.count(), recorder.metrics.ttft.count()), (1, 0));
     }

@@ -28,6 +28,8 @@ pub(super) struct Schedule {
     pub level: u32,
     /// Users of the level, over all workers.
     pub users: u32,
+    /// Planned arrivals a second, where they come at one rate.
+    pub rate: Option<f64>,
     /// The common start of all workers.
     pub t0: Instant,
     /// From when on requests are recorded.

@@ -2,6 +2,8 @@
 
 use tokio::time::Instant;
 
+use super::arrivals::Arrivals;
+use super::delivery::Delivery;
 use super::monitor::Health;
 use super::plan::Extent;
 use super::quantile::Percentile;
@@ -18,8 +20,12 @@ use crate::outcome::Class;
 /// The result of one level.
 #[derive(Debug, Clone)]
 pub struct Summary {
-    /// Users of the level.
+    /// Users of the level; in an open loop the most requests in flight.
     pub concurrency: u32,
+    /// Planned arrivals a second; absent in a closed loop, and where the rate changes.
+    pub rate: Option<f64>,
+    /// What became of the arrivals of an open loop.
+    pub delivery: Option<Delivery>,
     /// Length in seconds of the window to which the rates refer.
     pub window_s: f64,
     /// Recorded requests that ended by themselves, failures included, cut ones not.
@@ -58,6 +64,8 @@ pub(super) struct Course<'a> {
     pub health: Health,
     /// When the run was stopped, if it was.
     pub stopped_at: Option<Instant>,
+    /// When requests were due; open loop only.
+    pub arrivals: Option<&'a Arrivals>,
     /// The level before.
     pub previous: Option<&'a Summary>,
 }
@@ -66,7 +74,8 @@ impl Summary {
     /// Adds up a level; `None` where it was stopped before anything was measured.
     pub(super) fn of(level: Course<'_>) -> Option<Self> {
         let (from, to) = window(&level)?;
-        let Course { schedule, recorder, health, stopped_at, previous } = level;
+        let Course { schedule, recorder, health, stopped_at, arrivals, previous } = level;
+        let delivery = arrivals.map(|_| recorder.delivery);
         let rates = recorder.throughput.rates(from, to);
         let (ok, errors) = (recorder.classes.ok(), recorder.classes.failures());
         let censored = recorder.classes[Class::Cancelled];
@@ -80,7 +89,12 @@ impl Summary {
             busy_max: health.busy_max,
             turned_away: recorder.classes[Class::RateLimited] + recorder.classes[Class::Overloaded],
             rps,
-            previous: previous.and_then(|before| before.rps.map(|rps| (before.concurrency, rps))),
+            previous: previous
+                .filter(|_| arrivals.is_none())
+                .and_then(|before| before.rps.map(|rps| (before.concurrency, rps))),
+            own_lag_p99: delivery.as_ref().and_then(Delivery::own_lag_p99),
+            held_back: delivery.as_ref().map_or(0, |delivery| delivery.capped + delivery.unsent),
+            shortfall: delivery.as_ref().and_then(Delivery::shortfall),
         });
         let ended_early = match (schedule.extent, stopped_at) {
             (_, None) => false,
@@ -89,6 +103,8 @@ impl Summary {
         };
         Some(Self {
             concurrency: schedule.users,
+            rate: arrivals.and_then(Arrivals::rate),
+            delivery,
             window_s: to.saturating_duration_since(from).as_secs_f64(),
             requests: ok + errors,
             ok,

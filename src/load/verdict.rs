@@ -51,6 +51,12 @@ pub struct Evidence {
     pub turned_away: u64,
     /// Successful requests per second.
     pub rps: Option<f64>,
+    /// TP99 of how late the client itself sent what was due; open loop only.
+    pub own_lag_p99: Option<Duration>,
+    /// Arrivals of an open loop that waited for a place or were never sent.
+    pub held_back: u64,
+    /// Share of the planned rate that was not delivered; open loop only.
+    pub shortfall: Option<f64>,
     /// Users and successful requests per second of the level before.
     pub previous: Option<(u32, f64)>,
 }
@@ -67,6 +73,9 @@ const HARMLESS_DELAY: Duration = Duration::from_millis(1);
 /// The busy share above which a worker's thread is a bottleneck.
 const BUSY: f64 = 0.9;
 
+/// The share of a planned rate that may be missing.
+const RATE_SLACK: f64 = 0.005;
+
 /// The least growth of throughput, as a share of the growth of concurrency, that is no saturation.
 const GROWTH_SHARE: f64 = 0.1;
 
@@ -78,7 +87,7 @@ pub fn judge(evidence: &Evidence) -> Verdict {
         Verdict::ClientBound
     } else if evidence.ok < FEWEST {
         Verdict::WeakN
-    } else if evidence.turned_away > 0 || has_stopped_growing(evidence) {
+    } else if evidence.turned_away > 0 || evidence.held_back > 0 || has_stopped_growing(evidence) {
         Verdict::RelaySaturated
     } else {
         Verdict::Ok
@@ -90,7 +99,9 @@ fn is_client_bound(evidence: &Evidence) -> bool {
     let delayed = evidence.delay_p99.zip(evidence.wait_p99).is_some_and(|(delay, wait)| {
         delay > HARMLESS_DELAY && delay.as_secs_f64() > DELAY_SHARE * wait.as_secs_f64()
     });
-    delayed || evidence.busy_max.is_some_and(|busy| busy > BUSY)
+    let sent_late = evidence.own_lag_p99.is_some_and(|lag| lag > HARMLESS_DELAY)
+        || (evidence.held_back == 0 && evidence.shortfall.is_some_and(|share| share > RATE_SLACK));
+    delayed || sent_late || evidence.busy_max.is_some_and(|busy| busy > BUSY)
 }
 
 /// Whether throughput grew by less than a tenth of what concurrency did.
@@ -117,7 +128,18 @@ mod tests {
             turned_away: 0,
             rps: Some(180.0),
             previous: Some((50, 100.0)),
+            ..Evidence::default()
         }
+    }
+
+    #[test]
+    fn an_open_loop_answers_for_its_own_lateness_and_the_relay_for_arrivals_held_back() {
+        let open = Evidence { own_lag_p99: MS(1), shortfall: Some(0.004), ..healthy() };
+        assert_eq!(judge(&open), Verdict::Ok);
+        assert_eq!(judge(&Evidence { own_lag_p99: MS(2), ..open }), Verdict::ClientBound);
+        assert_eq!(judge(&Evidence { shortfall: Some(0.006), ..open }), Verdict::ClientBound);
+        let held_back = Evidence { held_back: 3, shortfall: Some(0.3), ..open };
+        assert_eq!(judge(&held_back), Verdict::RelaySaturated);
     }
 
     #[test]

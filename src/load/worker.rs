@@ -1,6 +1,7 @@
 //! One worker: a thread with its own runtime, its own target and its share of the users, for the whole sweep.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io;
 use std::ops::Range;
 use std::rc::Rc;
@@ -9,7 +10,6 @@ use std::sync::Arc;
 use tokio::runtime::Builder;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use tokio::task::LocalSet;
 use tokio::task::spawn_local;
 use tokio::time::sleep_until;
@@ -18,6 +18,9 @@ use super::Target;
 use super::control::Control;
 use super::desk::Desk;
 use super::desk::user;
+use super::dispatch::Stripe;
+use super::dispatch::Tasks;
+use super::dispatch::dispatch;
 use super::live::Slot;
 use super::log::Journal;
 use super::log::LogSender;
@@ -30,8 +33,25 @@ use super::schedule::Schedule;
 #[derive(Debug, Clone)]
 pub(super) struct Shift {
     pub schedule: Schedule,
-    /// The users it carries, numbered over all workers.
-    pub users: Range<u32>,
+    pub part: Part,
+}
+
+/// What a worker carries of a level.
+#[derive(Debug, Clone)]
+pub(super) enum Part {
+    /// Users of a closed loop, numbered over all workers.
+    Users(Range<u32>),
+    /// Arrivals of an open loop.
+    Arrivals(Stripe),
+}
+
+impl Part {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Users(users) => users.is_empty(),
+            Self::Arrivals(stripe) => stripe.cap == 0,
+        }
+    }
 }
 
 /// What one worker saw of one level.
@@ -87,19 +107,26 @@ pub(super) async fn level<T: Target + 'static>(target: &Rc<T>, shift: Shift, lin
         line.log.clone().map(Journal::new),
     ));
     let watch = Rc::new(RefCell::new(Watch::default()));
-    let carries_users = !shift.users.is_empty();
+    let carries_users = !shift.part.is_empty();
     sleep_until(schedule.t0).await;
     let monitoring = spawn_local(monitor(Rc::clone(&desk), Rc::clone(&watch), Arc::clone(&line.slot)));
-    let mut users = JoinSet::new();
-    for number in shift.users {
-        users.spawn_local(user(Rc::clone(&desk), number));
+    let tasks = Tasks::default();
+    match shift.part {
+        Part::Arrivals(stripe) if stripe.cap > 0 => {
+            let started = dispatch(Rc::clone(&desk), stripe, Rc::clone(&tasks));
+            tasks.borrow_mut().spawn_local(started);
+        }
+        Part::Arrivals(_) => {}
+        Part::Users(users) => users.for_each(|number| {
+            tasks.borrow_mut().spawn_local(user(Rc::clone(&desk), number));
+        }),
     }
     tokio::select! {
-        () = all(&mut users) => {}
+        () = all(&tasks) => {}
         () = schedule.cut(line.control.orders()) => {
-            // Dropping a user's task writes its request down as cut; nothing has to be raced on each poll.
-            users.abort_all();
-            all(&mut users).await;
+            // Dropping a task writes its request down as cut; nothing has to be raced on each poll.
+            tasks.borrow_mut().abort_all();
+            all(&tasks).await;
         }
     }
     monitoring.abort();
@@ -110,9 +137,9 @@ pub(super) async fn level<T: Target + 'static>(target: &Rc<T>, shift: Shift, lin
     Report { recorder, watch }
 }
 
-/// Waits until every user is done.
-async fn all(users: &mut JoinSet<()>) {
-    while users.join_next().await.is_some() {}
+/// Waits until every task is done; more may be added meanwhile.
+async fn all(tasks: &Tasks) {
+    while poll_fn(|context| tasks.borrow_mut().poll_join_next(context)).await.is_some() {}
 }
 
 #[cfg(test)]
@@ -163,7 +190,7 @@ mod tests {
     fn schedule(users: u32, extent: Extent) -> Schedule {
         let t0 = Instant::now() + Duration::from_millis(5);
         let measured_from = t0 + Duration::from_millis(150);
-        Schedule { level: 0, users, t0, measured_from, extent, drain: Duration::from_secs(5) }
+        Schedule { level: 0, users, rate: None, t0, measured_from, extent, drain: Duration::from_secs(5) }
     }
 
     fn window(ms: u64) -> Extent {
@@ -179,12 +206,19 @@ mod tests {
         let (_, shifts) = mpsc::unbounded_channel();
         let (reports, _) = mpsc::unbounded_channel();
         let line = Line { shifts, reports, control: control.clone(), slot: Arc::default(), log: None };
-        let shift = Shift { schedule, users: 0..schedule.users };
+        let shift = Shift { schedule, part: Part::Users(0..schedule.users) };
         let report = LocalSet::new().run_until(level(target, shift, &line)).await;
         let mut health = Health::default();
         health.add(&report.watch.expect("the worker carried users"));
         let stopped_at = control.stopped_at();
-        Summary::of(Course { schedule, recorder: report.recorder, health, stopped_at, previous: None })
+        Summary::of(Course {
+            schedule,
+            recorder: report.recorder,
+            health,
+            stopped_at,
+            arrivals: None,
+            previous: None,
+        })
     }
 
     #[tokio::test(start_paused = true)]

@@ -10,6 +10,7 @@ mod dialect;
 mod duplicates;
 mod failure;
 mod faults;
+mod freeze;
 mod log;
 mod metronome;
 mod once;

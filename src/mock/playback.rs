@@ -149,7 +149,7 @@ impl Playback {
     /// Plays all steps that are due.
     fn play(&mut self, now: Instant) -> Pause {
         while let Some(step) = self.next {
-            let due = self.start + step.due;
+            let due = self.ticket.thaw(self.start + step.due);
             if due > now {
                 return Pause::Until(due);
             }

@@ -192,7 +192,7 @@ impl Reply<'_> {
     async fn whole(&self, pace: Pace, answer: Answer, mut ticket: Ticket) -> Outcome {
         let start = Instant::now();
         let late = if self.kind == Some(Kind::SlowFirstByte) { plan::SLOW } else { Duration::ZERO };
-        tokio::time::sleep_until(start + late + pace.last(answer.tokens)).await;
+        tokio::time::sleep_until(ticket.thaw(start + late + pace.last(answer.tokens))).await;
         let bytes = dialect::whole(self.dialect, &answer);
         ticket.note_headers(200);
         let parcel = match self.kind {

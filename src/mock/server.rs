@@ -27,6 +27,7 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
+use tokio::time::Instant;
 
 use crate::mock::duplicates::Duplicates;
 use crate::mock::log;
@@ -104,6 +105,8 @@ pub enum Error {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) spec: Spec,
+    /// When the relay began, from which standstills count.
+    pub(crate) epoch: Instant,
     pub(crate) slots: Slots,
     /// The limit on the rate of requests.
     pub(crate) gate: Option<Gate>,
@@ -173,6 +176,7 @@ impl Relay {
             duplicates: spec.duplicate_window.map(Duplicates::new),
             filler: Filler::new(spec.chunk),
             spec,
+            epoch: Instant::now(),
             counters: Counters::default(),
             once: Mutex::default(),
             clock: Clock::set(),

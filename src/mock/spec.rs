@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::mock::faults;
 use crate::mock::faults::Fault;
+use crate::mock::freeze::Freeze;
 use crate::mock::pace::Distribution;
 use crate::units::Rate;
 use crate::units::Size;
@@ -13,8 +14,19 @@ use crate::units::Span;
 use crate::units::UnitError;
 
 /// The settings a description may have.
-const KEYS: [&str; 10] =
-    ["ttft", "gap", "tokens", "chunk", "slots", "rate", "burst", "duplicate-window", "seed", "fault"];
+const KEYS: [&str; 11] = [
+    "ttft",
+    "gap",
+    "tokens",
+    "chunk",
+    "slots",
+    "rate",
+    "burst",
+    "duplicate-window",
+    "freeze",
+    "seed",
+    "fault",
+];
 
 /// The longest time a setting may state.
 const LONGEST: Duration = Duration::from_secs(86_400);
@@ -47,6 +59,8 @@ pub struct Spec {
     pub burst: Option<u32>,
     /// How long the same content is refused after it was asked for.
     pub duplicate_window: Option<Duration>,
+    /// Whether and when the relay stands still.
+    pub freeze: Option<Freeze>,
     /// What all random draws grow from.
     pub seed: u64,
     /// Faults that befall requests by chance.
@@ -128,6 +142,7 @@ impl Default for Spec {
             rate: None,
             burst: None,
             duplicate_window: None,
+            freeze: None,
             seed: 1,
             faults: Vec::new(),
         }
@@ -203,6 +218,7 @@ impl Spec {
                 let window = time(value).filter(|window| !window.is_zero());
                 self.duplicate_window = Some(window.ok_or_else(|| refuse("duplicate-window", WINDOW))?);
             }
+            "freeze" => self.freeze = Some(value.parse().map_err(|expected| refuse("freeze", expected))?),
             "seed" => self.seed = value.parse().map_err(|_| refuse("seed", "write a whole number"))?,
             "fault" => self.faults.push(self.fault(value).map_err(|expected| refuse("fault", &expected))?),
             _ => return Err(SpecError::UnknownKey { key: key.into() }),
@@ -280,6 +296,9 @@ impl fmt::Display for Spec {
         }
         if let Some(window) = self.duplicate_window {
             write!(out, "duplicate-window={},", exact(window))?;
+        }
+        if let Some(freeze) = self.freeze {
+            write!(out, "freeze={freeze},")?;
         }
         write!(out, "seed={}", self.seed)?;
         self.faults

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tokio::time::sleep_until;
 
 use crate::mock::log::Line;
 use crate::mock::request::Ask;
@@ -97,9 +98,21 @@ impl Ticket {
         self.request_id.as_deref()
     }
 
+    /// When something due then can happen, for a relay that may stand still.
+    pub(crate) fn thaw(&self, due: Instant) -> Instant {
+        let shared = &self.worker.shared;
+        shared.spec.freeze.map_or(due, |freeze| freeze.thaw(shared.epoch, due))
+    }
+
     /// Waits in line for a place and keeps it.
     pub(crate) async fn queue(&mut self) {
         self.place = self.worker.shared.slots.take().await;
+        // A relay that stands still begins nothing.
+        let now = Instant::now();
+        let thaw = self.thaw(now);
+        if thaw > now {
+            sleep_until(thaw).await;
+        }
     }
 
     /// Notes that the headers leave now.

@@ -43,13 +43,22 @@ pub(super) fn columns(document: &Document) -> Vec<Column> {
         let values: Vec<_> = levels.iter().map(value).collect();
         Column { heading, cells: figures(&values, least_whole) }
     };
+    let is_open = document.plan.arrivals.is_some();
     let mut columns = vec![
-        count("Concurrency", |level| level.concurrency.into()),
+        if is_open {
+            figure("Rate (/s)", WHOLE_RATE, |level| planned_rate(level).map(|rate| (rate, "")))
+        } else {
+            count("Concurrency", |level| level.concurrency.into())
+        },
         figure("Avg (ms)", WHOLE_MS, |level| average(level.latency_ms.as_ref())),
         figure("TP99 (ms)", WHOLE_MS, |level| tp99(level, level.latency_ms.as_ref())),
         figure("Req/s", WHOLE_RATE, |level| level.rps.map(|rps| (rps, ""))),
         count("Errors", |level| level.errors),
     ];
+    if is_open {
+        columns.push(figure("Response avg", WHOLE_MS, |level| average(level.response_ms.as_ref())));
+        columns.push(figure("Response TP99", WHOLE_MS, |level| tp99(level, level.response_ms.as_ref())));
+    }
     if document.plan.stream {
         columns.push(figure("TTFT avg", WHOLE_MS, |level| average(level.ttft_ms.as_ref())));
         columns.push(figure("TTFT TP99", WHOLE_MS, |level| tp99(level, level.ttft_ms.as_ref())));
@@ -67,6 +76,11 @@ const WHOLE_MS: f64 = 100.0;
 
 /// From this rate on, a column shows whole numbers.
 const WHOLE_RATE: f64 = 1_000.0;
+
+/// The rate at which requests were due: the planned one, or the mean where it changes.
+pub(super) fn planned_rate(level: &Level) -> Option<f64> {
+    level.rate.or_else(|| level.arrivals.as_ref()?.planned_per_s)
+}
 
 /// The mean of a distribution.
 fn average(distribution: Option<&Distribution>) -> Marked {

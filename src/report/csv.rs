@@ -9,7 +9,7 @@ use super::document::Tail;
 type Pick = fn(&Level) -> Option<&Distribution>;
 
 /// The metrics that get columns, in order.
-const METRICS: [(&str, Pick); 9] = [
+const METRICS: [(&str, Pick); 11] = [
     ("latency", |level| level.latency_ms.as_ref()),
     ("ttft", |level| level.ttft_ms.as_ref()),
     ("ttfa", |level| level.ttfa_ms.as_ref()),
@@ -19,7 +19,12 @@ const METRICS: [(&str, Pick); 9] = [
     ("gap", |level| level.gap_ms.as_ref()),
     ("stall", |level| level.stall_ms.as_ref()),
     ("end", |level| level.end_ms.as_ref()),
+    ("response", |level| level.response_ms.as_ref()),
+    ("lag", |level| level.lag_ms.as_ref()),
 ];
+
+/// The columns of an open loop.
+const ARRIVALS: [&str; 7] = ["rate", "planned", "sent", "late", "capped", "unsent", "sent_per_s"];
 
 /// The columns of one metric; `bound` is `lower` where TP99 is a lower bound.
 const FIGURES: [&str; 9] = ["n", "avg", "min", "p50", "p90", "p95", "p99", "p99_bound", "max"];
@@ -31,6 +36,7 @@ pub fn csv(document: &Document) -> String {
             .map(str::to_owned)
             .to_vec();
     headings.extend(["window_s", "requests", "censored", "ended_early"].map(str::to_owned));
+    headings.extend(ARRIVALS.map(str::to_owned));
     for (metric, _) in METRICS {
         headings.extend(FIGURES.iter().map(|figure| match *figure {
             "n" | "p99_bound" => format!("{metric}_{figure}"),
@@ -57,7 +63,18 @@ fn row(level: &Level) -> Vec<String> {
         level.requests.to_string(),
         level.censored.to_string(),
         level.ended_early.to_string(),
+        optional(level.rate),
     ];
+    match &level.arrivals {
+        Some(counts) => {
+            fields.extend(
+                [counts.planned, counts.sent, counts.late, counts.capped, counts.unsent]
+                    .map(|n| n.to_string()),
+            );
+            fields.push(optional(counts.sent_per_s));
+        }
+        None => fields.extend([const { String::new() }; ARRIVALS.len() - 1]),
+    }
     for (_, pick) in METRICS {
         match pick(level) {
             Some(distribution) => fields.extend(figures(distribution)),
@@ -103,7 +120,7 @@ mod tests {
 
     #[test]
     fn every_line_has_as_many_fields_as_there_are_headings() {
-        for document in [golden::streamed(), golden::whole(), golden::stopped()] {
+        for document in [golden::streamed(), golden::whole(), golden::stopped(), golden::open()] {
             let text = csv(&document);
             let mut widths: Vec<_> = text.lines().map(|line| line.split(',').count()).collect();
             widths.dedup();

@@ -37,9 +37,9 @@ pub struct Document {
 /// What a run was to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlanInfo {
-    /// How arrivals are made; `closed` is a closed loop.
+    /// Whether each user waits for its answer (`closed`) or requests are sent when they are due (`open`).
     #[serde(rename = "loop")]
-    pub arrivals: String,
+    pub shape: String,
     /// The dialect.
     pub api: String,
     /// The model asked for.
@@ -54,8 +54,10 @@ pub struct PlanInfo {
     pub attempts: u32,
     /// The embedded relay's description, where that is what was measured.
     pub mock: Option<String>,
-    /// Users of each level.
+    /// Users of each level; in an open loop the most requests in flight.
     pub levels: Vec<u32>,
+    /// How arrivals are planned; `None` in a closed loop.
+    pub arrivals: Option<ArrivalsInfo>,
     /// Length of the measured window, where it was a time.
     pub window_s: Option<f64>,
     /// Number of measured requests, where it was a count.
@@ -66,6 +68,51 @@ pub struct PlanInfo {
     pub drain_s: f64,
     /// Threads that carried the users.
     pub workers: usize,
+}
+
+/// How the arrivals of an open loop are planned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ArrivalsInfo {
+    /// `constant`, `poisson` or `replay`.
+    pub spacing: String,
+    /// Arrivals per second, one for each level; with stages the rate at which they begin.
+    pub rates: Vec<f64>,
+    /// The ramp, where there is one.
+    pub stages: Vec<StageInfo>,
+    /// What random arrivals grow from.
+    pub seed: u64,
+    /// Arrivals of a replayed trace.
+    pub replayed: Option<u64>,
+}
+
+/// A part of a ramp.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageInfo {
+    /// How long it takes.
+    pub length_s: f64,
+    /// Arrivals per second at its end.
+    pub rate: f64,
+}
+
+/// What became of the arrivals of an open loop.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ArrivalCounts {
+    /// Arrivals that were due.
+    pub planned: u64,
+    /// Those that were sent.
+    pub sent: u64,
+    /// Those that the client itself sent more than 1 ms late.
+    pub late: u64,
+    /// Those that waited because as many as allowed were in flight.
+    pub capped: u64,
+    /// Those never sent, for the same reason.
+    pub unsent: u64,
+    /// Due times per second.
+    pub planned_per_s: Option<f64>,
+    /// Starts per second.
+    pub sent_per_s: Option<f64>,
+    /// TP99 of how late the client itself was.
+    pub own_lag_p99_ms: Option<f64>,
 }
 
 /// The machine that made the load.
@@ -102,8 +149,10 @@ pub struct Endpoint {
 pub struct Level {
     /// Users of the level.
     pub concurrency: u32,
-    /// Planned arrivals per second; `None` in a closed loop.
+    /// Planned arrivals per second; `None` in a closed loop, and where the rate changes.
     pub rate: Option<f64>,
+    /// What became of the arrivals; `None` in a closed loop.
+    pub arrivals: Option<ArrivalCounts>,
     /// Length of the window to which rates refer.
     pub window_s: f64,
     /// Recorded requests that ended by themselves, failures included.

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use super::document::ArrivalCounts;
+use super::document::ArrivalsInfo;
 use super::document::Document;
 use super::document::Machine;
 use super::document::PlanInfo;
@@ -19,6 +21,7 @@ use crate::load::Metric;
 use crate::load::Metrics;
 use crate::load::Plan;
 use crate::load::Run;
+use crate::load::Step;
 use crate::load::Summary;
 use crate::load::judge;
 use crate::outcome::Class;
@@ -61,6 +64,40 @@ pub(super) fn whole() -> Document {
     document(Traffic { stream: false, model: None, ..traffic() }, levels, Ended::Completed)
 }
 
+/// An open loop of two rates, the second of which met its cap of requests in flight.
+pub(super) fn open() -> Document {
+    let mut levels = vec![level(500, 1_000, 120), level(500, 1_900, 240)];
+    for level in &mut levels {
+        for number in 0..level.requests {
+            level.metrics.response.record(Duration::from_millis(150 + number / 10));
+            level.metrics.lag.record(Duration::from_micros(number));
+        }
+    }
+    let mut document = document(traffic(), levels, Ended::Completed);
+    document.plan.shape = "open".to_owned();
+    document.plan.arrivals = Some(ArrivalsInfo {
+        spacing: "poisson".to_owned(),
+        rates: vec![100.0, 200.0],
+        stages: Vec::new(),
+        seed: 7,
+        replayed: None,
+    });
+    for (level, (rate, capped)) in document.levels.iter_mut().zip([(100.0, 0), (200.0, 31)]) {
+        level.rate = Some(rate);
+        level.arrivals = Some(ArrivalCounts {
+            planned: level.requests + capped,
+            sent: level.requests,
+            late: 3,
+            capped,
+            unsent: capped,
+            planned_per_s: Some(rate + 0.25),
+            sent_per_s: Some(rate),
+            own_lag_p99_ms: Some(0.31),
+        });
+    }
+    document
+}
+
 /// A run that gave itself up before anything had succeeded.
 pub(super) fn stopped() -> Document {
     let mut level = level(50, 0, 100);
@@ -82,12 +119,13 @@ fn traffic() -> Traffic {
         max_tokens: Some(64),
         attempts: 1,
         mock: None,
+        arrivals: None,
     }
 }
 
 fn document(traffic: Traffic, levels: Vec<Summary>, ended: Ended) -> Document {
     let plan = Plan {
-        levels: levels.iter().map(|level| level.concurrency).collect(),
+        levels: levels.iter().map(|level| Step::closed(level.concurrency)).collect(),
         extent: Extent::Window(Duration::from_secs(10)),
         warmup: Duration::from_secs(2),
         drain: Duration::from_secs(30),
@@ -130,6 +168,8 @@ fn level(concurrency: u32, ok: u32, average_ms: u32) -> Summary {
     let verdict = judge(&Evidence { concurrency, ok: ok.into(), rps: Some(rps), ..Evidence::default() });
     Summary {
         concurrency,
+        rate: None,
+        delivery: None,
         window_s: 10.0,
         requests: ok.into(),
         ok: ok.into(),

@@ -35,6 +35,8 @@ struct Entry<'a> {
     class: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    planned: Option<u64>,
     start: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     headers: Option<u64>,
@@ -73,6 +75,7 @@ impl<'a> Entry<'a> {
             warmup,
             class: line.class.name(),
             status: line.status,
+            planned: line.planned.map(|planned| clock.unix_nanos(planned)),
             start,
             headers: at(line.marks.headers),
             first_byte: at(line.marks.first_byte),

@@ -19,6 +19,8 @@ mod table;
 
 pub use arrival::ArrivalLine;
 pub use csv::csv;
+pub use document::ArrivalCounts;
+pub use document::ArrivalsInfo;
 pub use document::Client;
 pub use document::Distribution;
 pub use document::Document;
@@ -29,6 +31,7 @@ pub use document::Level;
 pub use document::Machine;
 pub use document::PlanInfo;
 pub use document::SCHEMA;
+pub use document::StageInfo;
 pub use document::Tail;
 pub use json::ReadError;
 pub use json::json;

@@ -15,6 +15,7 @@ const MESSAGE_CHARS: usize = 160;
 /// The notes, a line each with a final newline; empty where there is nothing to say.
 pub fn notes(document: &Document) -> String {
     let mut lines = errors(document);
+    lines.extend(document.levels.iter().filter_map(arrivals));
     lines.extend(cut(document));
     lines.extend(ending(document));
     lines.into_iter().map(|line| line + "\n").collect()
@@ -52,6 +53,24 @@ fn errors(document: &Document) -> Vec<String> {
     let mut lines = vec![format!("errors  {} ({place})", counts.join(" · "))];
     lines.append(&mut messages);
     lines
+}
+
+/// What became of the arrivals of an open loop.
+fn arrivals(level: &Level) -> Option<String> {
+    let counts = level.arrivals.as_ref()?;
+    let rate = |rate: Option<f64>| rate.map_or("n/a".to_owned(), |rate| format!("{rate:.1}/s"));
+    let mut parts = vec![
+        format!("{} due at {}", grouped(counts.planned), rate(counts.planned_per_s)),
+        format!("{} sent at {}", grouped(counts.sent), rate(counts.sent_per_s)),
+    ];
+    let some = |count: u64, what: &str| (count > 0).then(|| format!("{} {what}", grouped(count)));
+    parts.extend(some(counts.late, "sent more than 1 ms late by this client"));
+    parts.extend(some(
+        counts.capped,
+        &format!("waited, {} being in flight", grouped(level.concurrency.into())),
+    ));
+    parts.extend(some(counts.unsent, "never sent"));
+    Some(format!("arrivals {}", parts.join(" · ")))
 }
 
 /// How many requests were cut, and what that does to percentiles.
@@ -101,6 +120,7 @@ mod tests {
     #[test]
     fn notes_have_their_golden_form() {
         golden::compare("notes.txt", &notes(&golden::streamed()));
+        golden::compare("notes-open.txt", &notes(&golden::open()));
         golden::compare("notes-stopped.txt", &notes(&golden::stopped()));
     }
 

@@ -127,7 +127,8 @@ fn line_without(left_out: usize, live: &Live) -> String {
     add(3, live.ttft_avg.map(|ttft| format!("TTFT {}", Span(ttft))));
     add(4, live.p99.map(|p99| format!("TP99 ≈ {}", Span(p99))));
     add(usize::MAX, (live.errors > 0).then(|| format!("errors {}", grouped(live.errors))));
-    format!("c={}  {}", live.level, parts.join("   "))
+    let level = live.rate.map_or_else(|| format!("c={}", live.level), |rate| format!("{rate}/s"));
+    format!("{level}  {}", parts.join("   "))
 }
 
 /// The bar that shows how much of the level is done.
@@ -188,6 +189,7 @@ mod tests {
     fn live(level: u32, elapsed_s: u64) -> Live {
         Live {
             level,
+            rate: None,
             phase: Phase::Measuring,
             elapsed: Duration::from_secs(elapsed_s),
             extent: Extent::Window(Duration::from_secs(30)),

@@ -7,6 +7,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 
+use super::document::ArrivalCounts;
+use super::document::ArrivalsInfo;
 use super::document::Client;
 use super::document::Distribution;
 use super::document::Document;
@@ -19,6 +21,7 @@ use super::document::PlanInfo;
 use super::document::SCHEMA;
 use super::document::Tail;
 use crate::load::Bound;
+use crate::load::Delivery;
 use crate::load::Ended;
 use crate::load::Extent;
 use crate::load::Failure;
@@ -59,6 +62,8 @@ pub struct Traffic {
     pub attempts: u32,
     /// The embedded relay's description, where that is what is measured.
     pub mock: Option<String>,
+    /// How arrivals are planned; `None` in a closed loop.
+    pub arrivals: Option<ArrivalsInfo>,
 }
 
 impl PlanInfo {
@@ -69,7 +74,9 @@ impl PlanInfo {
             Extent::Requests(requests) => (None, Some(requests)),
         };
         Self {
-            arrivals: "closed".to_owned(),
+            arrivals: traffic.arrivals,
+            shape: if plan.levels.iter().any(|step| step.arrivals.is_some()) { "open" } else { "closed" }
+                .to_owned(),
             api: traffic.api,
             model: traffic.model,
             stream: traffic.stream,
@@ -77,7 +84,7 @@ impl PlanInfo {
             max_tokens: traffic.max_tokens,
             attempts: traffic.attempts,
             mock: traffic.mock,
-            levels: plan.levels.clone(),
+            levels: plan.levels.iter().map(|step| step.users).collect(),
             window_s: window.map(|window| window.as_secs_f64()),
             requests,
             warmup_s: plan.warmup.as_secs_f64(),
@@ -129,7 +136,8 @@ impl Level {
         let classes = summary.classes.iter().map(|(class, count)| (class.name().to_owned(), count));
         Self {
             concurrency: summary.concurrency,
-            rate: None,
+            rate: summary.rate,
+            arrivals: summary.delivery.as_ref().map(ArrivalCounts::of),
             window_s: rounded(summary.window_s),
             requests: summary.requests,
             errors: summary.errors,
@@ -149,8 +157,8 @@ impl Level {
             end_ms: Distribution::of(&metrics.end),
             dns_ms: Distribution::of(&metrics.dns),
             connect_ms: Distribution::of(&metrics.connect),
-            response_ms: None,
-            lag_ms: None,
+            response_ms: Distribution::of(&metrics.response),
+            lag_ms: Distribution::of(&metrics.lag),
             failures: failures(summary),
             client: Client {
                 workers: summary.health.workers,
@@ -159,6 +167,22 @@ impl Level {
             },
             ended_early: summary.ended_early,
             verdict: summary.verdict,
+        }
+    }
+}
+
+impl ArrivalCounts {
+    /// What became of the arrivals.
+    fn of(delivery: &Delivery) -> Self {
+        Self {
+            planned: delivery.planned(),
+            sent: delivery.sent,
+            late: delivery.late,
+            capped: delivery.capped,
+            unsent: delivery.unsent,
+            planned_per_s: delivery.asked().map(rounded),
+            sent_per_s: delivery.achieved().map(rounded),
+            own_lag_p99_ms: delivery.own_lag_p99().map(millis),
         }
     }
 }
@@ -239,7 +263,7 @@ mod tests {
         let schema = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         jsonschema::draft202012::meta::validate(&schema).unwrap();
         let validator = jsonschema::draft202012::new(&schema).unwrap();
-        for document in [golden::streamed(), golden::whole(), golden::stopped()] {
+        for document in [golden::streamed(), golden::whole(), golden::stopped(), golden::open()] {
             let value = serde_json::to_value(document).unwrap();
             let errors: Vec<_> =
                 validator.iter_errors(&value).map(|e| format!("{}: {e}", e.instance_path())).collect();
@@ -267,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_document_is_read_back_as_it_was_written() {
-        for document in [golden::streamed(), golden::whole(), golden::stopped()] {
+        for document in [golden::streamed(), golden::whole(), golden::stopped(), golden::open()] {
             assert_eq!(read(&json(&document)).unwrap(), document);
         }
     }

@@ -19,6 +19,7 @@ mod limit;
 mod log;
 mod mock;
 mod models;
+mod open;
 mod papers;
 mod secrets;
 mod send;

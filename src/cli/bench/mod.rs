@@ -1,5 +1,6 @@
 //! `baton bench`: sweeps concurrency levels through the relay and prints the average/TP99 table.
 
+mod arrivals;
 mod options;
 mod requests;
 mod sweep;
@@ -15,6 +16,7 @@ use crate::report::{Document, Machine, PlanInfo, Progress, RequestLog, RunInfo, 
 use crate::units::{Span, grouped};
 use crate::wire::Dialect;
 
+use self::arrivals::OpenLoop;
 pub(super) use self::options::BenchOptions;
 use self::options::{Format, ReportOptions};
 use self::sweep::{Sweep, sweep};
@@ -22,7 +24,7 @@ use super::connection::Unasked;
 use super::options::{Attempts, TargetOptions};
 use super::output::{Output, append_to};
 use super::prompt::{Defaults, Stdin};
-use super::relay::{Flags, Manner, Wired, enough_descriptors};
+use super::relay::{Flags, Manner, Wired, descriptors_for, enough_descriptors};
 use super::{Ending, OutputError, Signal, Talk, colour_is_wanted, terminal_obeys};
 
 /// What is asked for where nothing is given: short, harmless, and long enough to be answered in more than a word.
@@ -33,10 +35,11 @@ const MAX_TOKENS: u64 = 64;
 /// Carries out the sweep and prints its table.
 pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     let BenchOptions { prompt, target, load, report, connection, policy, verbosity } = options;
-    let mut plan = load.plan();
-    plan.validate().map_err(load::LoadError::from)?;
     let flags = Flags { target, prompt, connection, policy };
-    enough_descriptors(plan.levels.iter().copied().max().unwrap_or(0), flags)?;
+    let open = load.arrivals.open_loop()?;
+    let mut plan = load.plan(open.as_ref(), descriptors_for(flags))?;
+    plan.validate().map_err(load::LoadError::from)?;
+    enough_descriptors(plan.levels.iter().map(|step| step.users).max().unwrap_or(0), flags)?;
     let manner = Manner {
         defaults: Defaults { stdin: Stdin::WhenAsked, text: Some(PROMPT), max_tokens: Some(MAX_TOKENS) },
         stream: !load.no_stream,
@@ -47,7 +50,7 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     let mut outputs = Outputs::open(report)?;
     let crew = wired.crew(flags, plan.workers)?;
     plan.workers = crew.workers.len();
-    let view = PlanInfo::of(&plan, traffic(&wired, target));
+    let view = PlanInfo::of(&plan, traffic(&wired, target, open.as_ref()));
     announce(&view, &wired, &plan, talk);
     let started = jiff::Timestamp::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -58,7 +61,9 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
         (false, _) => Some(Progress::plain(Box::new(stderr()))),
     };
     let (log, journal) = outputs.log.take().unzip();
-    let course = Sweep { plan: &plan, progress, log, verbose: verbosity.verbose };
+    let prompts = open.map(|open| open.prompts).unwrap_or_default();
+    let calls = wired.calls(prompts)?;
+    let course = Sweep { plan: &plan, calls, progress, log, verbose: verbosity.verbose };
     let swept = runtime.block_on(sweep(&wired, crew, course));
     // A name look-up may still hang in a thread of its own, and nobody waits for it any more.
     runtime.shutdown_background();
@@ -175,14 +180,21 @@ fn announce(view: &PlanInfo, wired: &Wired, plan: &Plan, talk: Talk) {
         }
     };
     let plural = if levels == 1 { "" } else { "s" };
-    talk.notice(format_args!("plan    {levels} level{plural} × {extent} · closed loop"));
+    let manner = match &view.arrivals {
+        None => "closed loop".to_owned(),
+        Some(info) => {
+            let cap = view.levels.iter().max().copied().unwrap_or(0);
+            format!("open loop, {}, at most {} in flight", info.spacing, grouped(cap.into()))
+        }
+    };
+    talk.notice(format_args!("plan    {levels} level{plural} × {extent} · {manner}"));
     let descriptors = rlimit::getrlimit(rlimit::Resource::NOFILE).map(|(soft, _)| soft).unwrap_or_default();
     let workers = plan.workers;
     let plural = if workers == 1 { "" } else { "s" };
     talk.notice(format_args!("client  {workers} worker{plural} · {} descriptors", grouped(descriptors)));
 }
 
-fn traffic(wired: &Wired, target: &TargetOptions) -> Traffic {
+fn traffic(wired: &Wired, target: &TargetOptions, open: Option<&OpenLoop>) -> Traffic {
     let prompt = match &wired.content {
         Content::Prompt(prompt) => Some(prompt),
         Content::Body(_) => None,
@@ -196,6 +208,7 @@ fn traffic(wired: &Wired, target: &TargetOptions) -> Traffic {
         max_tokens: limited.and_then(|prompt| prompt.max_tokens),
         attempts: wired.site.policy.attempts,
         mock: target.mock.as_ref().map(ToString::to_string),
+        arrivals: open.map(|open| open.info.clone()),
     }
 }
 

@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::cli::Usage;
 use crate::cli::connection::ConnectionOptions;
 use crate::cli::options::{PolicyOptions, TargetOptions, VerbosityOptions};
 use crate::cli::prompt::PromptOptions;
-use crate::load::{Extent, Levels, Plan};
+use crate::load::{Extent, Levels, Plan, Step};
 use crate::units::{Count, Span, whole};
+
+use super::arrivals::{ArrivalOptions, OpenLoop};
 
 /// The flags of `baton bench`.
 #[derive(Debug, Args)]
@@ -44,9 +47,12 @@ pub(in crate::cli) struct BenchOptions {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Load")]
 pub(super) struct LoadOptions {
-    /// Users at once, level by level: a list (50,100,200), ranges (10..200:10, 1..8) or both
-    #[arg(short, long, value_name = "LEVELS", default_value = "50,100,200")]
-    pub(super) concurrency: Levels,
+    /// Users at once, level by level: a list (50,100,200), ranges (10..200:10, 1..8) or both; in an open loop the most
+    /// requests in flight [default: 50,100,200; in an open loop as many as there are descriptors for]
+    #[arg(short, long, value_name = "LEVELS")]
+    pub(super) concurrency: Option<Levels>,
+    #[command(flatten)]
+    pub(super) arrivals: ArrivalOptions,
     /// Measured window of each level [default: 10s]
     #[arg(short, long, visible_short_alias = 'z', value_name = "TIME", conflicts_with = "requests", value_parser = some_time)]
     pub(super) duration: Option<Span>,
@@ -101,16 +107,37 @@ fn some_time(text: &str) -> Result<Span, String> {
     }
 }
 
+/// The levels of a closed loop where `--concurrency` is not given.
+const LEVELS: [u32; 3] = [50, 100, 200];
+
 impl LoadOptions {
-    pub(super) fn plan(&self) -> Plan {
+    /// The plan; `open` is what the flags of the open loop come to, `room` how many connections this process can have.
+    pub(super) fn plan(&self, open: Option<&OpenLoop>, room: u32) -> Result<Plan, Usage> {
         let cores = available_parallelism().map_or(1, NonZeroUsize::get);
-        let window = self.duration.unwrap_or(Span::seconds(10));
-        Plan {
-            levels: self.concurrency.0.clone(),
-            extent: self.requests.map_or(Extent::Window(window.0), |count| Extent::Requests(count.0)),
-            warmup: self.warmup.0,
+        let window = open.and_then(|open| open.window).or(self.duration.map(|length| length.0));
+        let given = self.concurrency.as_ref().map(|levels| &levels.0[..]);
+        let levels = match (open, given) {
+            (None, levels) => levels.unwrap_or(&LEVELS).iter().copied().map(Step::closed).collect(),
+            (Some(open), None) => open.steps(room),
+            (Some(open), Some([cap])) => open.steps(*cap),
+            (Some(_), Some(_)) => {
+                return Err(Usage::new("--concurrency has several levels, and the loop is an open one")
+                    .hint("there -c is the most requests in flight, as in -c 500; --rate 50/s,100/s makes levels"));
+            }
+        };
+        let warmup =
+            if open.is_some_and(|open| !open.prompts.is_empty()) { Duration::ZERO } else { self.warmup.0 };
+        Ok(Plan {
+            levels,
+            extent: self
+                .requests
+                .map_or_else(|| Extent::Window(window.unwrap_or(WINDOW)), |count| Extent::Requests(count.0)),
+            warmup,
             drain: self.drain.0,
             workers: self.workers.map_or(cores, usize::from),
-        }
+        })
     }
 }
+
+/// The window where nothing decides it.
+const WINDOW: Duration = Duration::from_secs(10);

@@ -17,21 +17,31 @@ use crate::wire::Event;
 /// Makes one request of the load: the client, seen from the engine.
 pub(super) struct Requests {
     pub(super) client: Client<Pool>,
-    pub(super) call: Arc<Call>,
+    /// The calls, taken in turn by the number of the request.
+    pub(super) calls: Arc<[Call]>,
     /// Whether each attempt gets a line, at the price of a little time of the client's.
     pub(super) verbose: bool,
 }
 
+impl Requests {
+    /// The call of a request: the same for its number on every machine.
+    fn call(&self, ticket: Ticket) -> &Call {
+        let at = usize::try_from(ticket.index).unwrap_or(0) % self.calls.len();
+        &self.calls[at]
+    }
+}
+
 impl Target for Requests {
-    async fn run(&self, _: Ticket, sample: &mut Sample) {
+    async fn run(&self, ticket: Ticket, sample: &mut Sample) {
+        let call = self.call(ticket);
         let start = sample.marks.start;
-        let streamed = self.call.stream;
+        let streamed = call.stream;
         sample.streamed = streamed;
         let mut last: Option<Duration> = None;
         let Sample { gaps, request_id, bytes, .. } = &mut *sample;
         let exchange = self
             .client
-            .run(&self.call, &mut |piece: Piece<'_>| {
+            .run(call, &mut |piece: Piece<'_>| {
                 match piece {
                     Piece::Attempt(_, id) => {
                         last = None;

@@ -22,6 +22,8 @@ use super::requests::Requests;
 pub(super) struct Sweep<'a> {
     pub(super) plan: &'a Plan,
     pub(super) progress: Option<Progress>,
+    /// The calls, taken in turn by the number of the request.
+    pub(super) calls: Vec<Call>,
     /// Where each request gets its line.
     pub(super) log: Option<LogSender>,
     pub(super) verbose: bool,
@@ -33,7 +35,7 @@ pub(super) async fn sweep(
     crew: Crew,
     sweep: Sweep<'_>,
 ) -> anyhow::Result<(Run, Option<Signal>)> {
-    let Sweep { plan, mut progress, log, verbose } = sweep;
+    let Sweep { plan, calls, mut progress, log, verbose } = sweep;
     let mut signals = Signals::listen()?;
     let Crew { scout, workers } = crew;
     let first = preflight(&scout, &wired.call, &mut signals, progress.as_mut()).await;
@@ -43,12 +45,12 @@ pub(super) async fn sweep(
     }
     let learned = scout.learned();
     drop(scout);
-    let call = Arc::new(wired.call.clone());
+    let calls: Arc<[Call]> = calls.into();
     let seats: Vec<_> =
         workers.into_iter().map(|client| Mutex::new(Some(client.having_learned(learned)))).collect();
     let make_target = move |worker: usize| {
         let client = seats[worker].lock().ok().and_then(|mut seat| seat.take());
-        Requests { client: client.expect("each worker is made once"), call: Arc::clone(&call), verbose }
+        Requests { client: client.expect("each worker is made once"), calls: Arc::clone(&calls), verbose }
     };
     let control = Control::new();
     let on_live = |live: Live| {

@@ -111,6 +111,7 @@ impl Stage {
             ("body.json", r#"{"model":"m","max_tokens":5,"messages":[{"role":"user","content":"zebra"}]}"#),
             ("key", "sk-zebra\n"),
             ("empty", ""),
+            ("trace.jsonl", r#"{"offset_s": 0, "prompt": "zebra"}"#),
         ] {
             fs::write(fixed.path().join(name), text).unwrap();
         }
