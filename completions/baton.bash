@@ -90,7 +90,7 @@ _baton() {
             return 0
             ;;
         baton__subcmd__bench)
-            opts="-f -m -s -u -a -H -c -z -d -n -o -t -k -x -v -q -h --file --messages --model --system --max-tokens --temperature --param --bare-prompt --body --url --mock --api --header --key-file --key-command --profile --config --concurrency --duration --requests --warmup --drain --no-stream --workers --format --output --save --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --cert --cert-key --proxy --resolve --connect-to --unix-socket --max-connections --no-keepalive --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --verbose --quiet --error-format --help"
+            opts="-f -m -s -u -a -H -c -r -z -d -n -o -t -k -x -v -q -h --file --messages --model --system --max-tokens --temperature --param --bare-prompt --body --url --mock --api --header --key-file --key-command --profile --config --concurrency --rate --arrivals --arrival --seed --stage --replay --duration --requests --warmup --drain --no-stream --workers --format --output --save --log --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --cert --cert-key --proxy --resolve --connect-to --unix-socket --max-connections --no-keepalive --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --verbose --quiet --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -192,6 +192,34 @@ _baton() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -r)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --arrival)
+                    COMPREPLY=($(compgen -W "constant poisson" -- "${cur}"))
+                    return 0
+                    ;;
+                --arrivals)
+                    COMPREPLY=($(compgen -W "constant poisson" -- "${cur}"))
+                    return 0
+                    ;;
+                --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stage)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --replay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --duration)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -237,6 +265,10 @@ _baton() {
                     return 0
                     ;;
                 --save)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -203,7 +203,13 @@ complete -c baton -n "__fish_baton_using_subcommand bench" -l key-file -d 'Read 
 complete -c baton -n "__fish_baton_using_subcommand bench" -l key-command -d 'Take the key from what a shell command prints, as a password manager does' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
 complete -c baton -n "__fish_baton_using_subcommand bench" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
-complete -c baton -n "__fish_baton_using_subcommand bench" -s c -l concurrency -d 'Users at once, level by level: a list (50,100,200), ranges (10..200:10, 1..8) or both' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -s c -l concurrency -d 'Users at once, level by level: a list (50,100,200), ranges (10..200:10, 1..8) or both; in an open loop the most requests in flight [default: 50,100,200; in an open loop as many as there are descriptors for]' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -s r -l rate -d 'Requests a second, minute or hour, sent when they are due (open loop); a list is a level each' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l arrival -l arrivals -d 'How arrivals follow one another [default: constant]' -r -f -a "constant\t''
+poisson\t''"
+complete -c baton -n "__fish_baton_using_subcommand bench" -l seed -d 'What random arrivals grow from [default: 1]' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l stage -d 'Move in this time to this rate, from --rate or from none; more than one make a course (repeatable)' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l replay -d 'Send the prompts of a JSONL file at their times: {"offset_s": 1.5, "prompt": "…"} a line' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -s d -s z -l duration -d 'Measured window of each level [default: 10s]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -s n -l requests -d 'Requests of each level, in place of a window and at least one a user; k and m stand for thousands and millions' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l warmup -d 'Time before each window in which requests are made and not recorded' -r
@@ -215,6 +221,7 @@ csv\t''
 markdown\t''"
 complete -c baton -n "__fish_baton_using_subcommand bench" -s o -l output -d 'Write the report to a file' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -l save -d 'Keep the whole result, histograms included, as JSON' -r -F
+complete -c baton -n "__fish_baton_using_subcommand bench" -l log -d 'Append a JSON line for each request to a file as the run goes: its id, its class, its times in Unix nanoseconds' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -l connect-timeout -d 'Limit for name look-up, TCP and TLS together [default: 5s]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l first-byte-timeout -d 'Limit for the first byte of the answer; 0 for none [default: 600s for whole answers, 30s otherwise]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l first-token-timeout -d 'Limit for the first generated delta of a stream; 0 for none [default: 600s]' -r

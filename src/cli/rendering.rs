@@ -69,7 +69,7 @@ impl Rendering {
         write: &mut impl FnMut(&[u8]) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         match (piece, self.form) {
-            (Piece::Attempt(number), _) => {
+            (Piece::Attempt(number, _), _) => {
                 self.attempt = *number;
                 self.held.clear();
             }
@@ -167,11 +167,11 @@ mod tests {
     fn an_attempt_that_generated_nothing_leaves_no_trace() {
         let (attempt, ping, text) = (failed(), Event::Ping, Event::Delta(Delta::Text("Hi".into())));
         let pieces = [
-            Piece::Attempt(1),
+            Piece::Attempt(1, "id"),
             Piece::Wire(b": void\n\n"),
             Piece::Event(Duration::ZERO, &ping),
             Piece::Retry(&attempt, Duration::ZERO),
-            Piece::Attempt(2),
+            Piece::Attempt(2, "id"),
             Piece::Wire(b": kept\n\n"),
             Piece::Event(Duration::ZERO, &ping),
             Piece::Wire(b"data: Hi\n\n"),
