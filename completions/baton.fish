@@ -45,6 +45,7 @@ complete -c baton -n "__fish_baton_needs_command" -s h -l help -d 'Print help (s
 complete -c baton -n "__fish_baton_needs_command" -s V -l version -d 'Print version'
 complete -c baton -n "__fish_baton_needs_command" -f -a "send" -d 'Send one prompt; the answer appears on standard output as it arrives'
 complete -c baton -n "__fish_baton_needs_command" -f -a "stream" -d 'Write one answer of any size straight to a file'
+complete -c baton -n "__fish_baton_needs_command" -f -a "batch" -d 'Carry a file of prompts to a file of answers; resumable'
 complete -c baton -n "__fish_baton_needs_command" -f -a "bench" -d 'Sweep concurrency levels and print the average/TP99 table'
 complete -c baton -n "__fish_baton_needs_command" -f -a "mock" -d 'Run the embedded relay as a server of its own'
 complete -c baton -n "__fish_baton_needs_command" -f -a "models" -d 'List the models that the relay offers'
@@ -183,6 +184,83 @@ complete -c baton -n "__fish_baton_using_subcommand stream" -l no-retry-ambiguou
 complete -c baton -n "__fish_baton_using_subcommand stream" -s v -l verbose -d 'Print a line for each attempt'
 complete -c baton -n "__fish_baton_using_subcommand stream" -s q -l quiet -d 'Silence notices and progress'
 complete -c baton -n "__fish_baton_using_subcommand stream" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand batch" -l template -d 'Make each prompt of this file, in which {{field}} stands for a field of the row' -r -F
+complete -c baton -n "__fish_baton_using_subcommand batch" -l skip -d 'Pass over so many rows at the beginning' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l limit -d 'Look at no more than so many rows' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l shard -d 'Send only every OF-th row, as in 1/4 to 4/4; the outputs of all parts, merged by index, are one run\'s' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -s m -l model -d 'Model to ask for' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -s s -l system -d 'System prompt, or @FILE to read it from a file' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l max-tokens -d 'Largest number of tokens to generate; k stands for thousands [default: 64 in bench; else 4096 where the dialect wants a limit]' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l temperature -d 'Sampling temperature' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l param -d 'Set any field of the body, which wins over every other flag (repeatable)' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l mock -d 'Start the embedded relay in this process and use it; SPEC as in `baton mock`' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -s a -l api -d 'Form of requests and answers [default: messages]' -r -f -a "messages\t''
+chat\t''
+responses\t''
+complete\t''
+raw\t''"
+complete -c baton -n "__fish_baton_using_subcommand batch" -s H -l header -d 'Add a header, written \'Name: value\', replacing the one that would be sent under that name (repeatable)' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l key-file -d 'Read the key from a file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand batch" -l key-command -d 'Take the key from what a shell command prints, as a password manager does' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
+complete -c baton -n "__fish_baton_using_subcommand batch" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand batch" -s o -l output -d 'Where answers go, in the order of the rows [default: standard output]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand batch" -l output-form -d 'Form of the output\'s lines' -r -f -a "baton\t''
+openai\t''
+anthropic\t''
+text\t''"
+complete -c baton -n "__fish_baton_using_subcommand batch" -l summary -d 'Write the summary as JSON to this file, too' -r -F
+complete -c baton -n "__fish_baton_using_subcommand batch" -l journal -d 'Where finished rows are kept until the output is whole [default: OUTPUT.journal]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand batch" -l sync -d 'When finished rows are made safe against a loss of power' -r -f -a "always\t'Before a row counts as finished'
+interval\t'Once a second'
+off\t'When the system sees fit'"
+complete -c baton -n "__fish_baton_using_subcommand batch" -s c -l concurrency -d 'Requests in flight at once' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l drain -d 'How long rows in flight may take to finish once the run is stopped' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l max-errors -d 'Stop once so many rows have failed, or this share of them (from the hundredth row on)' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l max-cost -d 'Stop once the answers have cost so many dollars, at the configured prices; rows in flight still finish' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l max-requests -d 'Stop after so many requests, retries included; rows in flight still finish' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l rate -d 'Let at most so many requests leave in a time, repeated ones included: 60/m, 10/s [default: no limit]' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l burst -d 'Let so many requests of --rate leave at once after a pause [default: 1, all evenly spaced]' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l token-rate -d 'Let at most so many tokens go in a time: 40000/m for both directions together, input=40000/m,output=8000/m for each [default: no limit]' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l connect-timeout -d 'Limit for name look-up, TCP and TLS together [default: 5s]' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l first-byte-timeout -d 'Limit for the first byte of the answer; 0 for none [default: 600s for whole answers, 30s otherwise]' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l first-token-timeout -d 'Limit for the first generated delta of a stream; 0 for none [default: 600s]' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l idle-timeout -d 'Limit between any two bytes; 0 for none [default: 60s]' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l stall-timeout -d 'Limit between two generated deltas of a stream (a ping does not count); 0 for none [default: 120s]' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -s t -l timeout -d 'Limit for the whole request, attempts and waits included [default: none]' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l cacert -d 'Trust only the certificates in this PEM file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand batch" -l cert -d 'Show the relay this client certificate (PEM); it may hold the key too' -r -F
+complete -c baton -n "__fish_baton_using_subcommand batch" -l cert-key -d 'Read the client certificate\'s key (PEM, not encrypted) from this file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand batch" -s x -l proxy -d 'Use this proxy for everything, in place of the environment\'s: http, https, socks5 or socks5h' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l resolve -d 'Take this address for a host and port instead of looking it up (repeatable, as in curl); the environment\'s proxy is not used then' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l connect-to -d 'Connect to HOST2:PORT2 for HOST1:PORT1, whose name is still asked for (repeatable, as in curl); the environment\'s proxy is not used then' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l unix-socket -d 'Connect to this Unix socket' -r -F
+complete -c baton -n "__fish_baton_using_subcommand batch" -l max-connections -d 'Have at most this many requests, and so connections, under way at once [default: no limit]' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l attempts -d 'Attempts in all, the first one included [default: 3 in send, 1 in bench]' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l backoff-base -d 'Multiplier of the exponential back-off [default: 1s]' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l backoff-max -d 'Longest back-off [default: 10s]' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l max-wait -d 'Longest wait that the relay may ask for before the request is given up [default: 120s]' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l request-id-prefix -d 'Put this before each request id' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand batch" -l text -d 'Each line is a prompt, not JSON'
+complete -c baton -n "__fish_baton_using_subcommand batch" -l bare-prompt -d 'With --api complete: the body is just {"prompt": …}, and the answer comes whole'
+complete -c baton -n "__fish_baton_using_subcommand batch" -l unordered -d 'Write rows as they finish, not in the order of the input'
+complete -c baton -n "__fish_baton_using_subcommand batch" -l overwrite -d 'Start over: replace an output, and a journal, that are there'
+complete -c baton -n "__fish_baton_using_subcommand batch" -l resume -d 'Go on with a run that was broken off; without one, begin'
+complete -c baton -n "__fish_baton_using_subcommand batch" -l retry-failed -d 'Send only the rows that failed; with --resume, those and the ones never sent'
+complete -c baton -n "__fish_baton_using_subcommand batch" -l no-dedupe -d 'Send rows that ask for the same each on its own'
+complete -c baton -n "__fish_baton_using_subcommand batch" -l strict -d 'Stop at the first line that is no row'
+complete -c baton -n "__fish_baton_using_subcommand batch" -l stream -d 'Ask for streams and fold them, so that long answers outlive relays that cut silent connections'
+complete -c baton -n "__fish_baton_using_subcommand batch" -l fail-fast -d 'Stop at the first row that fails'
+complete -c baton -n "__fish_baton_using_subcommand batch" -l http1 -d 'Speak HTTP/1.1 only'
+complete -c baton -n "__fish_baton_using_subcommand batch" -l http2 -d 'Speak HTTP/2 only, also without TLS'
+complete -c baton -n "__fish_baton_using_subcommand batch" -s k -l insecure -d 'Verify no certificate'
+complete -c baton -n "__fish_baton_using_subcommand batch" -l no-keepalive -d 'Make a new connection for each request'
+complete -c baton -n "__fish_baton_using_subcommand batch" -l no-retry-ambiguous -d 'Do not send a request again that may have been worked on, and paid for, already'
+complete -c baton -n "__fish_baton_using_subcommand batch" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand batch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c baton -n "__fish_baton_using_subcommand bench" -s f -l file -d 'Add a file to the prompt: text after a blank line; png, jpeg, gif, webp and PDF as attachments (repeatable)' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -l messages -d 'Begin with the conversation in this file, or on standard input for `-`: a JSON array of messages with role and content, or an object whose one field is such an array, "messages"; the prompt, if any, follows as the user\'s' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -s m -l model -d 'Model to ask for' -r

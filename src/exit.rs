@@ -156,9 +156,12 @@ fn code_of(error: &anyhow::Error) -> u8 {
             Ending::FailOn(_) => code::FAIL_ON,
             Ending::Stopped(Signal::Interrupt) => code::INTERRUPTED,
             Ending::Stopped(Signal::Terminate) => code::TERMINATED,
-            Ending::SomeFailed { .. } | Ending::NothingToExtract(_) => code::SOME_FAILED,
+            Ending::SomeFailed { .. } | Ending::TooManyErrors { .. } | Ending::NothingToExtract(_) => {
+                code::SOME_FAILED
+            }
+            Ending::Capped(_) => code::QUOTA,
             Ending::NothingSucceeded => code::UNTRUSTED,
-            Ending::GaveUp { class, .. } => code_of_class(*class),
+            Ending::GaveUp { class, .. } | Ending::BatchGaveUp { class, .. } => code_of_class(*class),
         };
     }
     if let Some(mock) = error.downcast_ref::<mock::Error>() {

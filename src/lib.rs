@@ -1,5 +1,6 @@
 //! The library behind the `baton` command: prompts through an LLM relay, and what that relay can bear.
 
+pub mod batch;
 pub mod cli;
 pub mod client;
 pub mod config;

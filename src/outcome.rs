@@ -122,6 +122,11 @@ impl Class {
         matches!(self, Self::Ok | Self::OkLength)
     }
 
+    /// Whether a whole answer came, be it that the model declined.
+    pub const fn is_answered(self) -> bool {
+        self.is_ok() || matches!(self, Self::Refused)
+    }
+
     /// Whether a request of this class counts as an error; a cancelled one does not.
     pub const fn is_failure(self) -> bool {
         !self.is_ok() && !matches!(self, Self::Cancelled)

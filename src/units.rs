@@ -2,6 +2,7 @@
 
 mod clock;
 mod rate;
+mod shard;
 mod size;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 pub use self::clock::Clock;
 pub use self::rate::Rate;
+pub use self::shard::Shard;
 pub use self::size::Size;
 
 /// Why a typed quantity was refused; the text says what would have been accepted.
@@ -202,42 +204,6 @@ impl fmt::Display for Money {
     }
 }
 
-/// One of `of` equal parts of some work, numbered from 1, as in `2/4`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shard {
-    number: u64,
-    of: u64,
-}
-
-impl Shard {
-    /// All of the work in one part.
-    pub const WHOLE: Self = Self { number: 1, of: 1 };
-
-    /// Whether the piece of work that stands at this place, counted from 0, belongs to this part: every `of`-th does.
-    pub const fn holds(self, index: u64) -> bool {
-        index % self.of == self.number - 1
-    }
-}
-
-impl FromStr for Shard {
-    type Err = UnitError;
-
-    fn from_str(text: &str) -> Result<Self, UnitError> {
-        let parts =
-            text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
-        match parts {
-            Some((number, of)) if (1..=of).contains(&number) => Ok(Self { number, of }),
-            _ => Err(UnitError(format!("'{text}' is no part: write NUMBER/OF, as in 1/4 to 4/4"))),
-        }
-    }
-}
-
-impl fmt::Display for Shard {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}/{}", self.number, self.of)
-    }
-}
-
 /// How alike two words must be for one to be taken for a slip of the other, from 0 to 1.
 const ALIKE: f64 = 0.75;
 
@@ -327,18 +293,6 @@ mod tests {
         assert_eq!("1.5m".parse(), Ok(Count(1_500_000)));
         for bad in ["", "0", "k", "1.5", "-3", "x", "1e3", "99999999999999999999"] {
             assert!(bad.parse::<Count>().is_err(), "{bad} should be refused");
-        }
-    }
-
-    #[test]
-    fn the_parts_of_some_work_are_disjoint_and_whole() {
-        let parts: Vec<Shard> = ["1/3", "2/3", "3/3"].map(|text| text.parse().unwrap()).to_vec();
-        for index in 0..10 {
-            assert_eq!(parts.iter().filter(|part| part.holds(index)).count(), 1);
-            assert!(Shard::WHOLE.holds(index));
-        }
-        for bad in ["", "1", "0/3", "4/3", "1/0", "a/b", "1/3/5"] {
-            assert!(bad.parse::<Shard>().is_err(), "{bad} should be refused");
         }
     }
 

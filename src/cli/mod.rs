@@ -1,5 +1,6 @@
 //! The command tree: one file a subcommand with its flags and its wiring, flag groups in `options` and `connection`.
 
+mod batch;
 mod bench;
 mod carry;
 mod completions;
@@ -71,6 +72,8 @@ enum Command {
     Send(Box<send::SendOptions>),
     /// Write one answer of any size straight to a file
     Stream(Box<stream::StreamOptions>),
+    /// Carry a file of prompts to a file of answers; resumable
+    Batch(Box<batch::BatchOptions>),
     /// Sweep concurrency levels and print the average/TP99 table
     Bench(Box<bench::BenchOptions>),
     /// Run the embedded relay as a server of its own
@@ -127,13 +130,34 @@ pub enum Ending {
     #[error("{} before the end", match .0 { Signal::Interrupt => "interrupted", Signal::Terminate => "terminated" })]
     Stopped(Signal),
     /// A run in which some requests failed.
-    #[error("{failed} of {all} requests failed")]
+    #[error("{failed} of {all} {what} failed")]
     SomeFailed {
+        /// What they were: "requests".
+        what: &'static str,
         /// Those that failed.
         failed: u64,
         /// All that were recorded.
         all: u64,
     },
+    /// A batch that `--max-errors` or `--fail-fast` ended.
+    #[error("{failed} of {all} rows failed, which is the most that may")]
+    TooManyErrors {
+        /// Those that failed.
+        failed: u64,
+        /// All that had come to an end.
+        all: u64,
+    },
+    /// A batch that ended itself because every further row would fail.
+    #[error("the run ended early, since further rows would fail alike ({}): {message}", class.name())]
+    BatchGaveUp {
+        /// The class of the failures.
+        class: crate::outcome::Class,
+        /// The message of the last of them.
+        message: String,
+    },
+    /// A run that reached a cap of the user's own.
+    #[error("{0}")]
+    Capped(String),
     /// A run in which nothing succeeded.
     #[error("nothing succeeded, so nothing was measured")]
     NothingSucceeded,
@@ -185,6 +209,7 @@ fn carry_out(baton: Baton) -> anyhow::Result<()> {
     match baton.command {
         Command::Send(options) => send::run(&options, baton.talk),
         Command::Stream(options) => stream::run(&options, baton.talk),
+        Command::Batch(options) => batch::run(&options, baton.talk),
         Command::Bench(options) => bench::run(&options, baton.talk),
         Command::Mock(options) => mock::run(&options, baton.talk),
         Command::Models(options) => models::run(&options, baton.talk),

@@ -135,6 +135,11 @@ impl PolicyOptions {
         }
     }
 
+    /// Whether somebody has set how long a wait the relay may ask for.
+    pub(super) fn bounds_waits(&self, own: &PolicyDefaults) -> bool {
+        self.max_wait.or(own.max_wait).is_some()
+    }
+
     /// What to say where the profile asks for what a measurement does not do.
     pub(super) fn overruled(&self, attempts: Attempts, own: &PolicyDefaults) -> Vec<String> {
         if attempts != Attempts::One {

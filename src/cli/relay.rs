@@ -84,7 +84,8 @@ impl Manner {
 }
 
 impl<'a> Flags<'a> {
-    fn way(self) -> Way<'a> {
+    /// The flags without the prompt's.
+    pub(super) fn way(self) -> Way<'a> {
         Way { target: self.target, connection: self.connection, policy: self.policy }
     }
 }
@@ -99,7 +100,7 @@ impl Wired {
         let call = Call::new(settings.dialect, &settings.base, &content, stream)
             .map_err(|error| body_error(&error))?
             .with_headers(&settings.headers);
-        flags.connection.fits(&site.connection, &call.url)?;
+        site.fits(&call.url, flags.connection)?;
         Ok(Self { site, call, content })
     }
 
@@ -163,6 +164,11 @@ impl Site {
         })
     }
 
+    /// Refuses flags that would have no effect on the way to `target`.
+    pub(super) fn fits(&self, target: &Url, options: &ConnectionOptions) -> Result<(), Usage> {
+        options.fits(&self.connection, target)
+    }
+
     /// A client with a pool of its own for requests to `target`.
     pub(super) fn client(&self, target: &Url, options: &ConnectionOptions) -> anyhow::Result<Client<Pool>> {
         self.client_with(&self.connection, target, options)
@@ -219,23 +225,23 @@ pub(super) fn settle(
 const RESERVE: u64 = 64;
 
 /// Descriptors that one connection takes: the embedded relay holds its other end.
-fn descriptors_each(flags: Flags<'_>) -> u64 {
-    if flags.target.mock.is_some() { 2 } else { 1 }
+fn descriptors_each(way: Way<'_>) -> u64 {
+    if way.target.mock.is_some() { 2 } else { 1 }
 }
 
 /// How many connections this process may have.
-pub(super) fn descriptors_for(flags: Flags<'_>) -> u32 {
+pub(super) fn descriptors_for(way: Way<'_>) -> u32 {
     /// More than that is nobody's relay, and memory is needed for each.
     const MOST: u64 = 20_000;
     let limit = rlimit::getrlimit(rlimit::Resource::NOFILE).map_or(1024, |(limit, _)| limit);
-    let connections = limit.saturating_sub(RESERVE) / descriptors_each(flags);
+    let connections = limit.saturating_sub(RESERVE) / descriptors_each(way);
     u32::try_from(connections.clamp(1, MOST)).expect("it is at most MOST")
 }
 
 /// Each user holds a connection, and a connection a descriptor.
-pub(super) fn enough_descriptors(users: u32, flags: Flags<'_>) -> Result<(), Usage> {
-    let connections = u64::from(flags.connection.at_most(users));
-    let needed = connections * descriptors_each(flags) + RESERVE;
+pub(super) fn enough_descriptors(users: u32, way: Way<'_>) -> Result<(), Usage> {
+    let connections = u64::from(way.connection.at_most(users));
+    let needed = connections * descriptors_each(way) + RESERVE;
     let Ok((limit, _)) = rlimit::getrlimit(rlimit::Resource::NOFILE) else { return Ok(()) };
     if needed <= limit {
         return Ok(());

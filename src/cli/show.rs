@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::client::{Attempt, Exchange};
 use crate::net::{Credential, HeaderName, HeaderValue, Request, is_secret_header, shown_url};
 use crate::units::{MASK, Money, Span, grouped};
-use crate::wire::{Delta, Event, Stop, StopKind, Usage};
+use crate::wire::{Delta, Event, Usage};
 
 /// The request as it would leave, secrets masked.
 pub(super) fn as_http(request: &Request) -> String {
@@ -111,7 +111,7 @@ pub(super) fn as_event_line(attempt: u32, at: Duration, event: &Event<'_>) -> St
         }
         Event::Delta(Delta::Bytes(bytes)) => json!({"text": String::from_utf8_lossy(bytes)}),
         Event::Usage(usage) => json!({"usage": usage_fields(usage, false)}),
-        Event::Stop(stop) => json!({"stop": stop_name(stop), "reason": stop.word}),
+        Event::Stop(stop) => json!({"stop": stop.kind.name(), "reason": stop.word}),
         Event::Error(error) => {
             json!({"type": error.kind, "code": error.code, "message": error.message})
         }
@@ -140,7 +140,7 @@ pub(super) fn exchange_fields(exchange: &Exchange, cost: Option<Money>) -> Map<S
     let mut usage = exchange.usage;
     usage.output = exchange.tokens.output;
     let object = json!({
-        "stop": exchange.stop.as_ref().map(stop_name),
+        "stop": exchange.stop.as_ref().map(|stop| stop.kind.name()),
         "stop_reason": exchange.stop.as_ref().map(|stop| &stop.word),
         "model": exchange.model,
         "usage": usage_fields(&usage, exchange.tokens.estimated),
@@ -205,17 +205,6 @@ fn usage_fields(usage: &Usage, estimated: bool) -> Value {
         "reasoning": usage.reasoning,
         "estimated": estimated,
     })
-}
-
-fn stop_name(stop: &Stop) -> &'static str {
-    match stop.kind {
-        StopKind::End => "end",
-        StopKind::Length => "length",
-        StopKind::Tool => "tool",
-        StopKind::Refusal => "refusal",
-        StopKind::Filter => "filter",
-        StopKind::Other => "other",
-    }
 }
 
 /// Milliseconds to the microsecond, or null.

@@ -10,7 +10,7 @@ use super::exchange::Ids;
 use super::{Client, Credential};
 
 /// What a request says: a prompt to be encoded, or a whole body of the user's own.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Content {
     /// A prompt, encoded in the dialect.
     Prompt(Box<Prompt>),
@@ -46,8 +46,9 @@ impl Call {
             }))
         };
         let body = encoded(true)?;
-        let plain = encoded(false)?;
-        let body_without_usage = (plain != body).then_some(plain);
+        let may_ask_for_usage = stream && dialect == Dialect::Chat;
+        let plain = may_ask_for_usage.then(|| encoded(false)).transpose()?;
+        let body_without_usage = plain.filter(|plain| *plain != body);
         let headers = dialect_headers(dialect, stream);
         let (method, url) = (Method::Post, join(base, dialect));
         Ok(Self { dialect, method, url, stream, headers, body, body_without_usage })
@@ -110,14 +111,9 @@ impl Call {
         self.body_without_usage.is_some()
     }
 
-    /// The body, as it leaves where nothing is repaired.
-    pub(super) fn body(&self) -> &[u8] {
+    /// The body, as it leaves.
+    pub fn body(&self) -> &[u8] {
         &self.body
-    }
-
-    /// The size of the body in bytes.
-    pub fn body_len(&self) -> usize {
-        self.body.len()
     }
 }
 

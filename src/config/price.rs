@@ -29,6 +29,11 @@ impl Prices {
         section.entries().map(read).collect::<Result<_, _>>().map(Self)
     }
 
+    /// Whether no model has a price.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The models with their prices, by name.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Price)> {
         self.0.iter().map(|(model, price)| (model.as_str(), price))

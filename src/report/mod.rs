@@ -4,6 +4,7 @@
 //! saved file prints later what the run printed itself. [`Progress`] shows a run while it lasts, [`ArrivalLine`] an answer.
 
 mod arrival;
+mod batch;
 mod columns;
 mod csv;
 mod document;
@@ -18,6 +19,10 @@ mod result;
 mod table;
 
 pub use arrival::ArrivalLine;
+pub use batch::BatchProgress;
+pub use batch::batch_line;
+pub use batch::batch_summary;
+pub use batch::batch_summary_json;
 pub use csv::csv;
 pub use document::ArrivalCounts;
 pub use document::ArrivalsInfo;

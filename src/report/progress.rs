@@ -95,7 +95,7 @@ impl Progress {
 }
 
 /// A style that shows the message and nothing else, cut to the width of the terminal.
-fn message_only() -> ProgressStyle {
+pub(super) fn message_only() -> ProgressStyle {
     ProgressStyle::with_template("{wide_msg}").expect("the template is a constant")
 }
 
@@ -156,7 +156,7 @@ fn done(live: &Live) -> String {
 }
 
 /// A bar of [`CELLS`] cells.
-fn bar(part: u128, whole: u128) -> String {
+pub(super) fn bar(part: u128, whole: u128) -> String {
     let full = (part * u128::from(CELLS)).checked_div(whole).unwrap_or(0);
     let full = usize::try_from(full.min(CELLS.into())).unwrap_or(0);
     let cells = usize::try_from(CELLS).unwrap_or(0);

@@ -4,6 +4,7 @@
 //! [`Event`]s. Unknown events pass by. The entry functions are [`encode`], [`StreamDecoder::feed`],
 //! [`decode_whole`], [`decode_error`], [`decode_models`] and [`sniff`].
 
+mod assemble;
 mod attachment;
 mod chat;
 mod complete;
@@ -23,6 +24,7 @@ mod stop;
 
 use std::borrow::Cow;
 
+pub use assemble::Assembler;
 pub use attachment::{Attachment, Media};
 pub use decode::{StreamDecoder, decode_whole};
 pub use dialect::UnknownDialect;

@@ -19,6 +19,20 @@ impl Stop {
     }
 }
 
+impl StopKind {
+    /// The folded word, used in every output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::End => "end",
+            Self::Length => "length",
+            Self::Tool => "tool",
+            Self::Refusal => "refusal",
+            Self::Filter => "filter",
+            Self::Other => "other",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

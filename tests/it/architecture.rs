@@ -9,13 +9,15 @@ const LINES: usize = 400;
 
 /// Each room with the rooms that it may import, as the design has them; a room not built yet is not listed.
 fn rooms() -> BTreeMap<&'static str, Vec<&'static str>> {
-    let below_cli = vec!["client", "config", "load", "mock", "net", "outcome", "report", "units", "wire"];
+    let below_cli =
+        vec!["batch", "client", "config", "load", "mock", "net", "outcome", "report", "units", "wire"];
     BTreeMap::from([
         ("main", vec!["cli", "exit"]),
-        ("exit", vec!["cli", "client", "config", "load", "mock", "net", "outcome", "units", "wire"]),
+        ("exit", vec!["batch", "cli", "client", "config", "load", "mock", "net", "outcome", "units", "wire"]),
         ("cli", below_cli),
-        ("config", vec!["client", "load", "mock", "net", "outcome", "report", "units", "wire"]),
-        ("report", vec!["load", "outcome", "units"]),
+        ("config", vec!["batch", "client", "load", "mock", "net", "outcome", "report", "units", "wire"]),
+        ("report", vec!["batch", "load", "outcome", "units"]),
+        ("batch", vec!["client", "net", "outcome", "units", "wire"]),
         ("mock", vec!["net", "units", "wire"]),
         ("client", vec!["net", "outcome", "units", "wire"]),
         ("load", vec!["outcome", "units"]),

@@ -4,6 +4,7 @@
 
 mod architecture;
 mod attachments;
+mod batch;
 mod baton;
 mod bench;
 mod completions;

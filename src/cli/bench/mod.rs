@@ -37,9 +37,9 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     let BenchOptions { prompt, target, load, report, connection, policy, verbosity } = options;
     let flags = Flags { target, prompt, connection, policy };
     let open = load.arrivals.open_loop()?;
-    let mut plan = load.plan(open.as_ref(), descriptors_for(flags))?;
+    let mut plan = load.plan(open.as_ref(), descriptors_for(flags.way()))?;
     plan.validate().map_err(load::LoadError::from)?;
-    enough_descriptors(plan.levels.iter().map(|step| step.users).max().unwrap_or(0), flags)?;
+    enough_descriptors(plan.levels.iter().map(|step| step.users).max().unwrap_or(0), flags.way())?;
     let manner = Manner {
         defaults: Defaults { stdin: Stdin::WhenAsked, text: Some(PROMPT), max_tokens: Some(MAX_TOKENS) },
         stream: !load.no_stream,
@@ -225,5 +225,5 @@ fn ending(run: &Run, signal: Option<Signal>) -> anyhow::Result<()> {
     }
     let failed: u64 = run.levels.iter().map(|level| level.errors).sum();
     let all = run.levels.iter().map(|level| level.requests).sum();
-    if failed > 0 { Err(Ending::SomeFailed { failed, all }.into()) } else { Ok(()) }
+    if failed > 0 { Err(Ending::SomeFailed { what: "requests", failed, all }.into()) } else { Ok(()) }
 }

@@ -112,6 +112,11 @@ impl Stage {
             ("key", "sk-zebra\n"),
             ("empty", ""),
             ("trace.jsonl", r#"{"offset_s": 0, "prompt": "zebra"}"#),
+            ("rows.jsonl", "{\"prompt\":\"zebra\"}\n{\"prompt\":\"lion\"}\n{\"prompt\":\"lion\"}\n"),
+            ("many.jsonl", &(0..40).map(|row| format!("\"row {row}\"\n")).collect::<Vec<_>>().concat()),
+            ("bad.jsonl", "no row\n"),
+            ("ask.txt", "Greet the {{ prompt }}"),
+            ("priced.toml", "[price.\"m\"]\ninput = 1000000\noutput = 0\n"),
         ] {
             fs::write(fixed.path().join(name), text).unwrap();
         }

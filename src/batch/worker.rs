@@ -1,0 +1,146 @@
+//! One thread's share of the requests: takes rows, carries them, tells the ledger what became of each.
+
+use std::ops::ControlFlow;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::task::LocalSet;
+
+use crate::client::{Call, Client, Exchange, Piece};
+use crate::net::Pool;
+use crate::units::Money;
+use crate::wire::{Assembler, Delta, Event};
+
+use super::control::Control;
+use super::dispatch::Work;
+use super::ledger::Entry;
+use super::record;
+use super::record::Brought;
+use super::tally::Fate;
+
+/// What an answer costs, where the price of its model is known.
+pub type Price = Arc<dyn Fn(&Exchange) -> Option<Money> + Send + Sync>;
+
+/// Rows waiting to be sent, for whoever is free.
+pub(super) type Todo = Arc<Mutex<Receiver<Work>>>;
+
+/// A thread that sends rows.
+#[derive(Clone)]
+pub(super) struct Worker {
+    pub(super) control: Arc<Control>,
+    pub(super) price: Price,
+    pub(super) todo: Todo,
+    pub(super) entries: Sender<Entry>,
+}
+
+impl Worker {
+    /// Keeps so many rows in flight until there are no more, or the run is stopped.
+    pub(super) async fn run(self, client: Client<Pool>, users: usize) {
+        let (users_of, client) = (LocalSet::new(), Rc::new(client));
+        for _ in 0..users {
+            let (worker, client) = (self.clone(), Rc::clone(&client));
+            users_of.spawn_local(async move { worker.serve(&client).await });
+        }
+        tokio::select! {
+            () = users_of => {}
+            // The futures of whatever is still in flight are dropped, and their connections with them.
+            () = self.control.aborted() => {}
+        }
+    }
+
+    /// Takes one row after the other.
+    async fn serve(&self, client: &Client<Pool>) {
+        while self.control.is_running() {
+            let work = tokio::select! {
+                biased;
+                () = self.control.stopped() => return,
+                work = async { self.todo.lock().await.recv().await } => work,
+            };
+            let Some(work) = work else { return };
+            if !self.control.allows_request() {
+                return;
+            }
+            let Some(entry) = self.carry(client, work).await else { continue };
+            if self.entries.send(entry).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Carries one row; nothing is said of one that is left for a later run.
+    async fn carry(&self, client: &Client<Pool>, work: Work) -> Option<Entry> {
+        let Work { turn, head, call, fingerprint, read } = work;
+        let queued = read.elapsed();
+        let mut collected = Collected::default();
+        let exchange = client.run(&call, &mut |piece: Piece<'_>| collected.take(&piece)).await;
+        if !self.control.keeps(&exchange) {
+            return None;
+        }
+        let cost = (self.price)(&exchange);
+        let Collected { wire, text } = collected;
+        let body = exchange.class.is_answered().then(|| body(&call, &wire)).flatten();
+        let brought = Brought { body, text, queued, cost };
+        let record = record::of_exchange(&head, &exchange, &brought);
+        Some(Entry::Finished { turn, record, fate: Fate::of_exchange(&exchange, cost), fingerprint })
+    }
+}
+
+/// What an answer says, kept until its row is written.
+#[derive(Default)]
+struct Collected {
+    wire: Vec<u8>,
+    text: String,
+}
+
+impl Collected {
+    fn take(&mut self, piece: &Piece<'_>) -> ControlFlow<()> {
+        match piece {
+            Piece::Attempt(..) => {
+                self.wire.clear();
+                self.text.clear();
+            }
+            Piece::Wire(bytes) => self.wire.extend_from_slice(bytes),
+            Piece::Event(_, Event::Delta(Delta::Text(text))) => self.text.push_str(text),
+            Piece::Event(_, Event::Delta(Delta::Bytes(bytes))) => {
+                self.text.push_str(&String::from_utf8_lossy(bytes));
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// The body of an answer, put together where it came as a stream.
+fn body(call: &Call, wire: &[u8]) -> Option<Box<RawValue>> {
+    one_line(wire).or_else(|| {
+        let mut assembler = Assembler::new(call.dialect);
+        assembler.feed(wire);
+        RawValue::from_string(assembler.finish()?.to_string()).ok()
+    })
+}
+
+/// A body as one line of JSON, which is how it stands in a record; `None` where it is no JSON.
+fn one_line(body: &[u8]) -> Option<Box<RawValue>> {
+    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+    if memchr::memchr2(b'\n', b'\r', body).is_none() {
+        return serde_json::from_slice(body).ok();
+    }
+    let value: serde_json::Value = serde_json::from_slice(body).ok()?;
+    RawValue::from_string(value.to_string()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_becomes_one_line_whatever_its_layout() {
+        let line = |body: &[u8]| one_line(body).map(|raw| raw.get().to_owned());
+        assert_eq!(line(b"{\"a\": 1}").as_deref(), Some("{\"a\": 1}"));
+        assert_eq!(line(b"{\n  \"a\": \"b\\nc\"\r\n}\n").as_deref(), Some(r#"{"a":"b\nc"}"#));
+        assert_eq!(line(b"data: x\n\n"), None);
+    }
+}

@@ -1,0 +1,215 @@
+//! `baton batch`: a file of prompts in, a file of answers out, resumable after anything.
+
+mod books;
+mod options;
+
+use std::io::{IsTerminal, stderr};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use tokio::time::{interval, sleep};
+
+use crate::batch;
+use crate::batch::{Control, Ended, Plan, Progress, Requests, Stop};
+use crate::client::{Exchange, Hints, Partial};
+use crate::config::{Prices, Settings};
+use crate::net::{Adapt, Limiter, Pool};
+use crate::report::{BatchProgress, batch_summary, batch_summary_json};
+
+use self::books::{Opened, open};
+pub(super) use self::options::BatchOptions;
+use super::connection::Unasked;
+use super::options::Attempts;
+use super::output::Output;
+use super::prompt::no_model;
+use super::relay::{Approach, Site, Way, enough_descriptors};
+use super::signals::Signals;
+use super::{Ending, Signal, Talk, Usage};
+
+/// Users of one thread; more of them share more threads, as far as there are cores.
+const USERS: usize = 32;
+
+/// Time between two looks at the progress.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Carries the rows and says what they came to.
+pub(super) fn run(options: &BatchOptions, talk: Talk) -> anyhow::Result<()> {
+    options.refuse_what_cannot_be()?;
+    let BatchOptions { target, connection, policy, .. } = options;
+    let users = options.users();
+    let way = Way { target, connection, policy };
+    enough_descriptors(options.concurrency, way)?;
+    let approach = Approach { attempts: Attempts::Usual, unasked: Unasked::Negotiated };
+    let mut site = Site::new(way, options.fields.model.as_deref(), approach, talk)?;
+    // Nobody has seen a part of an answer: a broken one is asked for again from its beginning.
+    site.policy.partial = Partial::Discard;
+    if !policy.bounds_waits(&site.settings.policy) {
+        // The relay says when it may be asked again: the bucket waits for that, not the rows.
+        site.policy.hints = Hints::Parked;
+    }
+    let limiter = options.pace.limiter(Adapt::Relay, &site.settings.policy)?;
+    site.fits(&site.settings.base, connection)?;
+    let requests = requests(options, &site.settings)?;
+    let summary = options.summary.as_deref().map(|path| Output::open(Some(path))).transpose()?;
+    let opened = open(options, talk)?;
+    let cores = available_parallelism().map_or(1, NonZeroUsize::get);
+    let clients = site.crew(&site.settings.base, connection, users.div_ceil(USERS).min(cores))?;
+    let clients = clients.into_iter().map(|client| client.with_limiter(limiter.clone())).collect();
+    let control = Arc::new(Control::new(options.limits(&site.settings)?));
+    let progress = Arc::new(Progress::new(opened.size));
+    let plan = Plan {
+        inputs: options.inputs(),
+        requests,
+        selection: options.selection(),
+        manner: options.manner(),
+        concurrency: users,
+        price: price(&site.settings),
+    };
+    let crew = Crew { clients, control: Arc::clone(&control), progress: Arc::clone(&progress) };
+    let Opened { books, output, .. } = opened;
+    let running = thread::spawn(move || {
+        let Crew { clients, control, progress } = crew;
+        batch::run(&plan, books, output, batch::Crew { clients, control, progress })
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let watch =
+        Watch { running: &running, control: &control, progress: &progress, drain: options.drain.0, limiter };
+    let signal = runtime.block_on(watch.until_it_ends(talk))?;
+    let ended = running.join().map_err(|_| anyhow::anyhow!("the run broke off: a part of it panicked"))?;
+    tell(options, &ended, summary, talk)?;
+    ending(ended, signal)
+}
+
+/// Who carries the rows.
+struct Crew {
+    clients: Vec<crate::client::Client<Pool>>,
+    control: Arc<Control>,
+    progress: Arc<Progress>,
+}
+
+/// How requests are made of rows.
+fn requests(options: &BatchOptions, settings: &Settings) -> Result<Requests, Usage> {
+    let dialect = settings.dialect;
+    options.fields.fit(dialect)?;
+    let base = options.fields.prompt(settings.model.clone())?;
+    let form = batch::Form { dialect, base, lines: options.lines(), template: options.template()? };
+    if form.lines == batch::LineKind::Text && settings.model.is_none() && options.fields.want_model(dialect) {
+        return Err(no_model());
+    }
+    let (base, headers) = (settings.base.clone(), settings.headers.clone());
+    Ok(Requests { form, base, headers, stream: options.stream })
+}
+
+/// What an answer costs at the configured prices.
+fn price(settings: &Settings) -> batch::Price {
+    let (prices, asked): (Prices, _) = (settings.prices.clone(), settings.model.clone());
+    Arc::new(move |exchange: &Exchange| {
+        // The answer's own name of the model may be more precise than the one asked for.
+        let models = [exchange.model.as_deref(), asked.as_deref()];
+        prices.cost(models.into_iter().flatten(), &exchange.usage)
+    })
+}
+
+/// Looks on while a run lasts.
+struct Watch<'a> {
+    running: &'a thread::JoinHandle<Ended>,
+    control: &'a Control,
+    progress: &'a Progress,
+    /// How long rows in flight may take once the run is stopped.
+    drain: Duration,
+    limiter: Option<Arc<Limiter>>,
+}
+
+impl Watch<'_> {
+    /// Shows the progress and listens for signals until the run has ended.
+    async fn until_it_ends(&self, talk: Talk) -> anyhow::Result<Option<Signal>> {
+        let mut signals = Signals::listen()?;
+        let mut shown = match (talk.is_quiet(), stderr().is_terminal()) {
+            (true, _) => None,
+            (false, true) => Some(BatchProgress::in_place()),
+            (false, false) => Some(BatchProgress::plain(Box::new(stderr()))),
+        };
+        let (mut came, mut look) = (None, interval(LOOK));
+        let drained = async {
+            self.control.stopped().await;
+            sleep(self.drain).await;
+            self.control.abort();
+            std::future::pending::<()>().await;
+        };
+        tokio::pin!(drained);
+        while !self.running.is_finished() {
+            tokio::select! {
+                _ = look.tick() => if let Some(shown) = &mut shown {
+                    let parked = self.limiter.as_ref().map(|limiter| limiter.parked()).unwrap_or_default();
+                    shown.show(&self.progress.live(), parked);
+                },
+                signal = signals.next() => {
+                    if came.replace(signal).is_none() {
+                        self.control.stop(Stop::Asked);
+                        talk.notice("stopping: rows in flight may finish; once more stops at once");
+                    } else {
+                        self.control.abort();
+                        signals.arm();
+                    }
+                }
+                () = &mut drained => {}
+            }
+        }
+        if let Some(shown) = shown {
+            shown.finish();
+        }
+        Ok(came)
+    }
+}
+
+/// Says what the run came to, on paper where that is asked for.
+fn tell(options: &BatchOptions, ended: &Ended, summary: Option<Output>, talk: Talk) -> anyhow::Result<()> {
+    talk.notice(batch_summary(&ended.summary).trim_end());
+    if let Some(path) = options.output_file() {
+        let size = std::fs::metadata(path).map(|file| file.len()).unwrap_or_default();
+        let journal = ended.journal.as_ref().map(|path| format!(", journal {}", path.display()));
+        talk.notice(format_args!(
+            "output    {} ({}){}",
+            path.display(),
+            crate::units::Size(size),
+            journal.unwrap_or_default()
+        ));
+    }
+    if let Some(hint) = options.how_to_go_on(ended) {
+        talk.notice(format_args!("          {hint}"));
+    }
+    if let Some(mut output) = summary {
+        output.write(batch_summary_json(&ended.summary, ended.stopped.as_ref()).as_bytes())?;
+        output.finish()?;
+    }
+    Ok(())
+}
+
+/// What the run as a whole comes to.
+fn ending(ended: Ended, signal: Option<Signal>) -> anyhow::Result<()> {
+    let Ended { summary, stopped, .. } = ended;
+    if let (Some(signal), None | Some(Stop::Asked)) = (signal, &stopped) {
+        return Err(Ending::Stopped(signal).into());
+    }
+    match stopped {
+        Some(Stop::Broken(error)) => Err(books::explain(error)),
+        Some(Stop::Hopeless { class, message }) => Err(Ending::BatchGaveUp { class, message }.into()),
+        Some(Stop::Cost(cost)) => Err(Ending::Capped(format!("--max-cost is reached: {cost}")).into()),
+        Some(Stop::Requests(most)) => {
+            Err(Ending::Capped(format!("--max-requests is reached: {}", crate::units::grouped(most))).into())
+        }
+        Some(Stop::TooManyErrors { failed, finished }) => {
+            Err(Ending::TooManyErrors { failed, all: finished }.into())
+        }
+        Some(Stop::Asked) | None if summary.tally.failed > 0 => Err(Ending::SomeFailed {
+            what: "rows",
+            failed: summary.tally.failed,
+            all: summary.tally.finished(),
+        }
+        .into()),
+        Some(Stop::Asked) | None => Ok(()),
+    }
+}
