@@ -49,6 +49,7 @@ complete -c baton -n "__fish_baton_needs_command" -f -a "batch" -d 'Carry a file
 complete -c baton -n "__fish_baton_needs_command" -f -a "bench" -d 'Sweep concurrency levels and print the average/TP99 table'
 complete -c baton -n "__fish_baton_needs_command" -f -a "mock" -d 'Run the embedded relay as a server of its own'
 complete -c baton -n "__fish_baton_needs_command" -f -a "models" -d 'List the models that the relay offers'
+complete -c baton -n "__fish_baton_needs_command" -f -a "cache" -d 'Look at the cache of answers, or empty it'
 complete -c baton -n "__fish_baton_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
 complete -c baton -n "__fish_baton_needs_command" -f -a "man" -d 'Print the manual page, or write one for each command into a folder'
 complete -c baton -n "__fish_baton_needs_command" -f -a "config" -d 'Show the settings and where each comes from, or where the configuration file is'
@@ -104,6 +105,12 @@ complete -c baton -n "__fish_baton_using_subcommand send" -l request-id-prefix -
 complete -c baton -n "__fish_baton_using_subcommand send" -l rate -d 'Let at most so many requests leave in a time, repeated ones included: 60/m, 10/s [default: no limit]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l burst -d 'Let so many requests of --rate leave at once after a pause [default: 1, all evenly spaced]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l token-rate -d 'Let at most so many tokens go in a time: 40000/m for both directions together, input=40000/m,output=8000/m for each [default: no limit]' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l cache -d 'Keep answers, and give them to the same request without asking the relay; with `normalized` also to prompts that differ in white space, case or Unicode form only [default: off]' -r -f -a "off\t''
+exact\t''
+normalized\t''"
+complete -c baton -n "__fish_baton_using_subcommand send" -l cache-ttl -d 'How long an answer is good [default: 1d]' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l cache-size -d 'Disk space of all answers together; those not used for longest make room [default: 256MiB]' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l cache-dir -d 'Keep answers in this folder [default: ~/.cache/baton]' -r -F
 complete -c baton -n "__fish_baton_using_subcommand send" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
 json\t'One JSON object'"
 complete -c baton -n "__fish_baton_using_subcommand send" -l bare-prompt -d 'With --api complete: the body is just {"prompt": …}, and the answer comes whole'
@@ -375,6 +382,26 @@ complete -c baton -n "__fish_baton_using_subcommand models" -s k -l insecure -d 
 complete -c baton -n "__fish_baton_using_subcommand models" -l no-keepalive -d 'Make a new connection for each request'
 complete -c baton -n "__fish_baton_using_subcommand models" -s q -l quiet -d 'Silence notices and progress'
 complete -c baton -n "__fish_baton_using_subcommand models" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -f -a "stats" -d 'Print how many answers are kept, in how much space, and when they were last used'
+complete -c baton -n "__fish_baton_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -f -a "clear" -d 'Remove every answer'
+complete -c baton -n "__fish_baton_using_subcommand cache; and __fish_seen_subcommand_from stats" -l format -d 'Form of what is printed' -r -f -a "table\t''
+json\t''"
+complete -c baton -n "__fish_baton_using_subcommand cache; and __fish_seen_subcommand_from stats" -l cache-dir -d 'Keep answers in this folder [default: ~/.cache/baton]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand cache; and __fish_seen_subcommand_from stats" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand cache; and __fish_seen_subcommand_from stats" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand cache; and __fish_seen_subcommand_from stats" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand cache; and __fish_seen_subcommand_from clear" -l format -d 'Form of what is printed' -r -f -a "table\t''
+json\t''"
+complete -c baton -n "__fish_baton_using_subcommand cache; and __fish_seen_subcommand_from clear" -l cache-dir -d 'Keep answers in this folder [default: ~/.cache/baton]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand cache; and __fish_seen_subcommand_from clear" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand cache; and __fish_seen_subcommand_from clear" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand cache; and __fish_seen_subcommand_from clear" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c baton -n "__fish_baton_using_subcommand completions" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
 json\t'One JSON object'"
 complete -c baton -n "__fish_baton_using_subcommand completions" -s q -l quiet -d 'Silence notices and progress'

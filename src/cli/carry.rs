@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
+use crate::client::cache::Form;
 use crate::client::{Call, Client, Exchange, Sink};
 use crate::config::Settings;
 use crate::net::Pool;
@@ -49,11 +50,16 @@ pub(super) fn carry(client: Client<Pool>, call: &Call, sink: &mut impl Sink) -> 
 pub(super) fn cost_of(exchange: &Exchange, settings: &Settings) -> Option<Money> {
     // The answer's own name of the model may be more precise than the one asked for.
     let models = [exchange.model.as_deref(), settings.model.as_deref()];
-    settings.prices.cost(models.into_iter().flatten(), &exchange.usage)
+    let cost = settings.prices.cost(models.into_iter().flatten(), &exchange.usage)?;
+    // What was kept is not paid for again.
+    Some(if exchange.cached { Money::default() } else { cost })
 }
 
 /// Says what an answer that is whole may still lack; `tools_unseen` where it is a tool call and only text was written.
 pub(super) fn remark(exchange: &Exchange, tools_unseen: bool, talk: Talk) {
+    if exchange.cached && exchange.cache == Some(Form::Normalized) {
+        talk.notice("note: kept from a prompt that is the same but for white space, case or Unicode form");
+    }
     let Some(stop) = &exchange.stop else { return };
     match exchange.class {
         Class::OkLength => {

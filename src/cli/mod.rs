@@ -2,6 +2,7 @@
 
 mod batch;
 mod bench;
+mod cache;
 mod carry;
 mod completions;
 mod config;
@@ -80,6 +81,8 @@ enum Command {
     Mock(Box<mock::MockOptions>),
     /// List the models that the relay offers
     Models(Box<models::ModelsOptions>),
+    /// Look at the cache of answers, or empty it
+    Cache(cache::CacheCommand),
     /// Print a shell's completion script
     Completions(completions::CompletionsOptions),
     /// Print the manual page, or write one for each command into a folder
@@ -213,6 +216,7 @@ fn carry_out(baton: Baton) -> anyhow::Result<()> {
         Command::Bench(options) => bench::run(&options, baton.talk),
         Command::Mock(options) => mock::run(&options, baton.talk),
         Command::Models(options) => models::run(&options, baton.talk),
+        Command::Cache(options) => cache::run(&options),
         Command::Completions(options) => completions::run(&options),
         Command::Man(options) => man::run(&options),
         Command::Config(options) => config::run(&options, baton.talk),

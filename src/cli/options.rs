@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use crate::client::cache::CacheUse;
 use crate::client::{Ambiguous, Policy};
 use crate::config::{Given, KeySource, PolicyDefaults};
 use crate::mock;
@@ -150,8 +151,10 @@ impl PolicyOptions {
         });
         let rate = own.rate.map(|rate| format!("rate = \"{rate}\""));
         let tokens = own.token_rate.map(|rates| format!("token-rate = \"{rates}\""));
+        let cache =
+            own.cache.filter(|cache| *cache != CacheUse::Off).map(|cache| format!("cache = \"{cache}\""));
         let left_out = |limit| format!("the profile's {limit} is left out of a measurement");
-        asked.into_iter().chain(rate.into_iter().chain(tokens).map(left_out)).collect()
+        asked.into_iter().chain(rate.into_iter().chain(tokens).chain(cache).map(left_out)).collect()
     }
 }
 

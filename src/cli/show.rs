@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use crate::client::cache::Form;
 use crate::client::{Attempt, Exchange};
 use crate::net::{Credential, HeaderName, HeaderValue, Request, is_secret_header, shown_url};
 use crate::units::{MASK, Money, Span, grouped};
@@ -131,6 +132,8 @@ pub(super) fn as_event_line(attempt: u32, at: Duration, event: &Event<'_>) -> St
 pub(super) fn as_json(exchange: &Exchange, text: &str, cost: Option<Money>) -> String {
     let mut object = Map::from_iter([("text".to_owned(), text.into())]);
     object.extend(exchange_fields(exchange, cost));
+    object.insert("cache".to_owned(), exchange.cache.map(Form::name).into());
+    object.insert("cached".to_owned(), exchange.cache.map(|_| exchange.cached).into());
     format!("{:#}\n", Value::Object(object))
 }
 
@@ -258,7 +261,10 @@ fn counts(exchange: &Exchange, cost: Option<Money>) -> String {
         }
     }
     let attempts = exchange.attempts.len();
-    parts.push(format!("{attempts} attempt{}", if attempts == 1 { "" } else { "s" }));
+    parts.push(match exchange.cache.filter(|_| exchange.cached) {
+        Some(form) => format!("from the cache ({})", form.name()),
+        None => format!("{attempts} attempt{}", if attempts == 1 { "" } else { "s" }),
+    });
     if !exchange.limited().is_zero() {
         parts.push(format!("{} held back by the limits", Span(exchange.limited())));
     }

@@ -368,7 +368,7 @@ impl Stage<'_> {
 }
 
 /// The class of an answer whose reading ended early.
-fn halted(exchange: Exchange, fold: &Fold, halt: Halt) -> Exchange {
+pub(super) fn halted(exchange: Exchange, fold: &Fold, halt: Halt) -> Exchange {
     let exchange = settle(exchange, fold);
     match halt {
         Halt::Missed(deadline) => exchange.fail(deadline.class, deadline.trouble()),

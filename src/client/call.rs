@@ -111,7 +111,12 @@ impl Call {
         self.body_without_usage.is_some()
     }
 
-    /// The body, as it leaves.
+    /// The dialect's headers and the user's own.
+    pub(super) fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The body, as it leaves where nothing is repaired.
     pub fn body(&self) -> &[u8] {
         &self.body
     }

@@ -11,6 +11,7 @@ use crate::units::Span;
 use crate::wire::{ApiError, Stop, Usage, WireError};
 
 use super::Call;
+use super::cache::Form;
 use super::retry::{Decision, Evidence, Why};
 
 /// The ids of a request.
@@ -157,6 +158,7 @@ impl std::fmt::Display for ApiErrorText {
 }
 
 /// What became of one call.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about what came")]
 #[derive(Debug)]
 pub struct Exchange {
     /// The one class of the outcome.
@@ -200,6 +202,10 @@ pub struct Exchange {
     pub unsent: bool,
     /// What the reply announced of the relay's limits, where there is a limiter to tell.
     pub(super) advice: Option<net::Advice>,
+    /// How alike questions must be to share an answer, where a cache was asked.
+    pub cache: Option<Form>,
+    /// Whether the answer came from the cache.
+    pub cached: bool,
     /// How long the last attempt waited for the client's own limits.
     pub(super) limited: Duration,
 }
@@ -229,6 +235,8 @@ impl Exchange {
             complete: false,
             unsent: false,
             advice: None,
+            cache: None,
+            cached: false,
             limited: Duration::ZERO,
         }
     }

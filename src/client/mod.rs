@@ -6,6 +6,7 @@
 mod address;
 mod attempt;
 mod budget;
+pub mod cache;
 mod call;
 mod cost;
 mod deadlines;
@@ -39,6 +40,7 @@ pub use self::retry::{Ambiguous, Decision, Evidence, Hints, Partial, Policy, Why
 pub use self::sink::Sink;
 
 use self::attempt::Turn;
+use self::cache::Cache;
 
 /// What a sink is told while an exchange goes on.
 #[derive(Debug)]
@@ -64,6 +66,8 @@ pub struct Client<T> {
     policy: Policy,
     timeouts: Timeouts,
     request_id_prefix: String,
+    /// Keeps answers, perhaps of other clients, too.
+    cache: Option<Arc<Cache>>,
     /// Says when a request may leave, perhaps to other clients, too.
     limiter: Option<Arc<Limiter>>,
     /// How many requests may be tried again, of this and perhaps of other clients.
@@ -83,11 +87,19 @@ impl<T: Transport> Client<T> {
             policy,
             timeouts,
             request_id_prefix: String::new(),
+            cache: None,
             limiter: None,
             budget: None,
             stop: None,
             usage_rejected: AtomicBool::new(false),
         }
+    }
+
+    /// Looks for answers in this cache first, if there is one, and keeps them there.
+    #[must_use]
+    pub fn with_cache(mut self, cache: Option<Arc<Cache>>) -> Self {
+        self.cache = cache;
+        self
     }
 
     /// Asks this limiter, if there is one, before each attempt and tells it what became of it.
@@ -138,6 +150,7 @@ impl<T: Transport> Client<T> {
     /// Carries one call to its end: attempts, back-off and repairs.
     ///
     /// The order of policies, of which these exist so far:
+    /// 0. the cache comes first, so that a hit costs neither a connection nor a limit;
     /// 1. each attempt, a repair too, waits for the limiter's leave, because each is a request to the relay;
     /// 2. then it adds its credential, which is bound to the origin that the attempt goes to, so that it is fresh;
     /// 3. the transport sends exactly those bytes;
@@ -147,6 +160,16 @@ impl<T: Transport> Client<T> {
     /// A repair (the request was understood and one detail of it refused) is made at most once, at once, and does not
     /// count as one of the attempts.
     pub async fn run(&self, call: &Call, sink: &mut impl Sink) -> Exchange {
+        if let Some(cache) = &self.cache
+            && let Some(key) = cache.key(call, self.credential.as_ref())
+        {
+            return self.run_once(call, (cache, key), sink).await;
+        }
+        self.carry(call, sink).await
+    }
+
+    /// The same past the cache.
+    async fn carry(&self, call: &Call, sink: &mut impl Sink) -> Exchange {
         let ids = call.ids(|| format!("{}{}", self.request_id_prefix, Uuid::new_v4()));
         let began = Instant::now();
         self.budget.iter().for_each(|budget| budget.earn());

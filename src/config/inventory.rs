@@ -60,7 +60,7 @@ pub fn inventory(given: &Given, environment: &Environment) -> Result<Inventory, 
     });
     add_target(&mut settings, from)?;
     let policy = profile.map(|profile| profile.policy).unwrap_or_default();
-    add_policy(&mut settings, policy, profile.map(|profile| profile.name.as_str()));
+    add_policy(&mut settings, &policy, profile.map(|profile| profile.name.as_str()));
     for (model, price) in file.prices.iter() {
         add_price(&mut settings, model, price);
     }
@@ -118,7 +118,7 @@ fn of_variable(name: &HeaderName, bound: &Bindings) -> Source {
     headers::variable(name, bound).map_or(Source::Default, |name| Source::Variable(name.to_owned()))
 }
 
-fn add_policy(settings: &mut Vec<Setting>, policy: PolicyDefaults, profile: Option<&str>) {
+fn add_policy(settings: &mut Vec<Setting>, policy: &PolicyDefaults, profile: Option<&str>) {
     let built_in = built_in();
     let source = |is_set: bool| match profile.filter(|_| is_set) {
         Some(name) => Source::Profile(name.to_owned()),
@@ -143,6 +143,9 @@ fn add_policy(settings: &mut Vec<Setting>, policy: PolicyDefaults, profile: Opti
         ("rate", policy.rate.map(|rate| rate.to_string())),
         ("burst", policy.burst.map(|burst| burst.to_string())),
         ("token-rate", policy.token_rate.map(|rates| rates.to_string())),
+        ("cache", policy.cache.map(|cache| cache.to_string())),
+        ("cache-ttl", policy.cache_ttl.map(|time| time.to_string())),
+        ("cache-size", policy.cache_size.map(|size| size.to_string())),
     ];
     for (name, value) in limits {
         let decided = source(value.is_some());

@@ -18,8 +18,9 @@ mod tests;
 
 use std::path::PathBuf;
 
+use crate::client::cache::CacheUse;
 use crate::net::{Credential, HeaderMap, TokenRates, Url};
-use crate::units::{Rate, Span};
+use crate::units::{Rate, Size, Span};
 use crate::wire::Dialect;
 
 use self::file::File;
@@ -116,6 +117,12 @@ pub struct PolicyDefaults {
     pub burst: Option<u32>,
     /// As `--token-rate`.
     pub token_rate: Option<TokenRates>,
+    /// As `--cache`.
+    pub cache: Option<CacheUse>,
+    /// As `--cache-ttl`.
+    pub cache_ttl: Option<Span>,
+    /// As `--cache-size`.
+    pub cache_size: Option<Size>,
 }
 
 /// Everything that a request needs besides its prompt.

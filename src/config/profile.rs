@@ -65,7 +65,7 @@ impl Profile {
         let section = entry.section()?;
         let mut known =
             vec!["api", "model", "url", "endpoint", "key-file", "key-command", "key-env", "headers"];
-        known.extend(["attempts", "rate", "burst", "token-rate"]);
+        known.extend(["attempts", "rate", "burst", "token-rate", "cache", "cache-ttl", "cache-size"]);
         known.extend(PolicyDefaults::TIMES);
         section.only(&known)?;
         let text = |key| section.entry(key).map(|entry| entry.text()).transpose();
@@ -196,6 +196,9 @@ impl PolicyDefaults {
         }
         policy.rate = section.entry("rate").map(|entry| entry.parsed()).transpose()?;
         policy.token_rate = section.entry("token-rate").map(|entry| entry.parsed()).transpose()?;
+        policy.cache = section.entry("cache").map(|entry| entry.parsed()).transpose()?;
+        policy.cache_ttl = section.entry("cache-ttl").map(|entry| entry.time()).transpose()?;
+        policy.cache_size = section.entry("cache-size").map(|entry| entry.parsed()).transpose()?;
         if let Some(entry) = section.entry("burst") {
             policy.burst = Some(entry.number(1..=1_000_000)?);
             if policy.rate.is_none() {

@@ -4,7 +4,7 @@ use super::{Stop, StopKind};
 
 impl Stop {
     /// Folds a word of any dialect; relays between two dialects let the words of one leak into the other.
-    pub(super) fn of(word: &str) -> Self {
+    pub fn of(word: &str) -> Self {
         let kind = match word {
             "end_turn" | "stop_sequence" | "stop" | "completed" => StopKind::End,
             "max_tokens" | "model_context_window_exceeded" | "length" | "max_output_tokens" => {

@@ -7,6 +7,7 @@ mod attachments;
 mod batch;
 mod baton;
 mod bench;
+mod cache;
 mod completions;
 mod config;
 mod connect;

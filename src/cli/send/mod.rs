@@ -3,15 +3,18 @@
 mod printer;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
+use crate::client::cache::Cache;
 use crate::client::{Exchange, Failed, Ids, Piece};
 use crate::config::Settings;
 use crate::net::Adapt;
 use crate::wire::StopKind;
 
 use self::printer::Printer;
+use super::cache::CacheOptions;
 use super::carry::{Carried, carry, cost_of, remark};
 use super::connection::{ConnectionOptions, Unasked, without_limit_of_requests};
 use super::extract::Extract;
@@ -45,6 +48,8 @@ pub(super) struct SendOptions {
     policy: PolicyOptions,
     #[command(flatten)]
     limits: LimitOptions,
+    #[command(flatten)]
+    cache: CacheOptions,
     #[command(flatten)]
     verbosity: VerbosityOptions,
 }
@@ -113,7 +118,7 @@ enum FailOn {
 
 /// Carries the prompt and prints the answer.
 pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
-    let SendOptions { prompt, target, answer, connection, policy, limits, verbosity } = options;
+    let SendOptions { prompt, target, answer, connection, policy, limits, cache, verbosity } = options;
     if answer.extract.is_some() && answer.format != Format::Text {
         return Err(Usage::new("--extract goes with --format text only, which is the default").into());
     }
@@ -145,11 +150,31 @@ pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
         output.write(text.as_bytes())?;
         return Ok(output.finish()?);
     }
-    let client = wired.client(flags)?.with_limiter(limiter);
+    let kept = open_cache(cache, answer, &wired.site.settings)?;
+    let client = wired.client(flags)?.with_limiter(limiter).with_cache(kept.clone());
     let mut printer = Printer::new(answer, Output::open(answer.output.as_deref())?, talk).verbose(verbosity);
     let mut sink = |piece: Piece<'_>| printer.take(&piece);
     let carried = carry(client, &wired.call, &mut sink)?;
+    if let Some(trouble) = kept.as_ref().and_then(|cache| cache.trouble()) {
+        talk.notice(format_args!("note: the answer could not be kept: {trouble}"));
+    }
     Sent { carried, printer }.settle(answer, &wired.site.settings, talk)
+}
+
+/// The cache that flags and profile ask for; the wire's bytes are not kept, so that there is none for them.
+fn open_cache(
+    options: &CacheOptions,
+    answer: &AnswerOptions,
+    settings: &Settings,
+) -> Result<Option<Arc<Cache>>, Usage> {
+    if answer.format == Format::Raw {
+        if options.is_asked_for() {
+            let message = "--cache does not go with --format raw: the wire's bytes are not kept";
+            return Err(Usage::new(message).hint("--format events shows the parts of a kept answer"));
+        }
+        return Ok(None);
+    }
+    options.open(settings.dialect, &settings.policy)
 }
 
 /// A call that has ended, with what it printed.
