@@ -102,7 +102,7 @@ _baton() {
             return 0
             ;;
         baton__subcmd__batch)
-            opts="-m -s -u -a -H -o -c -t -k -x -q -h --text --template --skip --limit --shard --model --system --max-tokens --temperature --param --bare-prompt --url --mock --api --header --key-file --key-command --profile --config --output --output-form --unordered --overwrite --summary --resume --retry-failed --journal --sync --no-dedupe --strict --concurrency --stream --drain --max-errors --fail-fast --max-cost --max-requests --rate --burst --token-rate --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --cert --cert-key --proxy --resolve --connect-to --unix-socket --max-connections --no-keepalive --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --quiet --error-format --help"
+            opts="-m -s -u -a -H -o -c -t -k -x -q -h --text --template --skip --limit --shard --model --system --max-tokens --temperature --param --bare-prompt --url --mock --api --header --key-file --key-command --profile --config --output --output-form --unordered --overwrite --summary --resume --retry-failed --journal --sync --no-dedupe --strict --concurrency --stream --drain --max-errors --fail-fast --max-cost --max-requests --rate --burst --token-rate --cache --cache-ttl --cache-size --cache-dir --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --cert --cert-key --proxy --resolve --connect-to --unix-socket --max-connections --no-keepalive --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --quiet --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -253,6 +253,22 @@ _baton() {
                     return 0
                     ;;
                 --token-rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache)
+                    COMPREPLY=($(compgen -W "off exact normalized" -- "${cur}"))
+                    return 0
+                    ;;
+                --cache-ttl)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-dir)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

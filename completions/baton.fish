@@ -230,6 +230,12 @@ complete -c baton -n "__fish_baton_using_subcommand batch" -l max-requests -d 'S
 complete -c baton -n "__fish_baton_using_subcommand batch" -l rate -d 'Let at most so many requests leave in a time, repeated ones included: 60/m, 10/s [default: no limit]' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l burst -d 'Let so many requests of --rate leave at once after a pause [default: 1, all evenly spaced]' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l token-rate -d 'Let at most so many tokens go in a time: 40000/m for both directions together, input=40000/m,output=8000/m for each [default: no limit]' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l cache -d 'Keep answers, and give them to the same request without asking the relay; with `normalized` also to prompts that differ in white space, case or Unicode form only [default: off]' -r -f -a "off\t''
+exact\t''
+normalized\t''"
+complete -c baton -n "__fish_baton_using_subcommand batch" -l cache-ttl -d 'How long an answer is good [default: 1d]' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l cache-size -d 'Disk space of all answers together; those not used for longest make room [default: 256MiB]' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l cache-dir -d 'Keep answers in this folder [default: ~/.cache/baton]' -r -F
 complete -c baton -n "__fish_baton_using_subcommand batch" -l connect-timeout -d 'Limit for name look-up, TCP and TLS together [default: 5s]' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l first-byte-timeout -d 'Limit for the first byte of the answer; 0 for none [default: 600s for whole answers, 30s otherwise]' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l first-token-timeout -d 'Limit for the first generated delta of a stream; 0 for none [default: 600s]' -r

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::client::cache::Form;
 use crate::client::{Exchange, Trouble};
 use crate::units::Money;
 use crate::wire::ApiError;
@@ -89,6 +90,9 @@ struct Record<'a> {
     attempts: usize,
     timing_ms: Option<Timing>,
     input_sha256: String,
+    /// How alike the questions had to be, where the answer came from the cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cached: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -162,6 +166,7 @@ pub(super) fn of_exchange(head: &Head, exchange: &Exchange, brought: &Brought) -
             total: milliseconds(ended.saturating_sub(exchange.limited())),
         }),
         input_sha256: head.hash.hex(),
+        cached: exchange.cache.filter(|_| exchange.cached).map(Form::name),
     })
 }
 
@@ -179,6 +184,7 @@ pub(super) fn of_unreadable(head: &Head, message: String) -> Vec<u8> {
         attempts: 0,
         timing_ms: None,
         input_sha256: head.hash.hex(),
+        cached: None,
     })
 }
 

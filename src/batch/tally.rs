@@ -19,6 +19,8 @@ pub struct Tally {
     pub failures: BTreeMap<&'static str, u64>,
     /// Rows that asked for the same as an earlier one and share its answer.
     pub duplicates: u64,
+    /// Rows whose answer came from the cache.
+    pub cached: u64,
     /// Rows that an earlier run had finished.
     pub earlier: u64,
     /// Requests sent, retries and repairs included.
@@ -42,6 +44,7 @@ pub(super) struct Fate {
     pub(super) failure: Option<&'static str>,
     attempts: u64,
     limited: u64,
+    cached: bool,
     tokens: [u64; 3],
     cost: Option<Money>,
 }
@@ -55,13 +58,14 @@ impl Fate {
             failure: failed.then(|| exchange.class.name()),
             attempts: exchange.attempts.len() as u64,
             limited: limited as u64,
+            cached: exchange.cached,
             tokens: counted.map(Option::unwrap_or_default),
             cost,
         }
     }
 
     pub(super) fn unreadable() -> Self {
-        Self { failure: Some(UNREADABLE), attempts: 0, limited: 0, tokens: [0; 3], cost: None }
+        Self { failure: Some(UNREADABLE), attempts: 0, limited: 0, cached: false, tokens: [0; 3], cost: None }
     }
 }
 
@@ -71,6 +75,7 @@ impl Tally {
         self.count(fate.failure);
         self.attempts += fate.attempts;
         self.limited += fate.limited;
+        self.cached += u64::from(fate.cached);
         let [input, cached, output] = fate.tokens;
         self.input_tokens += input;
         self.cached_tokens += cached;
@@ -104,6 +109,7 @@ impl Tally {
         self.earlier += earlier;
         self.attempts += attempts;
         self.limited += limited;
+        self.cached += other.cached;
         self.input_tokens += other.input_tokens;
         self.cached_tokens += other.cached_tokens;
         self.output_tokens += other.output_tokens;

@@ -147,6 +147,9 @@ pub fn batch_summary(summary: &Summary) -> String {
     if *earlier > 0 {
         shared.push(format!("{} rows from before", grouped(*earlier)));
     }
+    if tally.cached > 0 {
+        shared.push(format!("{} from cache", grouped(tally.cached)));
+    }
     if *duplicates > 0 {
         let plural = if *duplicates == 1 { "" } else { "s" };
         shared.push(format!("{} duplicate{plural} sent once", grouped(*duplicates)));
@@ -200,6 +203,7 @@ pub fn batch_summary_json(summary: &Summary, stopped: Option<&Stop>) -> String {
             "done": tally.done,
             "failed": tally.failed,
             "duplicates": tally.duplicates,
+            "cached": tally.cached,
             "from_before": tally.earlier,
             "waiting_in_journal": waiting,
         },
@@ -227,6 +231,7 @@ mod tests {
             failed: 12,
             failures: [("http_4xx", 9), ("truncated", 3)].into(),
             duplicates: 281,
+            cached: 48_210,
             earlier: 60_000,
             attempts: 503_112,
             limited: 3_112,

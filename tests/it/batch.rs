@@ -422,3 +422,24 @@ fn a_template_makes_prompts_of_fields_and_names_a_missing_one() {
     let rows = bench.output();
     assert!(rows[1]["error"]["message"].as_str().unwrap().contains("no field city"), "{}", rows[1]);
 }
+
+#[test]
+fn an_answer_that_is_kept_is_not_paid_for_by_a_later_run() {
+    let bench = Bench::new(QUICK);
+    bench.rows(20);
+    let run = |output: &str| {
+        let arguments = ["in.jsonl", "-o", output, "--cache", "exact", "--cache-dir", "kept"];
+        let said = bench.run(&arguments);
+        assert_eq!(said.code, 0, "{said:?}");
+        read(&bench.path(output))
+    };
+    let (first, second) = (run("a.jsonl"), run("b.jsonl"));
+    assert_eq!(bench.sent(), 20);
+    for (first, second) in first.iter().zip(&second) {
+        assert_eq!(first["response"]["body"], second["response"]["body"]);
+        assert_eq!((&first["text"], &first["usage"]), (&second["text"], &second["usage"]));
+        assert_eq!((&second["cached"], &second["attempts"]), (&"exact".into(), &0.into()));
+    }
+    let said = bench.run(&["in.jsonl", "--stream", "--cache", "exact"]);
+    assert!(said.code == 2 && said.err.contains("--cache does not go with --stream"), "{said:?}");
+}

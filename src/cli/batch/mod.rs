@@ -14,7 +14,7 @@ use tokio::time::{interval, sleep};
 
 use crate::batch;
 use crate::batch::{Control, Ended, Plan, Progress, Requests, Stop};
-use crate::client::{Exchange, Hints, Partial};
+use crate::client::{Client, Exchange, Hints, Partial};
 use crate::config::{Prices, Settings};
 use crate::net::{Adapt, Limiter, Pool};
 use crate::report::{BatchProgress, batch_summary, batch_summary_json};
@@ -57,7 +57,14 @@ pub(super) fn run(options: &BatchOptions, talk: Talk) -> anyhow::Result<()> {
     let opened = open(options, talk)?;
     let cores = available_parallelism().map_or(1, NonZeroUsize::get);
     let clients = site.crew(&site.settings.base, connection, users.div_ceil(USERS).min(cores))?;
-    let clients = clients.into_iter().map(|client| client.with_limiter(limiter.clone())).collect();
+    // A streamed answer's body is not kept, so that a row could not show it again.
+    let kept = if options.stream {
+        None
+    } else {
+        options.cache.open(site.settings.dialect, &site.settings.policy)?
+    };
+    let equip = |client: Client<Pool>| client.with_limiter(limiter.clone()).with_cache(kept.clone());
+    let clients = clients.into_iter().map(equip).collect();
     let control = Arc::new(Control::new(options.limits(&site.settings)?));
     let progress = Arc::new(Progress::new(opened.size));
     let plan = Plan {
@@ -79,13 +86,16 @@ pub(super) fn run(options: &BatchOptions, talk: Talk) -> anyhow::Result<()> {
         Watch { running: &running, control: &control, progress: &progress, drain: options.drain.0, limiter };
     let signal = runtime.block_on(watch.until_it_ends(talk))?;
     let ended = running.join().map_err(|_| anyhow::anyhow!("the run broke off: a part of it panicked"))?;
+    if let Some(trouble) = kept.as_ref().and_then(|cache| cache.trouble()) {
+        talk.notice(format_args!("note: answers could not be kept: {trouble}"));
+    }
     tell(options, &ended, summary, talk)?;
     ending(ended, signal)
 }
 
 /// Who carries the rows.
 struct Crew {
-    clients: Vec<crate::client::Client<Pool>>,
+    clients: Vec<Client<Pool>>,
     control: Arc<Control>,
     progress: Arc<Progress>,
 }

@@ -12,6 +12,7 @@ use crate::config::Settings;
 use crate::units::{Count, Money, Shard, Span, whole};
 
 use super::super::Usage;
+use super::super::cache::CacheOptions;
 use super::super::connection::ConnectionOptions;
 use super::super::limits::LimitOptions;
 use super::super::options::{PolicyOptions, TargetOptions};
@@ -83,6 +84,8 @@ pub(crate) struct BatchOptions {
     ends: EndOptions,
     #[command(flatten)]
     pub(super) pace: LimitOptions,
+    #[command(flatten)]
+    pub(super) cache: CacheOptions,
     #[command(flatten)]
     pub(super) connection: ConnectionOptions,
     #[command(flatten)]
@@ -163,6 +166,10 @@ impl BatchOptions {
             let flag = if self.resume { "--resume" } else { "--retry-failed" };
             let message = format!("{flag}: standard output keeps nothing to go on from");
             return Err(Usage::new(message).hint("name the output with -o, or keep a journal with --journal"));
+        }
+        if self.stream && self.cache.is_asked_for() {
+            let message = "--cache does not go with --stream: a streamed answer's body is not kept";
+            return Err(Usage::new(message).hint("leave one of the two out"));
         }
         let inputs = self.inputs();
         if inputs.iter().filter(|input| **input == Input::Stdin).count() > 1 {
