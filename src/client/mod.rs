@@ -16,6 +16,7 @@ mod leave;
 mod mask;
 mod models;
 mod patience;
+mod reader;
 mod retry;
 mod sink;
 

@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::client::attempt::halted;
 use crate::client::deadlines::Progress;
 use crate::client::fold::Fold;
+use crate::client::reader::halted;
 use crate::client::{Call, Client, Exchange, Piece, Sink};
 use crate::net::Transport;
 

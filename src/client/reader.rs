@@ -1,0 +1,317 @@
+//! Reads the body of one reply under its deadlines: a refusal, a stream, a whole answer or a document.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::time::{Instant, timeout};
+
+use crate::net;
+use crate::net::Body;
+use crate::outcome::Class;
+use crate::wire::{ApiError, BodyKind, Dialect, StreamDecoder, decode_error, decode_whole, sniff};
+
+use super::deadlines::Progress;
+use super::exchange::{ApiErrorText, Exchange, Trouble, class_of};
+use super::fold::Fold;
+use super::mask::Mask;
+use super::patience::{Halt, Patience};
+use super::{Call, Piece, Sink};
+
+/// How much of an error's body is read.
+const ERROR_BODY_LIMIT: usize = 64 * 1024;
+/// How large a whole answer may be.
+const WHOLE_BODY_LIMIT: usize = 256 * 1024 * 1024;
+/// How long the end of the connection's body is waited for once the answer is complete, so that it can be reused.
+const TRAILING_GRACE: Duration = Duration::from_millis(50);
+
+/// The status and headers of a reply whose body is being read.
+pub(super) struct Head {
+    pub(super) status: u16,
+    pub(super) headers: net::HeaderMap,
+}
+
+/// Reads one body under its deadlines.
+pub(super) struct Reader<'c> {
+    pub(super) body: Body,
+    pub(super) patience: Patience<'c>,
+    pub(super) progress: Progress,
+    pub(super) call: &'c Call,
+    pub(super) secrets: &'c Mask,
+}
+
+impl Reader<'_> {
+    /// The next chunk, or why there is none.
+    async fn chunk(&mut self) -> Result<Option<Bytes>, Halt> {
+        match self.patience.wait(self.progress, self.body.chunk()).await? {
+            Ok(chunk) => Ok(chunk.inspect(|_| self.progress.last_byte = Some(Instant::now()))),
+            Err(error) => Err(Halt::Net(error)),
+        }
+    }
+
+    /// The next chunk, once the sink has room for it.
+    async fn chunk_for(&mut self, sink: &mut impl Sink) -> Result<Option<Bytes>, Halt> {
+        let full = Instant::now();
+        if self.patience.of_total().wait(Progress::default(), sink.ready()).await?.is_break() {
+            return Err(Halt::Stopped);
+        }
+        self.progress.pause(full.elapsed());
+        self.chunk().await
+    }
+
+    /// Where the events of the next chunk go.
+    fn stage<'a>(&'a mut self, exchange: &'a mut Exchange, fold: &'a mut Fold) -> Stage<'a> {
+        Stage { exchange, fold, progress: &mut self.progress, secrets: self.secrets }
+    }
+
+    /// Reads until the end or the limit.
+    async fn rest(&mut self, mut read: BytesMut, limit: usize) -> Result<BytesMut, Halt> {
+        while let Some(chunk) = self.chunk().await? {
+            if read.len() + chunk.len() > limit {
+                return Err(Halt::TooLarge);
+            }
+            read.extend_from_slice(&chunk);
+        }
+        Ok(read)
+    }
+
+    /// A reply other than 2xx: its error is read and classed.
+    pub(super) async fn read_refusal(&mut self, mut exchange: Exchange, head: &Head) -> Exchange {
+        let mut body = BytesMut::new();
+        // What can be read of an error is enough of it: a break or a limit here changes nothing about its class.
+        while let Ok(Some(chunk)) = self.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() > ERROR_BODY_LIMIT {
+                break;
+            }
+        }
+        exchange.marks.first_byte = self.progress.last_byte.map(|at| at - exchange.marks.start);
+        let error = decode_error(head.status, &body);
+        if exchange.ids.relay.is_none() {
+            exchange.ids.relay.clone_from(&error.request_id);
+        }
+        let class = class_of(head.status, &error);
+        if class == Class::Http3xx {
+            let location = head.headers.get("location").and_then(|value| value.to_str().ok());
+            return exchange.fail(class, Trouble::Redirect(location.unwrap_or("nowhere").to_owned()));
+        }
+        exchange.fail(class, Trouble::Status(ApiErrorText { status: head.status, error }))
+    }
+
+    /// A 2xx reply: the first bytes tell what it is.
+    pub(super) async fn read_answer<S: Sink>(
+        &mut self,
+        mut exchange: Exchange,
+        head: &Head,
+        sink: &mut S,
+    ) -> Exchange {
+        let content_type = head.headers.get("content-type").and_then(|value| value.to_str().ok());
+        let mut first = BytesMut::new();
+        let kind = loop {
+            match self.chunk().await {
+                // Some relays send blanks to keep a connection alive until they have an answer: none is kept.
+                Ok(Some(chunk)) if first.is_empty() && self.call.dialect != Dialect::Raw => {
+                    first.extend_from_slice(chunk.trim_ascii_start());
+                }
+                Ok(Some(chunk)) => first.extend_from_slice(&chunk),
+                Ok(None) => break sniff(content_type, &first),
+                Err(halt) => return halted(exchange, &Fold::default(), halt),
+            }
+            let arrived = exchange.marks.start.elapsed();
+            exchange.marks.first_byte.get_or_insert(arrived);
+            if self.call.dialect == Dialect::Raw {
+                break BodyKind::Sse;
+            }
+            let kind = sniff(content_type, &first);
+            if !matches!(kind, BodyKind::Empty | BodyKind::Undecided) {
+                break kind;
+            }
+        };
+        match kind {
+            BodyKind::Sse => self.read_stream(exchange, first.freeze(), sink).await,
+            BodyKind::Json => self.read_whole(exchange, first, sink).await,
+            BodyKind::Html => {
+                let page = self.rest(first, ERROR_BODY_LIMIT).await.unwrap_or_default();
+                misread(exchange, kind, decode_error(head.status, &page))
+            }
+            _ => misread(exchange, kind, decode_error(head.status, &first)),
+        }
+    }
+
+    /// A 2xx reply to a question that no model answers: JSON in one piece, and nothing else.
+    pub(super) async fn read_document(
+        &mut self,
+        exchange: Exchange,
+        head: &Head,
+    ) -> Result<(Exchange, Bytes), Box<Exchange>> {
+        let body = match self.rest(BytesMut::new(), WHOLE_BODY_LIMIT).await {
+            Ok(body) => body.freeze(),
+            Err(halt) => return Err(Box::new(halted(exchange, &Fold::default(), halt))),
+        };
+        // The type that is claimed says nothing here: only JSON can be read.
+        match sniff(None, &body) {
+            BodyKind::Json => Ok((exchange, body)),
+            kind => Err(Box::new(misread(exchange, kind, decode_error(head.status, &body)))),
+        }
+    }
+
+    /// An event stream, whether it was asked for or not.
+    async fn read_stream<S: Sink>(&mut self, mut exchange: Exchange, first: Bytes, sink: &mut S) -> Exchange {
+        exchange.streamed = self.call.stream;
+        let mut decoder = StreamDecoder::new(self.call.dialect);
+        let mut fold = Fold::default();
+        let mut next = Some(first).filter(|bytes| !bytes.is_empty());
+        loop {
+            let Some(chunk) = next else { break };
+            let stage = self.stage(&mut exchange, &mut fold);
+            if let Err(halt) = stage.feed(&mut decoder, Some(&chunk), sink) {
+                return halted(exchange, &fold, halt);
+            }
+            if fold.terminal || fold.error.is_some() {
+                let _ = timeout(TRAILING_GRACE, async { while let Ok(Some(_)) = self.body.chunk().await {} })
+                    .await;
+                return self.judge(exchange, fold);
+            }
+            next = match self.chunk_for(sink).await {
+                Ok(chunk) => chunk,
+                Err(halt) => return halted(exchange, &fold, halt),
+            };
+        }
+        let stage = self.stage(&mut exchange, &mut fold);
+        if let Err(halt) = stage.feed(&mut decoder, None, sink) {
+            return halted(exchange, &fold, halt);
+        }
+        self.judge(exchange, fold)
+    }
+
+    /// One whole JSON reply.
+    async fn read_whole<S: Sink>(
+        &mut self,
+        mut exchange: Exchange,
+        first: BytesMut,
+        sink: &mut S,
+    ) -> Exchange {
+        let mut fold = Fold::default();
+        let body = match self.rest(first, WHOLE_BODY_LIMIT).await {
+            Ok(body) => body,
+            Err(halt) => return halted(exchange, &fold, halt),
+        };
+        let at = exchange.marks.start.elapsed();
+        let mut flow = sink.take(Piece::Wire(&body));
+        let (marks, secrets) = (&mut exchange.marks, self.secrets);
+        let decoded = decode_whole(self.call.dialect, &body, &mut |event| {
+            fold.take(at, &event, marks);
+            if flow.is_continue() {
+                flow = sink.take(Piece::Event(at, &secrets.event(event)));
+            }
+        });
+        if flow.is_break() {
+            return halted(exchange, &fold, Halt::Stopped);
+        }
+        if let Err(error) = decoded {
+            return halted(exchange, &fold, Halt::Wire(error));
+        }
+        exchange.marks.last_delta = Some(at);
+        exchange.marks.end = Some(at);
+        let judged = self.judge(exchange, fold);
+        if self.call.stream && judged.trouble.is_none() {
+            return judged.fail(Class::Protocol, Trouble::NotAStream);
+        }
+        judged
+    }
+
+    /// The class of an answer whose bytes have all been read.
+    fn judge(&self, mut exchange: Exchange, mut fold: Fold) -> Exchange {
+        if let Some(error) = fold.error.take() {
+            let class = if error.is_quota() { Class::Quota } else { Class::StreamError };
+            let status = exchange.status.unwrap_or(200);
+            return settle(exchange, &fold).fail(class, Trouble::Reported(ApiErrorText { status, error }));
+        }
+        if !fold.terminal {
+            let (deltas, expected) = (fold.deltas, self.call.dialect.terminal_event());
+            return settle(exchange, &fold).fail(Class::Truncated, Trouble::Truncated { deltas, expected });
+        }
+        exchange.complete = true;
+        let class = fold.class();
+        let mut exchange = settle(exchange, &fold);
+        if class == Class::Empty {
+            let stop = exchange.stop.as_ref().map(|stop| stop.word.clone());
+            return exchange.fail(class, Trouble::NothingGenerated { stop });
+        }
+        exchange.class = class;
+        exchange
+    }
+}
+
+/// Where the events of one chunk go.
+struct Stage<'a> {
+    exchange: &'a mut Exchange,
+    fold: &'a mut Fold,
+    progress: &'a mut Progress,
+    secrets: &'a Mask,
+}
+
+impl Stage<'_> {
+    /// Decodes one chunk, or the end of the stream, into the fold and the sink.
+    fn feed<S: Sink>(
+        self,
+        decoder: &mut StreamDecoder,
+        chunk: Option<&Bytes>,
+        sink: &mut S,
+    ) -> Result<(), Halt> {
+        let Self { exchange, fold, progress, secrets } = self;
+        let now = Instant::now();
+        let at = now - exchange.marks.start;
+        let before = fold.deltas;
+        let mut flow = chunk.map_or(ControlFlow::Continue(()), |bytes| sink.take(Piece::Wire(bytes)));
+        let mut emit = |event: crate::wire::Event<'_>| {
+            fold.take(at, &event, &mut exchange.marks);
+            if flow.is_continue() {
+                flow = sink.take(Piece::Event(at, &secrets.event(event)));
+            }
+        };
+        let read = match chunk {
+            Some(bytes) => decoder.feed(bytes, &mut emit),
+            None => decoder.finish(&mut emit),
+        };
+        if fold.deltas > before {
+            progress.last_delta = Some(now);
+        }
+        match flow {
+            ControlFlow::Break(()) => Err(Halt::Stopped),
+            ControlFlow::Continue(()) => read.map_err(Halt::Wire),
+        }
+    }
+}
+
+/// The class of an answer whose reading ended early.
+pub(super) fn halted(exchange: Exchange, fold: &Fold, halt: Halt) -> Exchange {
+    let exchange = settle(exchange, fold);
+    match halt {
+        Halt::Missed(deadline) => exchange.fail(deadline.class, deadline.trouble()),
+        Halt::Net(error) => exchange.fail(error.class(), error),
+        Halt::Wire(error) => exchange.fail(Class::Protocol, error),
+        Halt::TooLarge => exchange.fail(Class::Protocol, Trouble::TooLarge { limit: WHOLE_BODY_LIMIT }),
+        Halt::Limit(error) => exchange.fail(Class::ClientLimit, error),
+        Halt::Stopped => Exchange { class: Class::Cancelled, ..exchange },
+    }
+}
+
+/// A 2xx reply whose body is no answer of any dialect.
+fn misread(exchange: Exchange, kind: BodyKind, error: ApiError) -> Exchange {
+    match kind {
+        BodyKind::Empty => exchange.fail(Class::Empty, Trouble::EmptyBody),
+        BodyKind::Html => exchange.fail(Class::Protocol, Trouble::Html(format!(" ({})", error.message))),
+        _ => exchange.fail(Class::Protocol, Trouble::Text(error.message)),
+    }
+}
+
+/// Carries what the events said over to the exchange.
+fn settle(mut exchange: Exchange, fold: &Fold) -> Exchange {
+    exchange.deltas = fold.deltas;
+    exchange.usage = fold.usage;
+    exchange.tokens = fold.tokens();
+    exchange.stop.clone_from(&fold.stop);
+    exchange.model.clone_from(&fold.model);
+    exchange
+}
