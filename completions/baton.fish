@@ -47,6 +47,7 @@ complete -c baton -n "__fish_baton_needs_command" -f -a "send" -d 'Send one prom
 complete -c baton -n "__fish_baton_needs_command" -f -a "stream" -d 'Write one answer of any size straight to a file'
 complete -c baton -n "__fish_baton_needs_command" -f -a "batch" -d 'Carry a file of prompts to a file of answers; resumable'
 complete -c baton -n "__fish_baton_needs_command" -f -a "bench" -d 'Sweep concurrency levels and print the average/TP99 table'
+complete -c baton -n "__fish_baton_needs_command" -f -a "check" -d 'Find out whether a relay is fit for use'
 complete -c baton -n "__fish_baton_needs_command" -f -a "mock" -d 'Run the embedded relay as a server of its own'
 complete -c baton -n "__fish_baton_needs_command" -f -a "models" -d 'List the models that the relay offers'
 complete -c baton -n "__fish_baton_needs_command" -f -a "cache" -d 'Look at the cache of answers, or empty it'
@@ -344,11 +345,66 @@ complete -c baton -n "__fish_baton_using_subcommand bench" -l no-retry-ambiguous
 complete -c baton -n "__fish_baton_using_subcommand bench" -s v -l verbose -d 'Print a line for each attempt'
 complete -c baton -n "__fish_baton_using_subcommand bench" -s q -l quiet -d 'Silence notices and progress'
 complete -c baton -n "__fish_baton_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand check" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l mock -d 'Start the embedded relay in this process and use it; SPEC as in `baton mock`' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -s a -l api -d 'Form of requests and answers [default: messages]' -r -f -a "messages\t''
+chat\t''
+responses\t''
+complete\t''
+raw\t''"
+complete -c baton -n "__fish_baton_using_subcommand check" -s H -l header -d 'Add a header, written \'Name: value\', replacing the one that would be sent under that name (repeatable)' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l key-file -d 'Read the key from a file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand check" -l key-command -d 'Take the key from what a shell command prints, as a password manager does' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
+complete -c baton -n "__fish_baton_using_subcommand check" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand check" -s m -l model -d 'Model to ask for' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l upstream -d 'Play the relay\'s upstream at this address, and compare both ends' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l only -d 'Make only these checks, by id (C01,C03)' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l skip -d 'Leave these checks out' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l severity -d 'Make only checks of at least this severity: low, medium or high' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l max-requests -d 'Make at most this many requests; checks beyond are skipped' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l time-scale -d 'Multiply every wait by this, on both ends; for trying the checks themselves' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l format -d 'Form of the report' -r -f -a "table\t''
+json\t''
+junit\t''
+markdown\t''"
+complete -c baton -n "__fish_baton_using_subcommand check" -s o -l output -d 'Write the report to a file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand check" -l baseline -d 'Accept the failures of this earlier report (--format json); only new ones decide the exit code' -r -F
+complete -c baton -n "__fish_baton_using_subcommand check" -l connect-timeout -d 'Limit for name look-up, TCP and TLS together [default: 5s]' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l first-byte-timeout -d 'Limit for the first byte of the answer; 0 for none [default: 600s for whole answers, 30s otherwise]' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l first-token-timeout -d 'Limit for the first generated delta of a stream; 0 for none [default: 600s]' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l idle-timeout -d 'Limit between any two bytes; 0 for none [default: 60s]' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l stall-timeout -d 'Limit between two generated deltas of a stream (a ping does not count); 0 for none [default: 120s]' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -s t -l timeout -d 'Limit for the whole request, attempts and waits included [default: none]' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l cacert -d 'Trust only the certificates in this PEM file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand check" -l cert -d 'Show the relay this client certificate (PEM); it may hold the key too' -r -F
+complete -c baton -n "__fish_baton_using_subcommand check" -l cert-key -d 'Read the client certificate\'s key (PEM, not encrypted) from this file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand check" -s x -l proxy -d 'Use this proxy for everything, in place of the environment\'s: http, https, socks5 or socks5h' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l resolve -d 'Take this address for a host and port instead of looking it up (repeatable, as in curl); the environment\'s proxy is not used then' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l connect-to -d 'Connect to HOST2:PORT2 for HOST1:PORT1, whose name is still asked for (repeatable, as in curl); the environment\'s proxy is not used then' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l unix-socket -d 'Connect to this Unix socket' -r -F
+complete -c baton -n "__fish_baton_using_subcommand check" -l max-connections -d 'Have at most this many requests, and so connections, under way at once [default: no limit]' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand check" -l intrusive -d 'Also make checks that load the relay: large bodies'
+complete -c baton -n "__fish_baton_using_subcommand check" -l dry-run -d 'Say what would be asked, and ask nothing'
+complete -c baton -n "__fish_baton_using_subcommand check" -l list-checks -d 'List the checks and exit; --format markdown explains them'
+complete -c baton -n "__fish_baton_using_subcommand check" -l http1 -d 'Speak HTTP/1.1 only'
+complete -c baton -n "__fish_baton_using_subcommand check" -l http2 -d 'Speak HTTP/2 only, also without TLS'
+complete -c baton -n "__fish_baton_using_subcommand check" -s k -l insecure -d 'Verify no certificate'
+complete -c baton -n "__fish_baton_using_subcommand check" -l no-keepalive -d 'Make a new connection for each request'
+complete -c baton -n "__fish_baton_using_subcommand check" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c baton -n "__fish_baton_using_subcommand mock" -l listen -d 'Address to listen on; port 0 takes a free one' -r
 complete -c baton -n "__fish_baton_using_subcommand mock" -l log -d 'Append the times of each request to this file, as JSON lines' -r -F
 complete -c baton -n "__fish_baton_using_subcommand mock" -l threads -d 'Threads to serve with [default: one a core]' -r
+complete -c baton -n "__fish_baton_using_subcommand mock" -l personality -d 'Be a relay with known faults: a personality (--list-personalities), or habits as in buffer+leak-slots' -r
+complete -c baton -n "__fish_baton_using_subcommand mock" -l upstream -d 'With --personality: forward to this address, instead of to answers of its own' -r
+complete -c baton -n "__fish_baton_using_subcommand mock" -l gateway-key-file -d 'With --personality: let in only the key in this file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand mock" -l time-scale -d 'With --personality: multiply the wait after which such a relay gives its upstream up' -r
 complete -c baton -n "__fish_baton_using_subcommand mock" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
 json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand mock" -l list-personalities -d 'List the personalities with the habits that make them, and exit'
 complete -c baton -n "__fish_baton_using_subcommand mock" -l list-faults -d 'List the faults that a model\'s name or SPEC can ask for, and exit'
 complete -c baton -n "__fish_baton_using_subcommand mock" -s q -l quiet -d 'Silence notices and progress'
 complete -c baton -n "__fish_baton_using_subcommand mock" -s h -l help -d 'Print help (see more with \'--help\')'

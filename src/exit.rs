@@ -126,6 +126,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
                 code::SOME_FAILED
             }
             Ending::Capped(_) => code::QUOTA,
+            Ending::ChecksFailed { .. } => code::THRESHOLD,
             Ending::NothingSucceeded => code::UNTRUSTED,
             Ending::GaveUp { class, .. } | Ending::BatchGaveUp { class, .. } => code_of_class(*class),
         };

@@ -1,6 +1,7 @@
 //! The library behind the `baton` command: prompts through an LLM relay, and what that relay can bear.
 
 pub mod batch;
+pub mod check;
 pub mod cli;
 pub mod client;
 pub mod config;

@@ -1,16 +1,17 @@
 //! `baton mock`: the embedded relay as a server of its own.
 
+use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use crate::mock;
 use crate::units::whole;
 
-use super::Talk;
 use super::output::Output;
 use super::signals::Signals;
+use super::{Talk, Usage};
 
 /// The flags of `baton mock`.
 #[derive(Debug, Args)]
@@ -47,6 +48,21 @@ pub(super) struct MockOptions {
     /// Threads to serve with [default: one a core]
     #[arg(long, value_name = "N", value_parser = |text: &str| whole::<u16>(text, 1..=256))]
     threads: Option<u16>,
+    /// Be a relay with known faults: a personality (--list-personalities), or habits as in buffer+leak-slots
+    #[arg(long, value_name = "NAME")]
+    personality: Option<mock::Personality>,
+    /// With --personality: forward to this address, instead of to answers of its own
+    #[arg(long, value_name = "ADDRESS", requires = "personality", conflicts_with = "log", value_parser = address)]
+    upstream: Option<SocketAddr>,
+    /// With --personality: let in only the key in this file
+    #[arg(long, value_name = "PATH", requires = "personality")]
+    gateway_key_file: Option<PathBuf>,
+    /// With --personality: multiply the wait after which such a relay gives its upstream up
+    #[arg(long, value_name = "FACTOR", default_value = "1", requires = "personality", value_parser = super::check::scale)]
+    time_scale: f64,
+    /// List the personalities with the habits that make them, and exit
+    #[arg(long)]
+    list_personalities: bool,
     /// List the faults that a model's name or SPEC can ask for, and exit
     #[arg(long)]
     list_faults: bool,
@@ -66,6 +82,16 @@ pub(super) fn run(options: &MockOptions, talk: Talk) -> anyhow::Result<()> {
         }
         return Ok(());
     }
+    if options.list_personalities {
+        for (name, habits) in mock::Personality::known() {
+            let habits = if habits.is_empty() { "no bad habit".to_owned() } else { habits.join(" + ") };
+            output.write(format!("{name:15} {habits}\n").as_bytes())?;
+        }
+        return Ok(());
+    }
+    if let Some(personality) = &options.personality {
+        return stand_between(options, personality, output, talk);
+    }
     let relay = mock::Relay::start(mock::Options {
         listen: options.listen,
         spec: options.spec.clone(),
@@ -79,4 +105,52 @@ pub(super) fn run(options: &MockOptions, talk: Talk) -> anyhow::Result<()> {
     runtime.block_on(async { anyhow::Ok(Signals::listen()?.next().await) })?;
     relay.stop()?;
     Ok(())
+}
+
+/// Serves as a relay between its clients and an upstream until a signal comes.
+fn stand_between(
+    options: &MockOptions,
+    personality: &mock::Personality,
+    mut output: Output,
+    talk: Talk,
+) -> anyhow::Result<()> {
+    let own = match options.upstream {
+        Some(_) => None,
+        None => Some(mock::Relay::start(mock::Options {
+            spec: options.spec.clone(),
+            log: options.log.clone(),
+            threads: options.threads.map_or(0, usize::from),
+            ..mock::Options::default()
+        })?),
+    };
+    let upstream = options.upstream.or(own.as_ref().map(mock::Relay::address));
+    let upstream = upstream.expect("one of the two is there");
+    let defaults = mock::GatewayOptions::to(upstream);
+    let gateway = mock::Gateway::start(mock::GatewayOptions {
+        listen: options.listen,
+        personality: personality.clone(),
+        key: options.gateway_key_file.as_deref().map(key_in).transpose()?,
+        patience: defaults.patience.mul_f64(options.time_scale),
+        ..defaults
+    })?;
+    output.write(format!("http://{}\n", gateway.address()).as_bytes())?;
+    talk.notice(format_args!("mock relay between its clients and {upstream} · Ctrl-C stops it"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { anyhow::Ok(Signals::listen()?.next().await) })?;
+    drop(gateway);
+    if let Some(own) = own {
+        own.stop()?;
+    }
+    Ok(())
+}
+
+/// The key in a file, without its line end.
+fn key_in(path: &Path) -> Result<String, Usage> {
+    let read = fs::read_to_string(path);
+    let text = read.map_err(|error| Usage::new(format!("--gateway-key-file {}: {error}", path.display())))?;
+    match text.trim() {
+        "" => Err(Usage::new(format!("--gateway-key-file {}: it is empty", path.display()))
+            .hint("write the key into it, on one line")),
+        key => Ok(key.to_owned()),
+    }
 }

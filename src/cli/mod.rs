@@ -4,6 +4,7 @@ mod batch;
 mod bench;
 mod cache;
 mod carry;
+mod check;
 mod completions;
 mod config;
 mod connection;
@@ -77,6 +78,8 @@ enum Command {
     Batch(Box<batch::BatchOptions>),
     /// Sweep concurrency levels and print the average/TP99 table
     Bench(Box<bench::BenchOptions>),
+    /// Find out whether a relay is fit for use
+    Check(Box<check::CheckOptions>),
     /// Run the embedded relay as a server of its own
     Mock(Box<mock::MockOptions>),
     /// List the models that the relay offers
@@ -161,6 +164,12 @@ pub enum Ending {
     /// A run that reached a cap of the user's own.
     #[error("{0}")]
     Capped(String),
+    /// Checks of a relay that do not hold.
+    #[error("{failed} check{} failed", if *failed == 1 { "" } else { "s" })]
+    ChecksFailed {
+        /// How many.
+        failed: usize,
+    },
     /// A run in which nothing succeeded.
     #[error("nothing succeeded, so nothing was measured")]
     NothingSucceeded,
@@ -214,6 +223,7 @@ fn carry_out(baton: Baton) -> anyhow::Result<()> {
         Command::Stream(options) => stream::run(&options, baton.talk),
         Command::Batch(options) => batch::run(&options, baton.talk),
         Command::Bench(options) => bench::run(&options, baton.talk),
+        Command::Check(options) => check::run(&options, baton.talk),
         Command::Mock(options) => mock::run(&options, baton.talk),
         Command::Models(options) => models::run(&options, baton.talk),
         Command::Cache(options) => cache::run(&options),

@@ -28,6 +28,8 @@ pub const NETWORK: u8 = 11;
 pub const OUTPUT: u8 = 12;
 /// A measurement that must not be trusted.
 pub const UNTRUSTED: u8 = 98;
+/// A threshold or a check failed.
+pub const THRESHOLD: u8 = 99;
 /// Interrupted.
 pub const INTERRUPTED: u8 = 130;
 /// Terminated.

@@ -11,6 +11,7 @@ mod duplicates;
 mod failure;
 mod faults;
 mod freeze;
+mod gateway;
 mod log;
 mod metronome;
 mod once;
@@ -32,6 +33,7 @@ mod words;
 
 pub use faults::Fault;
 pub use faults::faults;
+pub use gateway::{Fate, Gateway, GatewayOptions, HELD, Habit, Personality, Sighting, Sightings};
 pub use pace::Distribution;
 pub use server::Error;
 pub use server::Options;

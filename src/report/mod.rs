@@ -5,6 +5,7 @@
 
 mod arrival;
 mod batch;
+mod check;
 mod columns;
 mod csv;
 mod document;
@@ -23,6 +24,8 @@ pub use batch::BatchProgress;
 pub use batch::batch_line;
 pub use batch::batch_summary;
 pub use batch::batch_summary_json;
+pub use check::{Accepted, CheckInfo, CheckReport};
+pub use check::{check_docs, check_json, check_junit, check_line, check_markdown, check_text};
 pub use csv::csv;
 pub use document::ArrivalCounts;
 pub use document::ArrivalsInfo;

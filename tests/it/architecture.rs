@@ -9,14 +9,25 @@ const LINES: usize = 400;
 
 /// Each room with the rooms that it may import, as the design has them; a room not built yet is not listed.
 fn rooms() -> BTreeMap<&'static str, Vec<&'static str>> {
-    let below_cli =
-        vec!["batch", "client", "config", "load", "mock", "net", "outcome", "report", "units", "wire"];
+    let below_cli = vec![
+        "batch", "check", "client", "config", "load", "mock", "net", "outcome", "report", "units", "wire",
+    ];
     BTreeMap::from([
         ("main", vec!["cli", "exit"]),
-        ("exit", vec!["batch", "cli", "client", "config", "load", "mock", "net", "outcome", "units", "wire"]),
+        (
+            "exit",
+            vec![
+                "batch", "check", "cli", "client", "config", "load", "mock", "net", "outcome", "units",
+                "wire",
+            ],
+        ),
         ("cli", below_cli),
-        ("config", vec!["batch", "client", "load", "mock", "net", "outcome", "report", "units", "wire"]),
-        ("report", vec!["batch", "load", "outcome", "units"]),
+        (
+            "config",
+            vec!["batch", "check", "client", "load", "mock", "net", "outcome", "report", "units", "wire"],
+        ),
+        ("report", vec!["batch", "check", "load", "outcome", "units"]),
+        ("check", vec!["client", "load", "mock", "net", "outcome", "units", "wire"]),
         ("batch", vec!["client", "net", "outcome", "units", "wire"]),
         ("mock", vec!["net", "units", "wire"]),
         ("client", vec!["net", "outcome", "units", "wire"]),

@@ -8,6 +8,7 @@ mod batch;
 mod baton;
 mod bench;
 mod cache;
+mod check;
 mod completions;
 mod config;
 mod connect;

@@ -116,6 +116,7 @@ impl Stage {
             ("many.jsonl", &(0..40).map(|row| format!("\"row {row}\"\n")).collect::<Vec<_>>().concat()),
             ("bad.jsonl", "no row\n"),
             ("ask.txt", "Greet the {{ prompt }}"),
+            ("known.json", r#"{"schema":"baton.check/1","findings":[{"id":"C21","verdict":"fail"}]}"#),
             ("priced.toml", "[price.\"m\"]\ninput = 1000000\noutput = 0\n"),
         ] {
             fs::write(fixed.path().join(name), text).unwrap();

@@ -1,0 +1,144 @@
+//! The flags of `baton check`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Arg, Args, ValueEnum};
+
+use crate::check::{CHECKS, Plan, Severity};
+use crate::cli::Usage;
+use crate::cli::connection::{ConnectionOptions, without_limit_of_requests};
+use crate::cli::options::TargetOptions;
+use crate::units::{Span, nearest, whole};
+
+/// The flags of `baton check`.
+#[derive(Debug, Args)]
+#[command(mut_args(without_limits_of_answers))]
+#[command(
+    after_help = "Without --upstream only the relay is asked, with tiny prompts. With it baton listens there and plays the relay's
+upstream: let the relay forward to that address, for every model whose name begins with --model; the rest of the
+name chooses what the upstream does.
+
+Examples:
+  baton check --mock
+  baton check -u https://relay.example -m claude-x
+  baton check -u http://127.0.0.1:4000 -m claude-x --upstream 127.0.0.1:9001
+  baton check -u https://relay.example -m claude-x --format json -o known.json
+  baton check -u https://relay.example -m claude-x --baseline known.json --format junit -o check.xml"
+)]
+pub(in crate::cli) struct CheckOptions {
+    #[command(flatten)]
+    pub(super) target: TargetOptions,
+    /// Model to ask for
+    #[arg(short, long, value_name = "NAME", help_heading = "Target", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(super) model: Option<String>,
+    /// Play the relay's upstream at this address, and compare both ends
+    #[arg(long, value_name = "ADDRESS", help_heading = "Target", conflicts_with = "mock", value_parser = address)]
+    pub(super) upstream: Option<SocketAddr>,
+    #[command(flatten)]
+    choice: ChoiceOptions,
+    /// Make at most this many requests; checks beyond are skipped
+    #[arg(long, value_name = "N", default_value_t = 400, help_heading = "Checks", value_parser = |text: &str| whole::<u32>(text, 1..=1_000_000))]
+    pub(super) max_requests: u32,
+    /// Also make checks that load the relay: large bodies
+    #[arg(long, help_heading = "Checks")]
+    pub(super) intrusive: bool,
+    /// Multiply every wait by this, on both ends; for trying the checks themselves
+    #[arg(long, value_name = "FACTOR", default_value = "1", help_heading = "Checks", value_parser = scale)]
+    pub(super) time_scale: f64,
+    /// Say what would be asked, and ask nothing
+    #[arg(long, help_heading = "Checks")]
+    pub(super) dry_run: bool,
+    /// List the checks and exit; --format markdown explains them
+    #[arg(long, help_heading = "Checks")]
+    pub(super) list_checks: bool,
+    /// Form of the report
+    #[arg(long, value_name = "FORM", default_value = "table", help_heading = "Report")]
+    pub(super) format: Format,
+    /// Write the report to a file
+    #[arg(short, long, value_name = "FILE", help_heading = "Report")]
+    pub(super) output: Option<PathBuf>,
+    /// Accept the failures of this earlier report (--format json); only new ones decide the exit code
+    #[arg(long, value_name = "FILE", help_heading = "Report")]
+    pub(super) baseline: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) connection: ConnectionOptions,
+}
+
+/// Which checks.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Checks")]
+struct ChoiceOptions {
+    /// Make only these checks, by id (C01,C03)
+    #[arg(long, value_name = "IDS", value_delimiter = ',', value_parser = id)]
+    only: Vec<String>,
+    /// Leave these checks out
+    #[arg(long, value_name = "IDS", value_delimiter = ',', value_parser = id)]
+    skip: Vec<String>,
+    /// Make only checks of at least this severity: low, medium or high
+    #[arg(long, value_name = "LEVEL", value_parser = |text: &str| text.parse::<Severity>())]
+    severity: Option<Severity>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    Table,
+    Json,
+    Junit,
+    Markdown,
+}
+
+impl CheckOptions {
+    /// The checks that are asked for.
+    pub(super) fn plan(&self) -> Plan {
+        let ChoiceOptions { only, skip, severity } = &self.choice;
+        Plan { only: only.clone(), skip: skip.clone(), severity: *severity, intrusive: self.intrusive }
+    }
+
+    /// Refuses a choice that leaves nothing.
+    pub(super) fn validate(&self) -> Result<(), Usage> {
+        if self.plan().checks().is_empty() {
+            return Err(Usage::new("--only, --skip and --severity leave no check")
+                .hint("`baton check --list-checks` lists them with their severity"));
+        }
+        Ok(())
+    }
+}
+
+/// A limit that no check has would have no effect: it is refused, and not shown.
+fn without_limits_of_answers(arg: Arg) -> Arg {
+    const NONE: [&str; 4] = ["first_byte_timeout", "first_token_timeout", "idle_timeout", "stall_timeout"];
+    if !NONE.contains(&arg.get_id().as_str()) {
+        return without_limit_of_requests(arg);
+    }
+    arg.hide(true).value_parser(|_: &str| {
+        Err::<Span, _>(
+            "each check has limits of its own, so that this one has no effect; --timeout sets how long an answer may take".to_owned(),
+        )
+    })
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr =
+        text.parse().map_err(|_| "write an IP address and a port, as in 127.0.0.1:9001")?;
+    if address.port() == 0 {
+        return Err("the relay must know the port: write one that is not 0".to_owned());
+    }
+    Ok(address)
+}
+
+fn id(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if let Some(check) = CHECKS.iter().find(|check| check.id.eq_ignore_ascii_case(text)) {
+        return Ok(check.id.to_owned());
+    }
+    let ids: Vec<&str> = CHECKS.iter().map(|check| check.id).collect();
+    let near = nearest(text, &ids).map(|near| format!(": did you mean {near}?")).unwrap_or_default();
+    Err(format!("there is no check '{text}'{near}; write ids that `baton check --list-checks` lists"))
+}
+
+/// A factor for every wait.
+pub(in crate::cli) fn scale(text: &str) -> Result<f64, String> {
+    let scale = text.parse().ok().filter(|scale| (0.001..=10.0).contains(scale));
+    scale.ok_or_else(|| "write a number between 0.001 and 10".to_owned())
+}
