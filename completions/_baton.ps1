@@ -315,6 +315,8 @@ Register-ArgumentCompleter -Native -CommandName 'baton' -ScriptBlock {
             [CompletionResult]::new('--warmup', '--warmup', [CompletionResultType]::ParameterName, 'Time before each window in which requests are made and not recorded')
             [CompletionResult]::new('--drain', '--drain', [CompletionResultType]::ParameterName, 'How long requests in flight at the end of a window may take to finish and count')
             [CompletionResult]::new('--workers', '--workers', [CompletionResultType]::ParameterName, 'Threads that make the load [default: one a core]')
+            [CompletionResult]::new('--fail-if', '--fail-if', [CompletionResultType]::ParameterName, 'Exit with 99 where this is true of a level, as in ''ttft.p99 > 800ms'', ''error_rate > 1%'' or ''rate < 50/s @c=100'' (repeatable)')
+            [CompletionResult]::new('--slo', '--slo', [CompletionResultType]::ParameterName, 'Count the requests that meet this, as in ''ttft < 500ms'': the goodput (repeatable)')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Form of the report')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the report to a file')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the report to a file')

@@ -308,6 +308,8 @@ set edit:completion:arg-completer[baton] = {|@words|
             cand --warmup 'Time before each window in which requests are made and not recorded'
             cand --drain 'How long requests in flight at the end of a window may take to finish and count'
             cand --workers 'Threads that make the load [default: one a core]'
+            cand --fail-if 'Exit with 99 where this is true of a level, as in ''ttft.p99 > 800ms'', ''error_rate > 1%'' or ''rate < 50/s @c=100'' (repeatable)'
+            cand --slo 'Count the requests that meet this, as in ''ttft < 500ms'': the goodput (repeatable)'
             cand --format 'Form of the report'
             cand -o 'Write the report to a file'
             cand --output 'Write the report to a file'

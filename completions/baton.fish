@@ -307,6 +307,8 @@ complete -c baton -n "__fish_baton_using_subcommand bench" -s n -l requests -d '
 complete -c baton -n "__fish_baton_using_subcommand bench" -l warmup -d 'Time before each window in which requests are made and not recorded' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l drain -d 'How long requests in flight at the end of a window may take to finish and count' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l workers -d 'Threads that make the load [default: one a core]' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l fail-if -d 'Exit with 99 where this is true of a level, as in \'ttft.p99 > 800ms\', \'error_rate > 1%\' or \'rate < 50/s @c=100\' (repeatable)' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l slo -d 'Count the requests that meet this, as in \'ttft < 500ms\': the goodput (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l format -d 'Form of the report' -r -f -a "table\t''
 json\t''
 csv\t''

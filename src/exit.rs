@@ -99,6 +99,14 @@ fn tell(error: &anyhow::Error) -> Story {
         story.because = vec![error.to_string()];
     } else if let Some(Ending::NothingToExtract(_)) = error.downcast_ref::<Ending>() {
         story.hint = Some("without --extract the whole answer is printed".to_owned());
+    } else if let Some(Ending::ThresholdsFailed { stories, .. }) = error.downcast_ref::<Ending>() {
+        story.because.clone_from(stories);
+    } else if let Some(Ending::ThresholdsUndecided { stories, .. }) = error.downcast_ref::<Ending>() {
+        story.because.clone_from(stories);
+        story.hint = Some(
+            "it takes enough samples (a longer -d, a larger -n) and a client that is not the bottleneck"
+                .to_owned(),
+        );
     } else if let Some(Ending::NothingSucceeded) = error.downcast_ref::<Ending>() {
         story.hint =
             Some("the failures are listed above; `baton send -v` with the same flags shows one".to_owned());
@@ -126,8 +134,8 @@ fn code_of(error: &anyhow::Error) -> u8 {
                 code::SOME_FAILED
             }
             Ending::Capped(_) => code::QUOTA,
-            Ending::ChecksFailed { .. } => code::THRESHOLD,
-            Ending::NothingSucceeded => code::UNTRUSTED,
+            Ending::ChecksFailed { .. } | Ending::ThresholdsFailed { .. } => code::THRESHOLD,
+            Ending::NothingSucceeded | Ending::ThresholdsUndecided { .. } => code::UNTRUSTED,
             Ending::GaveUp { class, .. } | Ending::BatchGaveUp { class, .. } => code_of_class(*class),
         };
     }

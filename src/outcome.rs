@@ -246,6 +246,13 @@ impl Sample {
         }
     }
 
+    /// (last − first generated delta) / (output tokens − 1); absent below two tokens.
+    pub fn time_per_token(&self) -> Option<Duration> {
+        let later = u32::try_from(self.tokens.output?.checked_sub(1)?).ok()?;
+        let spread = self.marks.last_delta?.checked_sub(self.marks.first_delta?)?;
+        spread.checked_div(later)
+    }
+
     /// Empties the sample for the next request, keeping its buffers.
     pub fn restart(&mut self, start: Instant) {
         self.class = Class::Cancelled;
@@ -281,5 +288,16 @@ mod tests {
     fn a_cancelled_request_is_neither_a_success_nor_a_failure() {
         assert!(!Class::Cancelled.is_ok() && !Class::Cancelled.is_failure());
         assert!(Class::OkLength.is_ok() && Class::Empty.is_failure());
+    }
+
+    #[test]
+    fn time_per_token_needs_two_tokens() {
+        let mut sample = Sample::starting(Instant::now());
+        sample.marks.first_delta = Some(Duration::from_millis(10));
+        sample.marks.last_delta = Some(Duration::from_millis(40));
+        for (output, expected) in [(None, None), (Some(0), None), (Some(1), None), (Some(4), Some(10))] {
+            sample.tokens.output = output;
+            assert_eq!(sample.time_per_token(), expected.map(Duration::from_millis));
+        }
     }
 }

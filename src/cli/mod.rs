@@ -170,6 +170,22 @@ pub enum Ending {
         /// How many.
         failed: usize,
     },
+    /// Thresholds that do not hold.
+    #[error("{} of {all} threshold{} failed", stories.len(), if *all == 1 { "" } else { "s" })]
+    ThresholdsFailed {
+        /// What was seen, for each of them.
+        stories: Vec<String>,
+        /// How many there are.
+        all: usize,
+    },
+    /// Thresholds that the run cannot decide.
+    #[error("{} of {all} threshold{} cannot be decided", stories.len(), if *all == 1 { "" } else { "s" })]
+    ThresholdsUndecided {
+        /// What was seen, for each of them.
+        stories: Vec<String>,
+        /// How many there are.
+        all: usize,
+    },
     /// A run in which nothing succeeded.
     #[error("nothing succeeded, so nothing was measured")]
     NothingSucceeded,

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::cell::RefCell;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::yield_now;
@@ -16,6 +17,7 @@ use super::dispatch::Planned;
 use super::guard::Finish;
 use super::guard::guarded;
 use super::log::Journal;
+use super::objective::Objective;
 use super::pace::Pace;
 use super::recorder::Entry;
 use super::recorder::Flight;
@@ -49,6 +51,8 @@ pub(super) struct Desk<T> {
     pub recorder: RefCell<Recorder>,
     /// Where each request gets its line, if that is wanted.
     pub journal: Option<Journal>,
+    /// What the times of each request should be.
+    objectives: Arc<[Objective]>,
     /// Requests under way, for the live view.
     pub in_flight: Cell<u32>,
     /// Samples whose buffers are used again.
@@ -65,11 +69,17 @@ impl<T: Target> Desk<T> {
             schedule,
             control,
             journal,
+            objectives: Arc::default(),
             recorder: RefCell::default(),
             in_flight: Cell::new(0),
             spare: RefCell::default(),
             streak: Cell::new(Streak { class: Class::Ok, length: 0, began: Instant::now() }),
         }
+    }
+
+    /// Holds requests to these objectives.
+    pub(super) fn with_objectives(self, objectives: Arc<[Objective]>) -> Self {
+        Self { objectives, ..self }
     }
 
     /// The end of the window as far as it is known: its planned end, or the moment of a stop.
@@ -176,8 +186,8 @@ impl<T: Target> Seat<T> {
         if self.sample.class == Class::Cancelled {
             recorder.cut(flight, now, &self.sample);
         } else {
-            let entry =
-                Entry { schedule: &self.desk.schedule, limit: self.desk.limit(), sample: &self.sample };
+            let Desk { schedule, objectives, .. } = &*self.desk;
+            let entry = Entry { schedule, limit: self.desk.limit(), objectives, sample: &self.sample };
             recorder.finished(flight, now, &entry);
             self.desk.watch_for_hopelessness(&self.sample);
         }

@@ -23,6 +23,7 @@ use super::live::Slot;
 use super::live::survey;
 use super::log::LogSender;
 use super::monitor::Health;
+use super::objective::Objective;
 use super::plan::Plan;
 use super::plan::PlanError;
 use super::plan::Step;
@@ -87,7 +88,7 @@ where
 {
     plan.validate()?;
     let Outlets { mut on_live, log } = outlets;
-    let mut crew = Crew::hire(plan.workers, make_target, control, log.as_ref())?;
+    let mut crew = Crew::hire(plan, make_target, control, log.as_ref())?;
     let mut levels: Vec<Summary> = Vec::with_capacity(plan.levels.len());
     for (position, step) in (0..).zip(&plan.levels) {
         if crew.control.is_stopping() {
@@ -106,7 +107,15 @@ where
         let (recorder, health) = crew.run_level(schedule, step, &mut on_live).await?;
         let stopped_at = crew.control.stopped_at();
         let arrivals = step.arrivals.as_ref();
-        let course = Course { schedule, recorder, health, stopped_at, arrivals, previous: levels.last() };
+        let course = Course {
+            schedule,
+            recorder,
+            health,
+            stopped_at,
+            arrivals,
+            has_objectives: !plan.objectives.is_empty(),
+            previous: levels.last(),
+        };
         levels.extend(Summary::of(course));
     }
     let ended = crew.control.ended();
@@ -118,6 +127,8 @@ where
 struct Crew {
     control: Control,
     workers: Vec<Worker>,
+    /// What the times of each request should be.
+    objectives: Arc<[Objective]>,
     /// Reports of all workers; closed once the last of them has ended.
     reports: mpsc::UnboundedReceiver<Box<Report>>,
     /// Whether the workers were dismissed in good order.
@@ -133,7 +144,7 @@ struct Worker {
 impl Crew {
     /// Starts the workers.
     fn hire<T, F>(
-        number: usize,
+        plan: &Plan,
         make_target: F,
         control: Control,
         log: Option<&LogSender>,
@@ -144,8 +155,9 @@ impl Crew {
     {
         let make_target = Arc::new(make_target);
         let (sender, reports) = mpsc::unbounded_channel();
-        let mut crew = Self { control, workers: Vec::with_capacity(number), reports, dismissed: false };
-        for index in 0..number {
+        let objectives = Arc::clone(&plan.objectives);
+        let mut crew = Self { control, workers: Vec::new(), objectives, reports, dismissed: false };
+        for index in 0..plan.workers {
             let (shifts, to_do) = mpsc::unbounded_channel();
             let slot = Arc::new(Slot::default());
             let (control, reports) = (crew.control.clone(), sender.clone());
@@ -170,7 +182,8 @@ impl Crew {
         let carriers = (self.workers.len() as u64).min(step.users.into());
         for (index, worker) in (0..).zip(&self.workers) {
             // A worker that is gone is noticed below.
-            let _ = worker.shifts.send(Shift { schedule, part: part(step, index, carriers) });
+            let objectives = Arc::clone(&self.objectives);
+            let _ = worker.shifts.send(Shift { schedule, part: part(step, index, carriers), objectives });
         }
         let mut views = interval_at(schedule.t0 + INTERVAL, INTERVAL);
         views.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -293,7 +306,8 @@ mod tests {
 
     fn plan(levels: &[u32], extent: Extent) -> Plan {
         let (warmup, drain) = (Duration::from_millis(20), Duration::from_secs(5));
-        Plan { levels: levels.iter().copied().map(Step::closed).collect(), extent, warmup, drain, workers: 2 }
+        let levels = levels.iter().copied().map(Step::closed).collect();
+        Plan { levels, extent, warmup, drain, workers: 2, objectives: Arc::default() }
     }
 
     #[tokio::test]

@@ -1,9 +1,11 @@
 //! What a run is to do: its levels of concurrency, how long each lasts, and what would make no sense.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::arrivals::Arrivals;
+use super::objective::Objective;
 use crate::units::Span;
 
 /// Most users that one level may have.
@@ -51,6 +53,8 @@ pub struct Plan {
     pub drain: Duration,
     /// Threads that carry the users.
     pub workers: usize,
+    /// What the times of each request should be; those that meet all of it are counted.
+    pub objectives: Arc<[Objective]>,
 }
 
 /// Why a plan makes no sense.
@@ -220,6 +224,7 @@ mod tests {
             warmup: Duration::ZERO,
             drain: Duration::ZERO,
             workers: 2,
+            objectives: Arc::default(),
         }
     }
 

@@ -8,6 +8,8 @@ use super::Ticket;
 use super::delivery::Delivery;
 use super::dispatch::Planned;
 use super::metric::Metric;
+use super::objective::Goodput;
+use super::objective::Objective;
 use super::schedule::Schedule;
 use super::tally::ClassCounts;
 use super::tally::Failure;
@@ -78,7 +80,7 @@ impl Metrics {
         }
         note(&mut self.ttft, marks.first_delta);
         note(&mut self.ttfa, marks.first_answer);
-        note(&mut self.tpot, time_per_token(sample));
+        note(&mut self.tpot, sample.time_per_token());
         note(&mut self.stall, sample.gaps.iter().max().copied());
         for gap in &sample.gaps {
             self.gap.record(*gap);
@@ -128,6 +130,8 @@ pub(super) struct Recorder {
     pub throughput: Throughput,
     /// What became of the arrivals of an open loop.
     pub delivery: Delivery,
+    /// How many requests met the objectives; counted where there are any.
+    pub goodput: Goodput,
     /// Successful requests that ended since the window began; for the live view only.
     pub completions: u64,
     /// Start of the first recorded request.
@@ -152,7 +156,7 @@ impl Recorder {
 
     /// Writes down a request that ended, at `end` and by itself; `limit` is the end of the window as known so far.
     pub(super) fn finished(&mut self, flight: Flight, end: Instant, entry: &Entry<'_>) {
-        let Entry { schedule, limit, sample } = *entry;
+        let Entry { schedule, limit, objectives, sample } = *entry;
         if sample.class.is_ok() {
             let tokens = sample.tokens;
             if flight.recorded && limit.is_none_or(|limit| end <= limit) {
@@ -167,6 +171,7 @@ impl Recorder {
         }
         self.span(flight.start, end);
         self.classes.count(sample.class);
+        self.goodput.count(objectives, sample, flight.lag());
         if sample.class.is_ok() {
             self.metrics.record(sample);
             let response = flight.lag().zip(sample.marks.last_delta).map(|(lag, latency)| lag + latency);
@@ -194,6 +199,7 @@ impl Recorder {
         self.classes.merge(&other.classes);
         self.throughput.merge(&other.throughput);
         self.delivery.merge(&other.delivery);
+        self.goodput.merge(&other.goodput);
         self.completions += other.completions;
         self.first_start = self.first_start.into_iter().chain(other.first_start).min();
         self.last_end = self.last_end.max(other.last_end);
@@ -233,6 +239,8 @@ pub(super) struct Entry<'a> {
     pub schedule: &'a Schedule,
     /// The end of the window as far as it is known: its planned end or an earlier stop.
     pub limit: Option<Instant>,
+    /// What the times of the request should be.
+    pub objectives: &'a [Objective],
     pub sample: &'a Sample,
 }
 
@@ -241,13 +249,6 @@ fn note(metric: &mut Metric, value: Option<Duration>) {
     if let Some(value) = value {
         metric.record(value);
     }
-}
-
-/// (last − first generated delta) / (output tokens − 1); absent below two tokens.
-fn time_per_token(sample: &Sample) -> Option<Duration> {
-    let later = u32::try_from(sample.tokens.output?.checked_sub(1)?).ok()?;
-    let spread = sample.marks.last_delta?.checked_sub(sample.marks.first_delta?)?;
-    spread.checked_div(later)
 }
 
 #[cfg(test)]
@@ -282,7 +283,7 @@ mod tests {
         if cut {
             recorder.cut(flight, start + length, &sample);
         } else {
-            let entry = Entry { schedule, limit: schedule.window_end(), sample: &sample };
+            let entry = Entry { schedule, limit: schedule.window_end(), objectives: &[], sample: &sample };
             recorder.finished(flight, start + length, &entry);
         }
     }
@@ -357,21 +358,10 @@ mod tests {
         sample.class = Class::Ok;
         sample.marks.first_delta = Some(Duration::from_millis(3));
         sample.marks.last_delta = Some(Duration::from_millis(3));
-        let entry = Entry { schedule: &schedule, limit: None, sample: &sample };
+        let entry = Entry { schedule: &schedule, limit: None, objectives: &[], sample: &sample };
         let flight = Flight { start: schedule.t0, recorded: true, ticket: Ticket::default(), planned: None };
         recorder.finished(flight, schedule.t0, &entry);
         assert_eq!((recorder.metrics.latency.count(), recorder.metrics.ttft.count()), (1, 0));
-    }
-
-    #[test]
-    fn time_per_token_needs_two_tokens() {
-        let mut sample = Sample::starting(Instant::now());
-        sample.marks.first_delta = Some(Duration::from_millis(10));
-        sample.marks.last_delta = Some(Duration::from_millis(40));
-        for (output, expected) in [(None, None), (Some(0), None), (Some(1), None), (Some(4), Some(10))] {
-            sample.tokens.output = output;
-            assert_eq!(time_per_token(&sample), expected.map(Duration::from_millis));
-        }
     }
 
     #[test]

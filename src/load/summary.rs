@@ -5,6 +5,7 @@ use tokio::time::Instant;
 use super::arrivals::Arrivals;
 use super::delivery::Delivery;
 use super::monitor::Health;
+use super::objective::Goodput;
 use super::plan::Extent;
 use super::quantile::Percentile;
 use super::recorder::Metrics;
@@ -44,6 +45,8 @@ pub struct Summary {
     pub tokens_per_s: Option<f64>,
     /// Whether some of the tokens were estimated.
     pub tokens_estimated: bool,
+    /// How many requests met the objectives; absent where there are none.
+    pub goodput: Option<Goodput>,
     /// The distributions.
     pub metrics: Metrics,
     /// The first failure of each class that occurred.
@@ -66,6 +69,8 @@ pub(super) struct Course<'a> {
     pub stopped_at: Option<Instant>,
     /// When requests were due; open loop only.
     pub arrivals: Option<&'a Arrivals>,
+    /// Whether requests were held to objectives.
+    pub has_objectives: bool,
     /// The level before.
     pub previous: Option<&'a Summary>,
 }
@@ -74,7 +79,7 @@ impl Summary {
     /// Adds up a level; `None` where it was stopped before anything was measured.
     pub(super) fn of(level: Course<'_>) -> Option<Self> {
         let (from, to) = window(&level)?;
-        let Course { schedule, recorder, health, stopped_at, arrivals, previous } = level;
+        let Course { schedule, recorder, health, stopped_at, arrivals, has_objectives, previous } = level;
         let delivery = arrivals.map(|_| recorder.delivery);
         let rates = recorder.throughput.rates(from, to);
         let (ok, errors) = (recorder.classes.ok(), recorder.classes.failures());
@@ -114,6 +119,7 @@ impl Summary {
             rps,
             tokens_per_s: rates.and_then(|rates| rates.tokens),
             tokens_estimated: recorder.throughput.is_estimated(),
+            goodput: has_objectives.then_some(recorder.goodput),
             metrics,
             failures: recorder.failures,
             health,
@@ -132,4 +138,33 @@ fn window(level: &Course<'_>) -> Option<(Instant, Instant)> {
     };
     let to = level.stopped_at.map_or(to, |stopped_at| to.min(stopped_at));
     (from <= to).then_some((from, to))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A level of one user in which nothing happened.
+    pub(in crate::load) fn empty() -> Summary {
+        Summary {
+            concurrency: 1,
+            rate: None,
+            delivery: None,
+            window_s: 1.0,
+            requests: 0,
+            ok: 0,
+            errors: 0,
+            censored: 0,
+            classes: ClassCounts::default(),
+            rps: None,
+            tokens_per_s: None,
+            tokens_estimated: false,
+            goodput: None,
+            metrics: Metrics::default(),
+            failures: Vec::new(),
+            health: Health::default(),
+            verdict: Verdict::Ok,
+            ended_early: false,
+        }
+    }
 }

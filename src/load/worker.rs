@@ -26,6 +26,7 @@ use super::log::Journal;
 use super::log::LogSender;
 use super::monitor::Watch;
 use super::monitor::monitor;
+use super::objective::Objective;
 use super::recorder::Recorder;
 use super::schedule::Schedule;
 
@@ -34,6 +35,8 @@ use super::schedule::Schedule;
 pub(super) struct Shift {
     pub schedule: Schedule,
     pub part: Part,
+    /// What the times of each request should be.
+    pub objectives: Arc<[Objective]>,
 }
 
 /// What a worker carries of a level.
@@ -100,12 +103,9 @@ pub(super) fn work<T: Target + 'static>(mut line: Line, make_target: impl FnOnce
 /// Runs one worker's part of one level; must be called inside a [`LocalSet`].
 pub(super) async fn level<T: Target + 'static>(target: &Rc<T>, shift: Shift, line: &Line) -> Report {
     let schedule = shift.schedule;
-    let desk = Rc::new(Desk::new(
-        Rc::clone(target),
-        schedule,
-        line.control.clone(),
-        line.log.clone().map(Journal::new),
-    ));
+    let journal = line.log.clone().map(Journal::new);
+    let desk = Desk::new(Rc::clone(target), schedule, line.control.clone(), journal);
+    let desk = Rc::new(desk.with_objectives(shift.objectives));
     let watch = Rc::new(RefCell::new(Watch::default()));
     let carries_users = !shift.part.is_empty();
     sleep_until(schedule.t0).await;
@@ -206,7 +206,7 @@ mod tests {
         let (_, shifts) = mpsc::unbounded_channel();
         let (reports, _) = mpsc::unbounded_channel();
         let line = Line { shifts, reports, control: control.clone(), slot: Arc::default(), log: None };
-        let shift = Shift { schedule, part: Part::Users(0..schedule.users) };
+        let shift = Shift { schedule, part: Part::Users(0..schedule.users), objectives: Arc::default() };
         let report = LocalSet::new().run_until(level(target, shift, &line)).await;
         let mut health = Health::default();
         health.add(&report.watch.expect("the worker carried users"));
@@ -217,6 +217,7 @@ mod tests {
             health,
             stopped_at,
             arrivals: None,
+            has_objectives: false,
             previous: None,
         })
     }

@@ -55,6 +55,9 @@ pub(super) fn columns(document: &Document) -> Vec<Column> {
         figure("Req/s", WHOLE_RATE, |level| level.rps.map(|rps| (rps, ""))),
         count("Errors", |level| level.errors),
     ];
+    if !document.objectives.is_empty() {
+        columns.push(Column { heading: "Goodput", cells: levels.iter().map(goodput).collect() });
+    }
     if is_open {
         columns.push(figure("Response avg", WHOLE_MS, |level| average(level.response_ms.as_ref())));
         columns.push(figure("Response TP99", WHOLE_MS, |level| tp99(level, level.response_ms.as_ref())));
@@ -97,6 +100,12 @@ fn tp99(level: &Level, distribution: Option<&Distribution>) -> Marked {
         None => "",
     };
     Some((value, mark))
+}
+
+/// The share of requests that met the objectives, in percent.
+fn goodput(level: &Level) -> String {
+    let share = level.goodput.as_ref().and_then(|goodput| goodput.share);
+    share.map_or_else(|| ABSENT.to_owned(), |share| format!("{:.1} %", share * 100.0))
 }
 
 /// Tokens per second, marked `~` where some of them were estimated.

@@ -35,7 +35,7 @@ pub fn csv(document: &Document) -> String {
         ["concurrency", "avg_ms", "tp99_ms", "rps", "errors", "tokens_per_s", "tokens_estimated", "verdict"]
             .map(str::to_owned)
             .to_vec();
-    headings.extend(["window_s", "requests", "censored", "ended_early"].map(str::to_owned));
+    headings.extend(["window_s", "requests", "censored", "ended_early", "goodput"].map(str::to_owned));
     headings.extend(ARRIVALS.map(str::to_owned));
     for (metric, _) in METRICS {
         headings.extend(FIGURES.iter().map(|figure| match *figure {
@@ -63,6 +63,7 @@ fn row(level: &Level) -> Vec<String> {
         level.requests.to_string(),
         level.censored.to_string(),
         level.ended_early.to_string(),
+        optional(level.goodput.as_ref().and_then(|goodput| goodput.share)),
         optional(level.rate),
     ];
     match &level.arrivals {

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::threshold::Goodput;
+use super::threshold::Threshold;
 use crate::load::Verdict;
 
 /// The name and version of the document, in its field `schema`.
@@ -28,8 +30,10 @@ pub struct Document {
     pub gave_up: Option<GaveUp>,
     /// One entry a level, in the order in which they ran.
     pub levels: Vec<Level>,
-    /// Thresholds and whether they held.
-    pub thresholds: Vec<serde_json::Value>,
+    /// What the times of each request should have been, as it was written.
+    pub objectives: Vec<String>,
+    /// Thresholds and what became of them.
+    pub thresholds: Vec<Threshold>,
     /// Where the requests went.
     pub endpoints: Vec<Endpoint>,
 }
@@ -169,6 +173,8 @@ pub struct Level {
     pub tokens_per_s: Option<f64>,
     /// Whether some of the tokens were estimated.
     pub tokens_estimated: bool,
+    /// How many requests met the objectives; `None` where there are none.
+    pub goodput: Option<Goodput>,
     /// Start to the last generated delta.
     pub latency_ms: Option<Distribution>,
     /// Start to the first generated delta.

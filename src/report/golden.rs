@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::document::ArrivalCounts;
@@ -11,15 +12,19 @@ use super::document::Machine;
 use super::document::PlanInfo;
 use super::result::RunInfo;
 use super::result::Traffic;
+use super::threshold::Threshold;
 use crate::load::ClassCounts;
+use crate::load::Criterion;
 use crate::load::Ended;
 use crate::load::Evidence;
 use crate::load::Extent;
 use crate::load::Failure;
+use crate::load::Goodput;
 use crate::load::Health;
 use crate::load::Metric;
 use crate::load::Metrics;
 use crate::load::Plan;
+use crate::load::Ruling;
 use crate::load::Run;
 use crate::load::Step;
 use crate::load::Summary;
@@ -98,6 +103,21 @@ pub(super) fn open() -> Document {
     document
 }
 
+/// A sweep that was judged: a threshold of each standing, and an objective.
+pub(super) fn judged() -> Document {
+    let mut levels = vec![level(50, 4_162, 120), level(100, 250, 180)];
+    levels[0].goodput = Some(Goodput { met: 4_100, missed: 60, unjudged: 2 });
+    levels[1].goodput = Some(Goodput { met: 0, missed: 0, unjudged: 250 });
+    let texts = ["latency.p99 > 200ms", "error_rate > 1%", "dns.avg > 1s @c=100"];
+    let criteria = texts.map(|text| Criterion::threshold(text).unwrap());
+    let thresholds =
+        criteria.iter().map(|criterion| Threshold::of(&Ruling::of(criterion, &levels))).collect();
+    let mut document = document(traffic(), levels, Ended::Completed);
+    document.thresholds = thresholds;
+    document.objectives = vec!["latency < 180ms".to_owned()];
+    document
+}
+
 /// A run that gave itself up before anything had succeeded.
 pub(super) fn stopped() -> Document {
     let mut level = level(50, 0, 100);
@@ -130,6 +150,7 @@ fn document(traffic: Traffic, levels: Vec<Summary>, ended: Ended) -> Document {
         warmup: Duration::from_secs(2),
         drain: Duration::from_secs(30),
         workers: 2,
+        objectives: Arc::default(),
     };
     let info = RunInfo {
         plan: PlanInfo::of(&plan, traffic),
@@ -141,6 +162,8 @@ fn document(traffic: Traffic, levels: Vec<Summary>, ended: Ended) -> Document {
         },
         started: "2026-11-23T05:12:00.25Z".parse().unwrap(),
         urls: vec!["https://relay.example".to_owned()],
+        objectives: Vec::new(),
+        thresholds: Vec::new(),
     };
     Document::of(info, &Run { levels, ended })
 }
@@ -179,6 +202,7 @@ fn level(concurrency: u32, ok: u32, average_ms: u32) -> Summary {
         rps: Some(rps),
         tokens_per_s: (ok > 0).then_some(rps * 16.0),
         tokens_estimated: false,
+        goodput: None,
         metrics,
         failures: Vec::new(),
         health: Health {

@@ -1,5 +1,7 @@
 //! The bench table as GitHub renders it in an issue, a comment or a job summary.
 
+use std::fmt::Write;
+
 use super::columns::Column;
 use super::columns::columns;
 use super::document::Document;
@@ -15,6 +17,13 @@ pub fn markdown(document: &Document) -> String {
     });
     for row in 0..rows {
         text += &line(&columns, |column, width| aligned(column, &column.cells[row], width));
+    }
+    if !document.thresholds.is_empty() {
+        text += "\n";
+    }
+    for threshold in &document.thresholds {
+        let (verdict, evidence) = (threshold.verdict.name(), threshold.evidence());
+        let _ = writeln!(text, "- **{verdict}** `{}`: {evidence}", threshold.expression);
     }
     text
 }
@@ -44,6 +53,7 @@ mod tests {
     #[test]
     fn markdown_has_its_golden_form() {
         golden::compare("run.md", &markdown(&golden::streamed()));
+        golden::compare("judged.md", &markdown(&golden::judged()));
         golden::compare("whole.md", &markdown(&golden::whole()));
     }
 }

@@ -18,6 +18,7 @@ mod notes;
 mod progress;
 mod result;
 mod table;
+mod threshold;
 
 pub use arrival::ArrivalLine;
 pub use batch::BatchProgress;
@@ -55,3 +56,4 @@ pub use table::Style;
 pub use table::Table;
 pub use table::Tint;
 pub use table::table;
+pub use threshold::{Goodput, Threshold, ThresholdLevel, ThresholdVerdict};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::document::Document;
 use super::document::FailureNote;
 use super::document::Level;
+use super::threshold::thresholds;
 use crate::outcome::Class;
 use crate::units::Span;
 use crate::units::grouped;
@@ -17,6 +18,7 @@ pub fn notes(document: &Document) -> String {
     let mut lines = errors(document);
     lines.extend(document.levels.iter().filter_map(arrivals));
     lines.extend(cut(document));
+    lines.extend(thresholds(document));
     lines.extend(ending(document));
     lines.into_iter().map(|line| line + "\n").collect()
 }
@@ -121,6 +123,7 @@ mod tests {
     fn notes_have_their_golden_form() {
         golden::compare("notes.txt", &notes(&golden::streamed()));
         golden::compare("notes-open.txt", &notes(&golden::open()));
+        golden::compare("notes-judged.txt", &notes(&golden::judged()));
         golden::compare("notes-stopped.txt", &notes(&golden::stopped()));
     }
 

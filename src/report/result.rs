@@ -20,6 +20,8 @@ use super::document::Machine;
 use super::document::PlanInfo;
 use super::document::SCHEMA;
 use super::document::Tail;
+use super::threshold::Goodput;
+use super::threshold::Threshold;
 use crate::load::Bound;
 use crate::load::Delivery;
 use crate::load::Ended;
@@ -43,6 +45,10 @@ pub struct RunInfo {
     pub started: Timestamp,
     /// Base URLs that the requests went to, without credentials.
     pub urls: Vec<String>,
+    /// What the times of each request should have been.
+    pub objectives: Vec<String>,
+    /// Thresholds and what became of them.
+    pub thresholds: Vec<Threshold>,
 }
 
 /// What the requests of a run were like.
@@ -123,7 +129,8 @@ impl Document {
             interrupted: run.ended == Ended::Interrupted,
             gave_up,
             levels: run.levels.iter().map(Level::of).collect(),
-            thresholds: Vec::new(),
+            objectives: info.objectives,
+            thresholds: info.thresholds,
             endpoints: info.urls.into_iter().map(|url| Endpoint { url }).collect(),
         }
     }
@@ -146,6 +153,7 @@ impl Level {
             rps: summary.rps.map(rounded),
             tokens_per_s: summary.tokens_per_s.map(rounded),
             tokens_estimated: summary.tokens_estimated,
+            goodput: summary.goodput.map(Goodput::of),
             latency_ms: Distribution::of(&metrics.latency),
             ttft_ms: Distribution::of(&metrics.ttft),
             ttfa_ms: Distribution::of(&metrics.ttfa),
@@ -263,7 +271,9 @@ mod tests {
         let schema = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         jsonschema::draft202012::meta::validate(&schema).unwrap();
         let validator = jsonschema::draft202012::new(&schema).unwrap();
-        for document in [golden::streamed(), golden::whole(), golden::stopped(), golden::open()] {
+        for document in
+            [golden::streamed(), golden::whole(), golden::stopped(), golden::open(), golden::judged()]
+        {
             let value = serde_json::to_value(document).unwrap();
             let errors: Vec<_> =
                 validator.iter_errors(&value).map(|e| format!("{}: {e}", e.instance_path())).collect();
@@ -291,7 +301,9 @@ mod tests {
 
     #[test]
     fn a_document_is_read_back_as_it_was_written() {
-        for document in [golden::streamed(), golden::whole(), golden::stopped(), golden::open()] {
+        for document in
+            [golden::streamed(), golden::whole(), golden::stopped(), golden::open(), golden::judged()]
+        {
             assert_eq!(read(&json(&document)).unwrap(), document);
         }
     }

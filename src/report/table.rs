@@ -116,6 +116,7 @@ mod tests {
     #[test]
     fn a_table_has_its_golden_form() {
         golden::compare("table.txt", &table(&golden::streamed(), Style::default()).text);
+        golden::compare("table-judged.txt", &table(&golden::judged(), Style::default()).text);
         golden::compare("table-open.txt", &table(&golden::open(), Style::default()).text);
         golden::compare("table-whole.txt", &table(&golden::whole(), Style::default()).text);
         golden::compare(

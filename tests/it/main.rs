@@ -30,3 +30,4 @@ mod signals;
 mod stream;
 mod terminal;
 mod tls;
+mod verdicts;

@@ -4,15 +4,18 @@ mod arrivals;
 mod options;
 mod requests;
 mod sweep;
+mod verdicts;
 
 use std::io::{IsTerminal, stderr, stdout};
 
 use crate::client::Content;
 use crate::load;
-use crate::load::{Ended, Extent, LogSender, Plan, Run};
+use crate::load::{Ended, Extent, LogSender, Plan, Ruling, Run};
 use crate::net::shown_url;
 use crate::report;
-use crate::report::{Document, Machine, PlanInfo, Progress, RequestLog, RunInfo, Style, Tint, Traffic};
+use crate::report::{
+    Document, Machine, PlanInfo, Progress, RequestLog, RunInfo, Style, Threshold, Tint, Traffic,
+};
 use crate::units::{Span, grouped};
 use crate::wire::Dialect;
 
@@ -20,6 +23,7 @@ use self::arrivals::OpenLoop;
 pub(super) use self::options::BenchOptions;
 use self::options::{Format, ReportOptions};
 use self::sweep::{Sweep, sweep};
+use self::verdicts::{Streams, conclusion};
 use super::connection::Unasked;
 use super::options::{Attempts, TargetOptions};
 use super::output::{Output, append_to};
@@ -34,11 +38,12 @@ const MAX_TOKENS: u64 = 64;
 
 /// Carries out the sweep and prints its table.
 pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
-    let BenchOptions { prompt, target, load, report, connection, policy, verbosity } = options;
+    let BenchOptions { prompt, target, load, verdicts, report, connection, policy, verbosity } = options;
     let flags = Flags { target, prompt, connection, policy };
     let open = load.arrivals.open_loop()?;
     let mut plan = load.plan(open.as_ref(), descriptors_for(flags.way()))?;
     plan.validate().map_err(load::LoadError::from)?;
+    verdicts.settle(&mut plan, if load.no_stream { Streams::No } else { Streams::Yes })?;
     enough_descriptors(plan.levels.iter().map(|step| step.users).max().unwrap_or(0), flags.way())?;
     let manner = Manner {
         defaults: Defaults { stdin: Stdin::WhenAsked, text: Some(PROMPT), max_tokens: Some(MAX_TOKENS) },
@@ -68,8 +73,15 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     // A name look-up may still hang in a thread of its own, and nobody waits for it any more.
     runtime.shutdown_background();
     let (run, signal) = swept?;
-    let info =
-        RunInfo { plan: view, machine: Machine::here(), started, urls: vec![shown_url(&wired.call.url)] };
+    let rulings = verdicts.rulings(&run);
+    let info = RunInfo {
+        plan: view,
+        machine: Machine::here(),
+        started,
+        urls: vec![shown_url(&wired.call.url)],
+        objectives: verdicts.objectives(),
+        thresholds: rulings.iter().map(Threshold::of).collect(),
+    };
     let logged = journal.map_or(Ok(()), |journal| whole(journal, report));
     let printed = outputs.print(&Document::of(info, &run), report, talk);
     // A signal outranks an output that failed.
@@ -77,7 +89,7 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
         printed?;
         logged?;
     }
-    ending(&run, signal)
+    ending(&run, &rulings, signal)
 }
 
 /// Waits for the last line of the log; one with holes in it is no log.
@@ -213,15 +225,23 @@ fn traffic(wired: &Wired, target: &TargetOptions, open: Option<&OpenLoop>) -> Tr
 }
 
 /// What the run as a whole comes to.
-fn ending(run: &Run, signal: Option<Signal>) -> anyhow::Result<()> {
+fn ending(run: &Run, rulings: &[Ruling<'_>], signal: Option<Signal>) -> anyhow::Result<()> {
     if let Some(signal) = signal {
         return Err(Ending::Stopped(signal).into());
     }
     if run.levels.iter().all(|level| level.ok == 0) {
         return Err(Ending::NothingSucceeded.into());
     }
+    let concluded = conclusion(rulings);
+    if let Some(Err(ending)) = concluded {
+        return Err(ending.into());
+    }
     if let Ended::GaveUp { class, message } = &run.ended {
         return Err(Ending::GaveUp { class: *class, message: message.clone() }.into());
+    }
+    if concluded.is_some() {
+        // Whoever sets thresholds has said what counts.
+        return Ok(());
     }
     let failed: u64 = run.levels.iter().map(|level| level.errors).sum();
     let all = run.levels.iter().map(|level| level.requests).sum();

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::load::{Extent, Levels, Plan, Step};
 use crate::units::{Count, Span, whole};
 
 use super::arrivals::{ArrivalOptions, OpenLoop};
+use super::verdicts::VerdictOptions;
 
 /// The flags of `baton bench`.
 #[derive(Debug, Args)]
@@ -24,7 +26,8 @@ use super::arrivals::{ArrivalOptions, OpenLoop};
 Examples:
   baton bench --mock
   baton bench -u https://relay.example -m claude-x -c 50,100,200 -d 30s
-  baton bench -u https://relay.example/v1 -a chat -m gpt-x -c 10..100:10 -n 2k --save run.json"
+  baton bench -u https://relay.example/v1 -a chat -m gpt-x -c 10..100:10 -n 2k --save run.json
+  baton bench -u https://relay.example -m claude-x -c 100 --fail-if 'ttft.p99 > 800ms' --fail-if 'error_rate > 1%'"
 )]
 pub(in crate::cli) struct BenchOptions {
     #[command(flatten)]
@@ -33,6 +36,8 @@ pub(in crate::cli) struct BenchOptions {
     pub(super) target: TargetOptions,
     #[command(flatten)]
     pub(super) load: LoadOptions,
+    #[command(flatten)]
+    pub(super) verdicts: VerdictOptions,
     #[command(flatten)]
     pub(super) report: ReportOptions,
     #[command(flatten)]
@@ -135,6 +140,7 @@ impl LoadOptions {
             warmup,
             drain: self.drain.0,
             workers: self.workers.map_or(cores, usize::from),
+            objectives: Arc::default(),
         })
     }
 }

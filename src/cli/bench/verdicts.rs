@@ -1,0 +1,122 @@
+//! The flags by which a run is judged, whether they fit its plan, and what follows from them at the end.
+
+use clap::Args;
+
+use crate::cli::{Ending, Usage};
+use crate::load::{Arrivals, is_same_rate};
+use crate::load::{Criterion, CriterionError, Objective, Place, Plan, Quantity, Ruling, Run, Standing, Step};
+use crate::report::Threshold;
+
+/// What is asked of the relay.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Verdicts")]
+pub(super) struct VerdictOptions {
+    #[arg(
+        help = "Exit with 99 where this is true of a level, as in 'ttft.p99 > 800ms', 'error_rate > 1%' or 'rate < 50/s @c=100' (repeatable)"
+    )]
+    #[arg(long, value_name = "EXPR", value_parser = Criterion::threshold)]
+    pub(super) fail_if: Vec<Criterion>,
+    /// Count the requests that meet this, as in 'ttft < 500ms': the goodput (repeatable)
+    #[arg(long, value_name = "EXPR", value_parser = objective)]
+    pub(super) slo: Vec<Criterion>,
+}
+
+/// Reads an objective of single requests.
+fn objective(text: &str) -> Result<Criterion, String> {
+    let criterion = Criterion::objective(text).map_err(|error: CriterionError| error.to_string())?;
+    match (Objective::of(&criterion), criterion.place()) {
+        (Some(_), None) => Ok(criterion),
+        (Some(_), Some(_)) => Err("an objective holds at every level: write it without @".to_owned()),
+        (None, _) => Err("no single request has that: write a time, as in 'ttft < 500ms'".to_owned()),
+    }
+}
+
+impl VerdictOptions {
+    /// Gives the plan its objectives, and refuses what the plan can never decide.
+    pub(super) fn settle(&self, plan: &mut Plan, streams: Streams) -> Result<(), Usage> {
+        for (flag, criterion) in
+            self.fail_if.iter().map(|c| ("--fail-if", c)).chain(self.slo.iter().map(|c| ("--slo", c)))
+        {
+            if let Some(why) = self.misfit(criterion, plan, streams) {
+                return Err(Usage::new(format!("{flag} '{}' can decide nothing: {why}", criterion.text()))
+                    .hint("a threshold is about what the run measures: --help lists the flags of the load"));
+            }
+        }
+        plan.objectives = self.slo.iter().filter_map(Objective::of).collect();
+        Ok(())
+    }
+
+    /// The thresholds held against what was measured.
+    pub(super) fn rulings<'a>(&'a self, run: &'a Run) -> Vec<Ruling<'a>> {
+        self.fail_if.iter().map(|criterion| Ruling::of(criterion, &run.levels)).collect()
+    }
+
+    /// The objectives as they were written.
+    pub(super) fn objectives(&self) -> Vec<String> {
+        self.slo.iter().map(|criterion| criterion.text().to_owned()).collect()
+    }
+
+    /// Why a plan can never decide a criterion.
+    fn misfit(&self, criterion: &Criterion, plan: &Plan, streams: Streams) -> Option<String> {
+        let is_open = plan.levels.iter().any(|step| step.arrivals.is_some());
+        match criterion.quantity() {
+            Quantity::Time(timing, _) if timing.needs_stream() && streams == Streams::No => {
+                return Some(format!(
+                    "{} is a time of streams, and --no-stream asks for whole answers",
+                    timing.name()
+                ));
+            }
+            Quantity::Time(timing, _) if timing.needs_arrivals() && !is_open => {
+                return Some(format!(
+                    "{} counts from when a request was due, and no --rate says so",
+                    timing.name()
+                ));
+            }
+            Quantity::Unsent if !is_open => return Some("without --rate nothing is due".to_owned()),
+            Quantity::Goodput if self.slo.is_empty() => return Some("goodput needs an --slo".to_owned()),
+            _ => {}
+        }
+        let place = criterion.place()?;
+        let is_there = |step: &Step| match place {
+            Place::Concurrency(users) => step.users == users,
+            Place::Rate(rate) => planned_rate(step).is_some_and(|planned| is_same_rate(planned, rate)),
+        };
+        (!plan.levels.iter().any(is_there)).then(|| format!("the plan has the levels {}", places(plan)))
+    }
+}
+
+/// Whether answers are streamed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Streams {
+    Yes,
+    No,
+}
+
+/// What follows from the thresholds, the worst first; `None` where there are none.
+pub(super) fn conclusion(rulings: &[Ruling<'_>]) -> Option<Result<(), Ending>> {
+    let stories = |standing: Standing| -> Vec<String> {
+        let such = rulings.iter().filter(|ruling| ruling.standing() == standing);
+        such.map(|ruling| Threshold::of(ruling).story()).collect()
+    };
+    let (undecided, failed) = (stories(Standing::Undecided), stories(Standing::Failed));
+    let all = rulings.len();
+    match (undecided.is_empty(), failed.is_empty()) {
+        _ if rulings.is_empty() => None,
+        (false, _) => Some(Err(Ending::ThresholdsUndecided { stories: undecided, all })),
+        (true, false) => Some(Err(Ending::ThresholdsFailed { stories: failed, all })),
+        (true, true) => Some(Ok(())),
+    }
+}
+
+fn planned_rate(step: &Step) -> Option<f64> {
+    step.arrivals.as_ref().and_then(Arrivals::rate)
+}
+
+/// The levels of a plan as `@` names them.
+fn places(plan: &Plan) -> String {
+    let place = |step: &Step| match planned_rate(step) {
+        Some(rate) => format!("rate={rate}/s"),
+        None => format!("c={}", step.users),
+    };
+    plan.levels.iter().map(place).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,111 @@
+//! Thresholds and objectives of `baton bench` against the embedded relay: what holds, what fails, what decides nothing.
+
+use serde_json::Value;
+
+use crate::baton::{Said, run};
+
+fn bench(mock: &str, more: &[&str]) -> Said {
+    let mock = format!("--mock={mock}");
+    let mut arguments = vec!["bench", &mock, "--warmup", "0", "--workers", "1", "--format", "json"];
+    arguments.extend(more);
+    run(&arguments)
+}
+
+fn document(said: &Said) -> Value {
+    serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("{said:?}"))
+}
+
+const QUICK: &str = "ttft=2ms,gap=0,tokens=2,slots=inf";
+
+/// A relay slow enough that this client's own delays never count.
+const SLOW: &str = "ttft=2s,gap=0,tokens=2,slots=inf";
+
+#[test]
+fn thresholds_that_hold_make_a_run_that_is_done_whatever_single_requests_did() {
+    let faulty = format!("{SLOW},fault=500:0.2,seed=3");
+    let said = bench(&faulty, &["-c", "100", "-n", "100", "--fail-if", "error_rate > 90%"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let document = document(&said);
+    assert!(document["levels"][0]["errors"].as_u64().unwrap() > 0);
+    assert_eq!(document["thresholds"][0]["verdict"], "holds");
+    let without = bench(&faulty, &["-c", "100", "-n", "100"]);
+    assert_eq!(without.code, 1, "{without:?}");
+}
+
+#[test]
+fn a_threshold_that_fails_names_the_level_and_what_was_seen_there() {
+    let thresholds = ["--fail-if", "latency.avg > 100ms @c=50", "--fail-if", "error_rate > 1%"];
+    let said = bench(SLOW, &[&["-c", "40,50", "-n", "50"], &thresholds[..]].concat());
+    assert_eq!(said.code, 99, "{said:?}");
+    assert!(said.err.contains("error: 1 of 2 thresholds failed"), "{said:?}");
+    assert!(said.err.contains("because: latency.avg > 100ms @c=50: 2"), "{said:?}");
+    assert!(said.err.contains(" s at c=50\n"), "{said:?}");
+    let document = document(&said);
+    let first = &document["thresholds"][0];
+    assert_eq!((&first["verdict"], first["levels"].as_array().unwrap().len()), (&"failed".into(), 1));
+    assert!(first["levels"][0]["value"].as_f64().unwrap() >= 2000.0, "{first}");
+    assert_eq!(document["thresholds"][1]["levels"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_threshold_without_enough_samples_is_not_to_be_trusted() {
+    let said = bench(SLOW, &["-c", "20", "-n", "20", "--fail-if", "ttft.p99 > 10s"]);
+    assert_eq!(said.code, 98, "{said:?}");
+    assert!(said.err.contains("too few samples (20) at c=20"), "{said:?}");
+    assert_eq!(document(&said)["thresholds"][0]["verdict"], "undecided");
+    let absent = bench(
+        SLOW,
+        &["-c", "20", "-n", "20", "--fail-if", "class.refused >= 0", "--fail-if", "dns.avg > 1s"],
+    );
+    assert_eq!(absent.code, 98, "an undecided threshold outranks a failed one: {absent:?}");
+    assert!(absent.err.contains("dns.avg > 1s: no sample at c=20"), "{absent:?}");
+}
+
+#[test]
+fn what_the_plan_can_never_decide_is_refused_before_the_first_request() {
+    let refused = |more: &[&str], words: &str| {
+        let said = bench(QUICK, &[&["-c", "2,3", "-n", "5"], more].concat());
+        assert_eq!((said.code, said.out.as_str()), (2, ""), "{more:?}: {said:?}");
+        assert!(said.err.contains(words), "{more:?}: {said:?}");
+    };
+    refused(&["--fail-if", "ttft.p99 > 1s @c=4"], "the plan has the levels c=2, c=3");
+    refused(&["--fail-if", "ttft.p99 > 1s", "--no-stream"], "--no-stream asks for whole answers");
+    refused(&["--fail-if", "response.p99 > 1s"], "no --rate says so");
+    refused(&["--fail-if", "goodput < 99%"], "goodput needs an --slo");
+    refused(&["--slo", "tpot < 5ms", "--no-stream"], "--no-stream asks for whole answers");
+    refused(&["--slo", "error_rate < 1%"], "no single request has that");
+    refused(
+        &["--fail-if", "tttf.p99 > 1s"],
+        "there is no metric 'tttf.p99', did you mean ttft; write one of latency,",
+    );
+}
+
+#[test]
+fn goodput_is_the_share_of_requests_that_met_every_objective() {
+    let relay = "ttft=2ms,gap=0,tokens=2,slots=inf,fault=500:0.5,seed=7";
+    let objectives = ["--slo", "ttft < 10s", "--slo", "latency < 20s"];
+    let said = bench(relay, &[&["-c", "4", "-n", "200"], &objectives[..]].concat());
+    let document = document(&said);
+    assert_eq!(document["objectives"], serde_json::json!(["ttft < 10s", "latency < 20s"]));
+    let level = &document["levels"][0];
+    let (goodput, ok) = (&level["goodput"], level["classes"]["ok"].as_u64().unwrap());
+    assert_eq!((goodput["met"].as_u64(), goodput["missed"].as_u64()), (Some(ok), Some(200 - ok)), "{level}");
+    assert_eq!(goodput["unjudged"], 0);
+    let too_strict =
+        bench(QUICK, &["-c", "4", "-n", "100", "--slo", "ttft < 1us", "--fail-if", "goodput < 50%"]);
+    let level = &self::document(&too_strict)["levels"][0];
+    assert_eq!(
+        (level["goodput"]["met"].as_u64(), level["goodput"]["share"].as_f64()),
+        (Some(0), Some(0.0)),
+        "{level}"
+    );
+}
+
+#[test]
+fn a_rate_is_a_level_that_a_threshold_can_name() {
+    let open = ["--rate", "40/s", "-d", "1s", "--fail-if", "response.avg > 100ms @rate=40/s"];
+    let said = bench(SLOW, &open);
+    // Beside other work this client may be late itself, which is then said behind what was seen.
+    assert!([98, 99].contains(&said.code) && said.err.contains(" at rate=40/s"), "{said:?}");
+    assert!(said.err.contains("because: response.avg > 100ms @rate=40/s: 2"), "{said:?}");
+}
