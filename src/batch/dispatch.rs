@@ -1,7 +1,6 @@
 //! From lines to requests: reads ahead within bounds, passes over what is finished, sends no request twice.
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::{Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -12,10 +11,12 @@ use crate::client::{Call, Content};
 use crate::net::{HeaderMap, Url};
 use crate::wire::WireError;
 
+use super::answers::{Answers, Asked, Fingerprint};
 use super::control::{Control, Stop};
-use super::journal::Known;
-use super::ledger::{Entry, Fingerprint, REMEMBERED};
+use super::journal::{Journal, Known};
+use super::ledger::Entry;
 use super::lines::{Line, Lines};
+use super::queue::Queue;
 use super::record;
 use super::record::{Head, InputHash};
 use super::row::{Form, Question, Unreadable};
@@ -99,9 +100,10 @@ pub(super) struct Dispatcher<'a> {
     pub(super) control: &'a Control,
     pub(super) gate: &'a Gate,
     pub(super) progress: &'a Progress,
-    pub(super) work: Sender<Work>,
+    pub(super) work: &'a Queue<Work>,
+    pub(super) journal: Arc<Journal>,
     pub(super) entries: Sender<Entry>,
-    pub(super) seen: Seen,
+    pub(super) answers: &'a Mutex<Answers>,
 }
 
 /// Whether the reader came to the end of the input.
@@ -175,17 +177,24 @@ impl Dispatcher<'_> {
             Err(why) => {
                 let message = format!("{}: {why}", line.place());
                 let record = record::of_unreadable(&Head::new(index, None, hash), message);
-                let entry = Entry::Finished { turn, record, fate: Fate::unreadable(), fingerprint: None };
-                return self.tell(entry);
+                let (at, fate) = (self.journal.append(&record)?, Fate::unreadable());
+                return self.tell(Entry::Finished { turn, record, at, fate, fingerprint: None });
             }
         };
-        let head = Head::new(index, id, hash);
+        let mut head = Head::new(index, id, hash);
         let fingerprint = (self.selection.dedupe == Dedupe::On).then(|| fingerprint(&call));
-        if let Some(fingerprint) = fingerprint.filter(|fingerprint| !self.seen.is_new(*fingerprint)) {
-            return self.tell(Entry::Twin { turn, head, fingerprint });
+        if let Some(request) = fingerprint {
+            let asked = self.answers.lock().unwrap_or_else(PoisonError::into_inner).ask(request, turn, head);
+            head = match asked {
+                Asked::First(head) => head,
+                Asked::Waits => return Ok(Taken::Yes),
+                Asked::Answered(head, of, failure) => {
+                    return self.tell(Entry::Twin { turn, head, of, failure });
+                }
+            };
         }
         let work = Work { turn, head, call, fingerprint, read: Instant::now() };
-        self.work.blocking_send(work).map(|()| Taken::Yes).map_err(|_| Closed::ByReceiver)
+        self.work.push(work).map(|()| Taken::Yes).map_err(|_| Closed::ByReceiver)
     }
 
     fn tell(&self, entry: Entry) -> Result<Taken, Closed> {
@@ -241,26 +250,4 @@ fn fingerprint(call: &Call) -> Fingerprint {
     let mut first = Fingerprint::default();
     first.copy_from_slice(&hash[..16]);
     first
-}
-
-/// The requests that have been made lately.
-#[derive(Debug, Default)]
-pub(super) struct Seen {
-    known: HashSet<Fingerprint>,
-    oldest: VecDeque<Fingerprint>,
-}
-
-impl Seen {
-    fn is_new(&mut self, fingerprint: Fingerprint) -> bool {
-        if !self.known.insert(fingerprint) {
-            return false;
-        }
-        self.oldest.push_back(fingerprint);
-        if self.oldest.len() > REMEMBERED
-            && let Some(oldest) = self.oldest.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
-        true
-    }
 }

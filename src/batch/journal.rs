@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -18,18 +19,25 @@ pub(super) struct Extent {
     pub(super) length: usize,
 }
 
-/// An open journal, locked against a second run.
+/// An open journal, locked against a second run; every thread of this one may append to it.
 #[derive(Debug)]
 pub(super) struct Journal {
     file: File,
     /// Its name; a journal without one ends with the run.
     path: Option<PathBuf>,
+    /// Held while the file is read or written, but not while the disk is waited for.
+    tail: Mutex<Tail>,
+    /// The output that becomes the journal when the run begins, and the empty journal, locked until then.
+    adopted: Option<(PathBuf, File)>,
+}
+
+/// How far a journal has come.
+#[derive(Debug, Default)]
+struct Tail {
     /// Bytes of whole records; what a failed write left behind them has been cut off.
     length: u64,
     /// Whether bytes have been written that may not be on the disk yet.
     dirty: bool,
-    /// The output that becomes the journal when the run begins, and the empty journal, locked until then.
-    adopted: Option<(PathBuf, File)>,
 }
 
 impl Journal {
@@ -37,7 +45,7 @@ impl Journal {
     pub(super) fn unnamed() -> Result<Self, Error> {
         let file = tempfile::tempfile()
             .map_err(|source| Error::Write { place: "a temporary file".into(), source })?;
-        Ok(Self { file, path: None, length: 0, dirty: false, adopted: None })
+        Ok(Self { file, path: None, tail: Mutex::default(), adopted: None })
     }
 
     /// Opens the journal of a run and locks it; the rows that it knows come with it. Nothing is changed before
@@ -62,7 +70,7 @@ impl Journal {
             };
         }
         let known = Known::read(&mut journal.file, adopted.unwrap_or(path))?;
-        journal.length = known.length;
+        journal.tail().length = known.length;
         Ok((journal, known))
     }
 
@@ -71,7 +79,8 @@ impl Journal {
         if let (Some((output, _placeholder)), Some(path)) = (self.adopted.take(), &self.path) {
             std::fs::rename(&output, path).map_err(|source| write_error(&output, source))?;
         }
-        self.file.set_len(self.length).map_err(|source| self.error(source))
+        let length = self.tail().length;
+        self.file.set_len(length).map_err(|source| self.error(source))
     }
 
     /// Leaves everything as it was found.
@@ -97,60 +106,54 @@ impl Journal {
             }
             // The run that held the lock may have removed the file meanwhile.
             if is_still_there(&file, path) {
-                return Ok(Self {
-                    file,
-                    path: Some(path.to_owned()),
-                    length: 0,
-                    dirty: false,
-                    adopted: None,
-                });
+                return Ok(Self { file, path: Some(path.to_owned()), tail: Mutex::default(), adopted: None });
             }
         }
     }
 
-    /// Appends records, all of them or, where the disk is full, none.
-    pub(super) fn append(&mut self, records: &[u8]) -> Result<u64, Error> {
-        let at = self.length;
-        let written = self.file.seek(SeekFrom::Start(at)).and_then(|_| self.file.write_all(records));
+    /// Appends a record, all of it or, where the disk is full, nothing.
+    pub(super) fn append(&self, record: &[u8]) -> Result<Extent, Error> {
+        let mut tail = self.tail();
+        let (mut file, offset) = (&self.file, tail.length);
+        let written = file.seek(SeekFrom::Start(offset)).and_then(|_| file.write_all(record));
         if let Err(source) = written {
-            let _ = self.file.set_len(at);
+            let _ = self.file.set_len(offset);
             return Err(self.error(source));
         }
-        self.length += records.len() as u64;
-        self.dirty = true;
-        Ok(at)
-    }
-
-    /// Where the next record will begin.
-    pub(super) fn end(&self) -> u64 {
-        self.length
+        tail.length += record.len() as u64;
+        tail.dirty = true;
+        Ok(Extent { offset, length: record.len() })
     }
 
     /// Reads a record back.
-    pub(super) fn read(&mut self, extent: Extent) -> Result<Vec<u8>, Error> {
+    pub(super) fn read(&self, extent: Extent) -> Result<Vec<u8>, Error> {
         let mut record = vec![0; extent.length];
-        let read =
-            self.file.seek(SeekFrom::Start(extent.offset)).and_then(|_| self.file.read_exact(&mut record));
+        let (mut file, _tail) = (&self.file, self.tail());
+        let read = file.seek(SeekFrom::Start(extent.offset)).and_then(|_| file.read_exact(&mut record));
         read.map(|()| record).map_err(|source| self.error(source))
     }
 
     /// Reads back a record of which only the beginning is known.
-    pub(super) fn read_line(&mut self, offset: u64) -> Result<Vec<u8>, Error> {
+    pub(super) fn read_line(&self, offset: u64) -> Result<Vec<u8>, Error> {
         let mut record = Vec::new();
-        let read = self
-            .file
+        let (mut file, _tail) = (&self.file, self.tail());
+        let read = file
             .seek(SeekFrom::Start(offset))
-            .and_then(|_| BufReader::with_capacity(4096, &mut self.file).read_until(b'\n', &mut record));
+            .and_then(|_| BufReader::with_capacity(4096, file).read_until(b'\n', &mut record));
         read.map(|_| record).map_err(|source| self.error(source))
     }
 
-    /// Waits until everything appended is on the disk.
-    pub(super) fn sync(&mut self) -> Result<(), Error> {
-        if self.dirty && self.path.is_some() {
+    /// Waits until everything appended so far is on the disk.
+    pub(super) fn sync(&self) -> Result<(), Error> {
+        let dirty = std::mem::take(&mut self.tail().dirty);
+        if dirty && self.path.is_some() {
             self.file.sync_data().map_err(|source| self.error(source))?;
         }
-        self.dirty = false;
         Ok(())
+    }
+
+    fn tail(&self) -> MutexGuard<'_, Tail> {
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Its name, where it has one.
@@ -159,7 +162,7 @@ impl Journal {
     }
 
     /// Removes it: the output says it all.
-    pub(super) fn remove(self) -> Result<(), Error> {
+    pub(super) fn remove(&self) -> Result<(), Error> {
         match &self.path {
             Some(path) => std::fs::remove_file(path).map_err(|source| self.error(source)),
             None => Ok(()),

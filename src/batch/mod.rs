@@ -1,10 +1,11 @@
 //! Rows in, rows out: a file of prompts is carried through a client, and no finished row is lost or sent twice.
 //!
 //! [`run`] reads lines ([`Input`]) ahead within bounds, makes requests of them ([`Requests`]), keeps `concurrency` of
-//! them in flight, and hands each finished row to the ledger. The ledger appends it to the journal at once and to the
-//! output in the order of the input. The journal is the truth until the output is whole: a run that is killed at any
+//! them in flight, and appends each finished row to the journal before the next request leaves. The ledger brings it to
+//! the output in the order of the input. The journal is the truth until the output is whole: a run that is killed at any
 //! moment goes on from it ([`Resume`]).
 
+mod answers;
 mod control;
 mod dispatch;
 mod error;
@@ -12,6 +13,7 @@ mod form;
 mod journal;
 mod ledger;
 mod lines;
+mod queue;
 mod record;
 mod row;
 mod tally;
@@ -20,12 +22,12 @@ mod worker;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use tokio::runtime::Builder;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::client::Client;
@@ -43,10 +45,12 @@ pub use self::tally::{Live, Summary, Tally};
 pub use self::template::Template;
 pub use self::worker::Price;
 
-use self::dispatch::{Dispatcher, Gate, Reading, Seen};
+use self::answers::Answers;
+use self::dispatch::{Dispatcher, Gate, Reading};
 use self::journal::{Journal, Known};
 use self::ledger::Ledger;
 use self::lines::Lines;
+use self::queue::Queue;
 use self::worker::Worker;
 
 /// Finished rows on their way to the ledger.
@@ -140,7 +144,7 @@ impl Selection {
 #[derive(Debug)]
 pub struct Progress {
     started: Instant,
-    tally: std::sync::Mutex<Tally>,
+    tally: Mutex<Tally>,
     /// Bytes of the whole input, where they are known.
     size: Option<u64>,
     bytes: AtomicU64,
@@ -152,7 +156,7 @@ impl Progress {
     /// The progress of a run over inputs of this size.
     pub fn new(size: Option<u64>) -> Self {
         let (bytes, rows) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { started: Instant::now(), tally: std::sync::Mutex::default(), size, bytes, rows }
+        Self { started: Instant::now(), tally: Mutex::default(), size, bytes, rows }
     }
 
     fn read(&self, bytes: usize) {
@@ -266,15 +270,17 @@ pub fn run(plan: &Plan, books: Books, output: Output, crew: Crew) -> Ended {
     let Crew { clients, control, progress } = crew;
     let (gate, count) = (Gate::default(), clients.len());
     let share = |worker: usize| plan.concurrency / count + usize::from(worker < plan.concurrency % count);
-    let (work, todo) = mpsc::channel(plan.concurrency.max(64));
+    let (answers, journal) = (Mutex::<Answers>::default(), Arc::new(journal));
+    let todo = Arc::new(Queue::new(plan.concurrency.max(32) * 2));
     let (entries, finished) = mpsc::channel(ENTRIES);
     let worker = Worker {
         control: Arc::clone(&control),
         price: Arc::clone(&plan.price),
-        todo: Arc::new(Mutex::new(todo)),
+        todo: Arc::clone(&todo),
+        journal: Arc::clone(&journal),
         entries: entries.clone(),
     };
-    let ledger = Ledger::new(journal, output, plan.manner, (&progress.tally, &gate));
+    let ledger = Ledger::new(Arc::clone(&journal), output, plan.manner, (&progress.tally, &gate, &answers));
     let (reading, closed) = thread::scope(|scope| {
         let ledger =
             scope.spawn(|| runtime().map(|runtime| runtime.block_on(ledger.keep(finished, &control))));
@@ -291,11 +297,13 @@ pub fn run(plan: &Plan, books: Books, output: Output, crew: Crew) -> Ended {
             control: &control,
             gate: &gate,
             progress: &progress,
-            work,
+            work: &todo,
+            journal,
             entries,
-            seen: Seen::default(),
+            answers: &answers,
         };
         let reading = dispatcher.run(Lines::of(&plan.inputs));
+        todo.end();
         (reading, ledger.join().ok().and_then(Result::ok).flatten())
     });
     settle(plan, reading, closed, (&control, &progress))

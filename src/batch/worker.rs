@@ -1,12 +1,11 @@
-//! One thread's share of the requests: takes rows, carries them, tells the ledger what became of each.
+//! One thread's share of the requests: takes rows, carries them, books what became of each and tells the ledger.
 
 use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
-use tokio::sync::Mutex;
-use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::sync::mpsc::Sender;
 use tokio::task::LocalSet;
 
 use crate::client::{Call, Client, Exchange, Piece};
@@ -14,9 +13,11 @@ use crate::net::Pool;
 use crate::units::Money;
 use crate::wire::{Assembler, Delta, Event};
 
-use super::control::Control;
+use super::control::{Control, Stop};
 use super::dispatch::Work;
+use super::journal::Journal;
 use super::ledger::Entry;
+use super::queue::Queue;
 use super::record;
 use super::record::Brought;
 use super::tally::Fate;
@@ -24,15 +25,14 @@ use super::tally::Fate;
 /// What an answer costs, where the price of its model is known.
 pub type Price = Arc<dyn Fn(&Exchange) -> Option<Money> + Send + Sync>;
 
-/// Rows waiting to be sent, for whoever is free.
-pub(super) type Todo = Arc<Mutex<Receiver<Work>>>;
-
 /// A thread that sends rows.
 #[derive(Clone)]
 pub(super) struct Worker {
     pub(super) control: Arc<Control>,
     pub(super) price: Price,
-    pub(super) todo: Todo,
+    /// Rows waiting to be sent, for whoever is free.
+    pub(super) todo: Arc<Queue<Work>>,
+    pub(super) journal: Arc<Journal>,
     pub(super) entries: Sender<Entry>,
 }
 
@@ -40,6 +40,7 @@ impl Worker {
     /// Keeps so many rows in flight until there are no more, or the run is stopped.
     pub(super) async fn run(self, client: Client<Pool>, users: usize) {
         let (users_of, client) = (LocalSet::new(), Rc::new(client));
+        let todo = Arc::clone(&self.todo);
         for _ in 0..users {
             let (worker, client) = (self.clone(), Rc::clone(&client));
             users_of.spawn_local(async move { worker.serve(&client).await });
@@ -49,6 +50,7 @@ impl Worker {
             // The futures of whatever is still in flight are dropped, and their connections with them.
             () = self.control.aborted() => {}
         }
+        todo.leave();
     }
 
     /// Takes one row after the other.
@@ -57,7 +59,7 @@ impl Worker {
             let work = tokio::select! {
                 biased;
                 () = self.control.stopped() => return,
-                work = async { self.todo.lock().await.recv().await } => work,
+                work = self.todo.pop() => work,
             };
             let Some(work) = work else { return };
             if !self.control.allows_request() {
@@ -84,7 +86,15 @@ impl Worker {
         let body = exchange.class.is_answered().then(|| body(&call, &wire)).flatten();
         let brought = Brought { body, text, queued, cost };
         let record = record::of_exchange(&head, &exchange, &brought);
-        Some(Entry::Finished { turn, record, fate: Fate::of_exchange(&exchange, cost), fingerprint })
+        // Before the next request leaves, so that a crash costs those in flight and no others.
+        let at = match self.journal.append(&record) {
+            Ok(at) => at,
+            Err(error) => {
+                self.control.stop(Stop::Broken(error));
+                return None;
+            }
+        };
+        Some(Entry::Finished { turn, record, at, fate: Fate::of_exchange(&exchange, cost), fingerprint })
     }
 }
 

@@ -153,20 +153,19 @@ fn a_line_that_is_no_row_becomes_a_failed_row_with_its_place_or_ends_a_strict_ru
     assert!(strict.err.contains("error: in.jsonl line 3: no JSON"), "{}", strict.err);
 }
 
-#[test]
-fn a_killed_run_goes_on_where_it_was_and_sends_nothing_finished_again() {
-    const ROWS: usize = 400;
+/// Runs so many rows, kills the run after each of so many requests, goes on, and counts what was sent.
+fn crash(rows: usize, steps: impl Iterator<Item = usize>) -> usize {
     let bench = Bench::new("ttft=lognormal:4ms:1,gap=0,tokens=3,slots=inf");
-    bench.rows(ROWS);
+    bench.rows(rows);
     let mut kills = 0;
-    loop {
+    for step in steps {
         let mut child = bench
             .command(&["in.jsonl", "-o", "out.jsonl", "-c", "10", "--resume", "--quiet"])
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         // The moment is one of progress: so many more requests have been sent.
-        let goal = bench.sent() + 20 + 13 * kills;
+        let goal = bench.sent() + step;
         while bench.sent() < goal && child.try_wait().unwrap().is_none() {
             std::thread::yield_now();
         }
@@ -179,15 +178,27 @@ fn a_killed_run_goes_on_where_it_was_and_sends_nothing_finished_again() {
         kills += 1;
         tear(&bench.path("out.jsonl.journal"), kills);
     }
+    let last = bench.run(&["in.jsonl", "-o", "out.jsonl", "--resume", "--quiet"]);
+    assert_eq!(last.code, 0, "{}", last.err);
+    assert_eq!(indexes(&bench.output()), (0..rows as u64).collect::<Vec<_>>());
+    // What is sent once more was in flight: a user books a row before it takes the next.
+    let most = rows + kills * 10;
+    assert!((rows..=most).contains(&bench.sent()), "{} requests, {rows} rows, {kills} kills", bench.sent());
+    kills
+}
+
+#[test]
+fn a_killed_run_goes_on_where_it_was_and_sends_nothing_finished_again() {
+    let kills = crash(400, (0..).map(|kill| 20 + 13 * kill));
     assert!(kills >= 3, "only {kills} kills");
-    assert_eq!(indexes(&bench.output()), (0..ROWS as u64).collect::<Vec<_>>());
-    // Ten in flight, and answers that were on their way to the journal.
-    let most = ROWS + kills * 2 * 10;
-    assert!(
-        (ROWS..=most).contains(&bench.sent()),
-        "{} requests for {ROWS} rows after {kills} kills",
-        bench.sent()
-    );
+}
+
+#[test]
+#[ignore = "takes a minute: cargo test --release --test it -- --ignored crash"]
+fn a_crash_at_two_hundred_points_loses_no_row_and_sends_none_again() {
+    // From 1 to 18 requests further each time, in an order without a pattern.
+    let kills = crash(2000, (1..=200).map(|kill: usize| 1 + kill * 7 % 18));
+    assert_eq!(kills, 200);
 }
 
 /// A loss of power leaves a last line without its end.
