@@ -91,8 +91,11 @@ impl Answers {
     fn insert(&mut self, request: Fingerprint, answer: Answer) {
         if self.young.len() >= self.generation {
             // Rows still wait for some of the old ones, which must not be lost with the rest.
-            self.old.retain(|_, answer| matches!(answer, Answer::Awaited(_)));
+            let kept = self.old.drain().filter(|(_, answer)| matches!(answer, Answer::Awaited(_)));
+            let kept: Vec<_> = kept.collect();
+            // Drained and filled, not thinned out, which would make the table double.
             std::mem::swap(&mut self.young, &mut self.old);
+            self.young.extend(kept);
         }
         self.young.insert(request, answer);
     }

@@ -152,6 +152,12 @@ impl Journal {
         Ok(())
     }
 
+    /// Whether bytes have been written that may not be on the disk yet.
+    #[cfg(test)]
+    pub(super) fn is_dirty(&self) -> bool {
+        self.tail().dirty
+    }
+
     fn tail(&self) -> MutexGuard<'_, Tail> {
         self.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -246,3 +246,35 @@ impl<'a> Ledger<'a> {
         Ok(Closed { waiting: self.waiting.len() as u64, journal: self.journal })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::InputHash;
+    use super::*;
+
+    /// Takes in one row under a policy and says whether the journal holds anything that the disk may not have.
+    fn is_dirty_after_a_row(sync: Sync) -> bool {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let (journal, _) = Journal::open(&path, super::super::Resume::Afresh, None).unwrap();
+        let journal = Arc::new(journal);
+        let (tally, gate, answers) = (Mutex::default(), Gate::default(), Mutex::default());
+        let manner = Manner { form: OutputForm::Baton, order: Order::AsRead, sync };
+        let output = (Box::new(std::io::sink()) as Box<dyn Write + Send>, "nowhere".to_owned());
+        let mut ledger = Ledger::new(Arc::clone(&journal), output, manner, (&tally, &gate, &answers));
+        let record = record::of_unreadable(&Head::new(0, None, InputHash::of(b"x")), "no JSON".to_owned());
+        let at = journal.append(&record).unwrap();
+        assert!(journal.is_dirty());
+        let fate = Fate::unreadable();
+        ledger.take([Entry::Finished { turn: 0, record, at, fate, fingerprint: None }].into_iter()).unwrap();
+        assert_eq!(tally.lock().unwrap().finished(), 1);
+        journal.is_dirty()
+    }
+
+    #[test]
+    fn a_row_counts_as_finished_when_the_disk_has_it_only_where_that_is_asked_for() {
+        assert!(!is_dirty_after_a_row(Sync::Always));
+        assert!(is_dirty_after_a_row(Sync::Interval));
+        assert!(is_dirty_after_a_row(Sync::Off));
+    }
+}

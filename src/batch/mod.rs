@@ -43,7 +43,7 @@ pub use self::lines::Input;
 pub use self::row::{Form, LineKind};
 pub use self::tally::{Live, Summary, Tally};
 pub use self::template::Template;
-pub use self::worker::Price;
+pub use self::worker::{Listener, Price, Then, Told};
 
 use self::answers::Answers;
 use self::dispatch::{Dispatcher, Gate, Reading};
@@ -247,6 +247,8 @@ pub struct Plan {
     pub concurrency: usize,
     /// What an answer costs.
     pub price: Price,
+    /// Who is told of each attempt, if anybody.
+    pub listener: Option<Listener>,
 }
 
 /// Where rows are written, and its name for the words of a failure.
@@ -276,6 +278,7 @@ pub fn run(plan: &Plan, books: Books, output: Output, crew: Crew) -> Ended {
     let worker = Worker {
         control: Arc::clone(&control),
         price: Arc::clone(&plan.price),
+        listener: plan.listener.clone(),
         todo: Arc::clone(&todo),
         journal: Arc::clone(&journal),
         entries: entries.clone(),

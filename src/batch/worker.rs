@@ -3,12 +3,13 @@
 use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::value::RawValue;
 use tokio::sync::mpsc::Sender;
 use tokio::task::LocalSet;
 
-use crate::client::{Call, Client, Exchange, Piece};
+use crate::client::{Attempt, Call, Client, Exchange, Piece};
 use crate::net::Pool;
 use crate::units::Money;
 use crate::wire::{Assembler, Delta, Event};
@@ -19,17 +20,43 @@ use super::journal::Journal;
 use super::ledger::Entry;
 use super::queue::Queue;
 use super::record;
-use super::record::Brought;
+use super::record::{Brought, Head};
 use super::tally::Fate;
 
 /// What an answer costs, where the price of its model is known.
 pub type Price = Arc<dyn Fn(&Exchange) -> Option<Money> + Send + Sync>;
+
+/// One attempt of a row, told as it ends.
+#[derive(Debug)]
+pub struct Told<'a> {
+    /// The row's name.
+    pub custom_id: &'a str,
+    /// What became of the attempt.
+    pub attempt: &'a Attempt,
+    /// What follows it.
+    pub then: Then,
+}
+
+/// What follows an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// Another one after this wait.
+    Again(Duration),
+    /// Another one at once, with this change.
+    Repaired(&'static str),
+    /// Nothing.
+    Nothing,
+}
+
+/// Who is told of each attempt.
+pub type Listener = Arc<dyn Fn(Told<'_>) + Send + Sync>;
 
 /// A thread that sends rows.
 #[derive(Clone)]
 pub(super) struct Worker {
     pub(super) control: Arc<Control>,
     pub(super) price: Price,
+    pub(super) listener: Option<Listener>,
     /// Rows waiting to be sent, for whoever is free.
     pub(super) todo: Arc<Queue<Work>>,
     pub(super) journal: Arc<Journal>,
@@ -77,7 +104,18 @@ impl Worker {
         let Work { turn, head, call, fingerprint, read } = work;
         let queued = read.elapsed();
         let mut collected = Collected::default();
-        let exchange = client.run(&call, &mut |piece: Piece<'_>| collected.take(&piece)).await;
+        let mut sink = |piece: Piece<'_>| {
+            match &piece {
+                Piece::Retry(attempt, wait) => self.tell(&head, attempt, Then::Again(*wait)),
+                Piece::Repair(attempt, change) => self.tell(&head, attempt, Then::Repaired(change)),
+                _ => {}
+            }
+            collected.take(&piece)
+        };
+        let exchange = client.run(&call, &mut sink).await;
+        if let Some(last) = exchange.attempts.last() {
+            self.tell(&head, last, Then::Nothing);
+        }
         if !self.control.keeps(&exchange) {
             return None;
         }
@@ -95,6 +133,12 @@ impl Worker {
             }
         };
         Some(Entry::Finished { turn, record, at, fate: Fate::of_exchange(&exchange, cost), fingerprint })
+    }
+
+    fn tell(&self, head: &Head, attempt: &Attempt, then: Then) {
+        if let Some(listener) = &self.listener {
+            listener(Told { custom_id: &head.custom_id, attempt, then });
+        }
     }
 }
 

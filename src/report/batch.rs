@@ -52,6 +52,16 @@ impl BatchProgress {
         }
     }
 
+    /// A line that stays, above the one that is rewritten.
+    pub fn print(&mut self, line: &str) {
+        match &mut self.0 {
+            Form::InPlace(bar) => bar.println(line),
+            Form::Plain(out, _) => {
+                let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+            }
+        }
+    }
+
     /// Removes the line that was rewritten in place.
     pub fn finish(self) {
         if let Form::InPlace(bar) = self.0 {

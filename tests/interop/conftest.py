@@ -90,6 +90,17 @@ def mock(tmp_path_factory):
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def shaky(tmp_path_factory):
+    """The embedded relay as one that refuses some requests for their rate and breaks some streams off."""
+    log = tmp_path_factory.mktemp("shaky") / "mock.jsonl"
+    spec = "ttft=20ms,gap=2ms,tokens=12,slots=inf,seed=5,fault=429:0.06,fault=cut:0.15"
+    server = Server([str(BATON), "mock", "--log", str(log), spec], r"http://127\.0\.0\.1:\d+", 20)
+    server.log = log
+    yield server
+    server.stop()
+
+
 def log_entries(log, request_id, patience=5.0):
     """The mock's log lines of one request; the log is flushed at least each second."""
     deadline = time.monotonic() + patience
@@ -105,19 +116,23 @@ LITELLM_KEY = "sk-interop-1234"
 
 
 @pytest.fixture(scope="session")
-def litellm(mock, tmp_path_factory):
+def litellm(mock, shaky, tmp_path_factory):
     """The LiteLLM proxy in front of the mock, as an operator would run it, without retries of its own."""
     folder = tmp_path_factory.mktemp("litellm")
     config = folder / "config.yaml"
     config.write_text(
         f"""
 model_list:
+  - model_name: "oai-shaky"
+    litellm_params: {{model: "openai/oai-x", api_base: "{shaky.base_url}/v1", api_key: "sk-upstream"}}
+  - model_name: "claude-shaky"
+    litellm_params: {{model: "anthropic/claude-x", api_base: "{shaky.base_url}", api_key: "sk-upstream"}}
   - model_name: "oai-*"
     litellm_params: {{model: "openai/oai-*", api_base: "{mock.base_url}/v1", api_key: "sk-upstream"}}
   - model_name: "claude-*"
     litellm_params: {{model: "anthropic/claude-*", api_base: "{mock.base_url}", api_key: "sk-upstream"}}
 litellm_settings: {{telemetry: false, num_retries: 0, request_timeout: 600}}
-router_settings: {{num_retries: 0}}
+router_settings: {{num_retries: 0, disable_cooldowns: true}}
 general_settings: {{master_key: {LITELLM_KEY}}}
 """
     )

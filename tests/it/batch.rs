@@ -94,6 +94,22 @@ fn every_row_is_answered_once_and_in_order_and_nothing_is_left_behind() {
 }
 
 #[test]
+fn rows_are_written_as_they_finish_where_their_order_does_not_matter() {
+    let bench = Bench::new("ttft=0,gap=20ms,slots=inf");
+    let row = |tokens: u32| format!("{{\"prompt\":\"Name {tokens}\",\"max_tokens\":{tokens}}}\n");
+    fs::write(bench.path("in.jsonl"), [50, 1, 1].map(row).concat().replacen("Name 1", "Name one", 1))
+        .unwrap();
+    let written = |more: &[&str]| {
+        let said = bench.run(&[&["in.jsonl", "-o", "out.jsonl", "--overwrite"], more].concat());
+        assert_eq!(said.code, 0, "{}", said.err);
+        indexes(&bench.output())
+    };
+    assert_eq!(written(&[]), [0, 1, 2]);
+    // The first row's answer has fifty times the tokens of the others'.
+    assert_eq!(written(&["--unordered"])[2], 0);
+}
+
+#[test]
 fn rows_that_ask_for_the_same_are_sent_once_and_answered_each_under_its_own_name() {
     let bench = Bench::new(QUICK);
     let rows: Vec<String> =

@@ -5,7 +5,7 @@ mod options;
 
 use std::io::{IsTerminal, stderr};
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -13,11 +13,12 @@ use std::time::Duration;
 use tokio::time::{interval, sleep};
 
 use crate::batch;
-use crate::batch::{Control, Ended, Plan, Progress, Requests, Stop};
+use crate::batch::{Control, Ended, Plan, Progress, Requests, Stop, Then, Told};
 use crate::client::{Client, Exchange, Hints, Partial};
 use crate::config::{Prices, Settings};
 use crate::net::{Adapt, Limiter, Pool};
 use crate::report::{BatchProgress, batch_summary, batch_summary_json};
+use crate::units::Span;
 
 use self::books::{Opened, open};
 pub(super) use self::options::BatchOptions;
@@ -27,7 +28,7 @@ use super::output::Output;
 use super::prompt::no_model;
 use super::relay::{Approach, Site, Way, enough_descriptors};
 use super::signals::Signals;
-use super::{Ending, Signal, Talk, Usage};
+use super::{Ending, Signal, Talk, Usage, show};
 
 /// Users of one thread; more of them share more threads, as far as there are cores.
 const USERS: usize = 32;
@@ -67,7 +68,9 @@ pub(super) fn run(options: &BatchOptions, talk: Talk) -> anyhow::Result<()> {
     let clients = clients.into_iter().map(equip).collect();
     let control = Arc::new(Control::new(options.limits(&site.settings)?));
     let progress = Arc::new(Progress::new(opened.size));
+    let (lines, attempts) = mpsc::channel();
     let plan = Plan {
+        listener: options.verbosity.verbose.then(|| listener(lines)),
         inputs: options.inputs(),
         requests,
         selection: options.selection(),
@@ -82,8 +85,14 @@ pub(super) fn run(options: &BatchOptions, talk: Talk) -> anyhow::Result<()> {
         batch::run(&plan, books, output, batch::Crew { clients, control, progress })
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let watch =
-        Watch { running: &running, control: &control, progress: &progress, drain: options.drain.0, limiter };
+    let watch = Watch {
+        running: &running,
+        control: &control,
+        progress: &progress,
+        drain: options.drain.0,
+        limiter,
+        attempts,
+    };
     let signal = runtime.block_on(watch.until_it_ends(talk))?;
     let ended = running.join().map_err(|_| anyhow::anyhow!("the run broke off: a part of it panicked"))?;
     if let Some(trouble) = kept.as_ref().and_then(|cache| cache.trouble()) {
@@ -123,6 +132,19 @@ fn price(settings: &Settings) -> batch::Price {
     })
 }
 
+/// Makes a line of each attempt.
+fn listener(lines: mpsc::Sender<String>) -> batch::Listener {
+    Arc::new(move |Told { custom_id, attempt, then }| {
+        let then = match then {
+            Then::Again(wait) => Some(format!("again in {}", Span(wait))),
+            Then::Repaired(change) => Some(change.to_owned()),
+            Then::Nothing => None,
+        };
+        // Nobody reads them once the run has ended.
+        let _ = lines.send(format!("{custom_id}: {}", show::attempt_line(attempt, then.as_deref())));
+    })
+}
+
 /// Looks on while a run lasts.
 struct Watch<'a> {
     running: &'a thread::JoinHandle<Ended>,
@@ -131,6 +153,8 @@ struct Watch<'a> {
     /// How long rows in flight may take once the run is stopped.
     drain: Duration,
     limiter: Option<Arc<Limiter>>,
+    /// A line for each attempt, where that is asked for.
+    attempts: mpsc::Receiver<String>,
 }
 
 impl Watch<'_> {
@@ -153,6 +177,7 @@ impl Watch<'_> {
         while !self.running.is_finished() {
             tokio::select! {
                 _ = look.tick() => if let Some(shown) = &mut shown {
+                    self.attempts.try_iter().for_each(|line| shown.print(&line));
                     let parked = self.limiter.as_ref().map(|limiter| limiter.parked()).unwrap_or_default();
                     shown.show(&self.progress.live(), parked);
                 },
@@ -168,7 +193,8 @@ impl Watch<'_> {
                 () = &mut drained => {}
             }
         }
-        if let Some(shown) = shown {
+        if let Some(mut shown) = shown {
+            self.attempts.try_iter().for_each(|line| shown.print(&line));
             shown.finish();
         }
         Ok(came)

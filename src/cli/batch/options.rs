@@ -15,7 +15,7 @@ use super::super::Usage;
 use super::super::cache::CacheOptions;
 use super::super::connection::ConnectionOptions;
 use super::super::limits::LimitOptions;
-use super::super::options::{PolicyOptions, TargetOptions};
+use super::super::options::{PolicyOptions, TargetOptions, VerbosityOptions};
 use super::super::prompt::{FieldOptions, read_whole};
 
 /// The flags of `baton batch`.
@@ -90,6 +90,8 @@ pub(crate) struct BatchOptions {
     pub(super) connection: ConnectionOptions,
     #[command(flatten)]
     pub(super) policy: PolicyOptions,
+    #[command(flatten)]
+    pub(super) verbosity: VerbosityOptions,
 }
 
 /// Which rows there are, and which of them are sent.

@@ -4,6 +4,7 @@
 //! the disk is slow the reader waits for it, and the relay for the reader. Until the answer is whole the file is called
 //! `FILE.partial`; if it never is, a side file says why.
 
+mod handover;
 mod intake;
 mod place;
 mod side;

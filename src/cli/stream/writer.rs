@@ -1,8 +1,7 @@
-//! A thread that writes, so that a slow disk stalls neither timeouts nor signals; its queue is short and makes the
-//! reader wait.
+//! A thread that writes, so that a slow disk stalls neither timeouts nor signals.
 //!
-//! Three buffers go round: one is filled from the wire, one waits, one is written. When no buffer is free, the relay is not
-//! read, and its own connection holds it back.
+//! Three buffers go round: one is filled from the wire, one waits, one is written. While the one that waits is full, the
+//! relay is not read, and its own connection holds it back.
 
 use std::fs::File;
 use std::io;
@@ -17,15 +16,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use tokio::sync::mpsc;
 
 use crate::cli::OutputError;
 
-/// Buffers that wait to be written.
-const WAITING: usize = 1;
-
-/// A buffer that has grown larger than this is not used again.
-const LARGEST_KEPT: usize = 1024 * 1024;
+use super::handover::Handover;
 
 /// The time between two syncs of `interval`.
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
@@ -75,36 +69,31 @@ pub(super) struct Written {
 /// The writing thread, seen from the reader.
 #[derive(Debug)]
 pub(super) struct Writer {
-    queue: mpsc::Sender<Vec<u8>>,
-    /// Buffers that were written.
-    spare: std_mpsc::Receiver<Vec<u8>>,
+    handover: Arc<Handover>,
     thread: JoinHandle<Written>,
 }
 
 impl Writer {
     /// Starts the thread.
     pub(super) fn start(job: Job) -> io::Result<Self> {
-        let (queue, waiting) = mpsc::channel(WAITING);
-        let (used, spare) = std_mpsc::channel();
-        let thread = thread::Builder::new().name("write".into()).spawn(move || job.run(waiting, &used))?;
-        Ok(Self { queue, spare, thread })
+        let handover = Arc::new(Handover::default());
+        let here = Arc::clone(&handover);
+        let thread = thread::Builder::new().name("write".into()).spawn(move || {
+            let _taker = here.taker();
+            job.run(&here)
+        })?;
+        Ok(Self { handover, thread })
     }
 
-    /// Hands a buffer over, once there is room, and leaves an empty one; breaks when nothing can be written any more.
-    pub(super) async fn put(&mut self, buffer: &mut Vec<u8>) -> ControlFlow<()> {
-        let Ok(room) = self.queue.reserve().await else { return ControlFlow::Break(()) };
-        room.send(std::mem::replace(buffer, self.spare.try_recv().unwrap_or_default()));
-        ControlFlow::Continue(())
+    /// Hands the bytes of a buffer over, once there is room, and empties it; breaks when nothing can be written any more.
+    pub(super) async fn put(&self, buffer: &mut Vec<u8>) -> ControlFlow<()> {
+        self.handover.put(buffer).await
     }
 
     /// Writes what is left and waits until all is written and, unless that is off, synced.
     pub(super) fn finish(self, rest: Vec<u8>) -> Written {
-        let Self { queue, thread, .. } = self;
-        if !rest.is_empty() {
-            // A thread that has given up tells why below.
-            queue.blocking_send(rest).ok();
-        }
-        drop(queue);
+        let Self { handover, thread } = self;
+        handover.end(rest);
         thread.join().unwrap_or_else(|_| {
             let failure = OutputError::new("the writing thread", io::Error::other("it panicked"));
             Written { failure: Some(failure), ..Written::default() }
@@ -113,10 +102,10 @@ impl Writer {
 }
 
 impl Job {
-    fn run(self, mut waiting: mpsc::Receiver<Vec<u8>>, used: &std_mpsc::Sender<Vec<u8>>) -> Written {
+    fn run(self, handover: &Handover) -> Written {
         let mut written = Written::default();
         let ended = Syncer::start(&self).and_then(|syncer| {
-            let ended = self.write_each(&mut waiting, used, (&syncer, &mut written));
+            let ended = self.write_each(handover, (&syncer, &mut written));
             ended.and(syncer.finish())
         });
         let ended = ended.and_then(|()| match &self.pen {
@@ -128,14 +117,13 @@ impl Job {
     }
 
     /// Writes buffers until there are no more or syncing has failed, which the syncer tells about.
-    fn write_each(
-        &self,
-        waiting: &mut mpsc::Receiver<Vec<u8>>,
-        used: &std_mpsc::Sender<Vec<u8>>,
-        (syncer, written): (&Syncer, &mut Written),
-    ) -> io::Result<()> {
-        let mut tee = self.tee.then(stdout);
-        while let Some(mut buffer) = waiting.blocking_recv() {
+    fn write_each(&self, handover: &Handover, (syncer, written): (&Syncer, &mut Written)) -> io::Result<()> {
+        let (mut tee, mut buffer) = (self.tee.then(stdout), Vec::new());
+        loop {
+            handover.take(&mut buffer);
+            if buffer.is_empty() {
+                return Ok(());
+            }
             self.pen.write(&buffer, &mut written.bytes)?;
             if let Pen::File { file, .. } = &self.pen
                 && self.sync == Sync::Always
@@ -143,7 +131,7 @@ impl Job {
                 file.sync_data()?;
             }
             if syncer.note(written.bytes).is_break() {
-                break;
+                return Ok(());
             }
             if let Some(Err(error)) =
                 tee.as_mut().map(|out| out.write_all(&buffer).and_then(|()| out.flush()))
@@ -153,12 +141,7 @@ impl Job {
                 let error = OutputError::new("standard output", error);
                 written.tee_failure = Some(error).filter(|error| !error.is_closed_pipe());
             }
-            buffer.clear();
-            if buffer.capacity() <= LARGEST_KEPT {
-                used.send(buffer).ok();
-            }
         }
-        Ok(())
     }
 }
 

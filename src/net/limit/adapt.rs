@@ -18,6 +18,10 @@ const GAIN: f64 = 20.0;
 const CUT: f64 = 0.5;
 /// The share by which the pace grows in a second after a refusal: 5 % in ten seconds.
 const RECOVERY: f64 = 0.005;
+/// The share of the pace before a refusal that is soon tried again.
+const RETURN: f64 = 0.8;
+/// How long that takes, in seconds: the gap closes by its e-th part in that time.
+const RETURN_TIME: f64 = 20.0;
 /// The slowest pace, in requests a second.
 const SLOWEST: f64 = 0.1;
 /// The share of an announced limit that is asked for even where all of it is used up, because how much has come back by
@@ -31,12 +35,23 @@ pub(super) struct Adapt {
     per_second: f64,
     /// The requests at that pace.
     own: Bucket,
-    /// The pace at the last refusal, and when that was.
-    cut: Option<(f64, Duration)>,
-    /// When the pace was last raised after a refusal.
-    raised: Duration,
+    /// What the last refusal taught.
+    cut: Option<Cut>,
     /// What the relay announced, by kind.
     announced: [Option<Announced>; KINDS],
+}
+
+/// The last time that the relay refused.
+#[derive(Debug)]
+struct Cut {
+    /// When that was.
+    at: Duration,
+    /// The pace before it. Refusals that follow one another without an answer between them are one event.
+    before: f64,
+    /// When the pace was last raised since; the time of the refusal, if it was not.
+    raised: Duration,
+    /// Whether an answer has come since.
+    answered: bool,
 }
 
 /// What may go by the relay's own word, until that word is stale.
@@ -51,7 +66,7 @@ impl Adapt {
     pub(super) fn new(given: Option<f64>) -> Self {
         let per_second = given.unwrap_or(START);
         let own = Bucket::new(Speed::per_second(per_second), AT_ONCE);
-        Self { per_second, own, cut: None, raised: Duration::ZERO, announced: Default::default() }
+        Self { per_second, own, cut: None, announced: Default::default() }
     }
 
     /// The earliest moment at which a request that takes so much may go.
@@ -94,6 +109,9 @@ impl Adapt {
         for standing in report.advice.iter().flat_map(|advice| &advice.0) {
             self.announce(now, standing);
         }
+        if let Some(cut) = self.cut.as_mut().filter(|_| report.class.is_ok()) {
+            cut.answered = true;
+        }
         match report.class {
             Class::RateLimited | Class::Overloaded => self.refused(now, history.granted),
             class if class.is_ok() && history.waited => self.bore(now),
@@ -125,24 +143,26 @@ impl Adapt {
 
     /// Slows down, once for all requests that were under way at the time.
     fn refused(&mut self, now: Duration, granted: Duration) {
-        if self.cut.is_some_and(|(_, at)| granted <= at) {
-            return;
-        }
-        self.cut = Some((self.per_second, now));
-        self.raised = now;
+        let before = match &self.cut {
+            Some(cut) if granted <= cut.at => return,
+            Some(cut) if !cut.answered => cut.before,
+            _ => self.per_second,
+        };
+        self.cut = Some(Cut { at: now, before, raised: now, answered: false });
         self.per_second = (self.per_second * CUT).max(SLOWEST);
     }
 
     /// Speeds up, if the pace was what held the request back.
     fn bore(&mut self, now: Duration) {
-        let Some((ceiling, _)) = self.cut else {
+        let Some(cut) = &mut self.cut else {
             self.per_second += GAIN;
             return;
         };
         // Time without requests proves nothing, so that at most a second of it counts.
-        let passed = now.saturating_sub(self.raised).as_secs_f64().min(1.0);
-        self.per_second += ceiling.max(self.per_second) * RECOVERY * passed;
-        self.raised = now;
+        let passed = now.saturating_sub(cut.raised).as_secs_f64().min(1.0);
+        let gap = (cut.before * RETURN - self.per_second).max(0.0) / RETURN_TIME;
+        self.per_second += gap.max(cut.before.max(self.per_second) * RECOVERY) * passed;
+        cut.raised = now;
     }
 }
 

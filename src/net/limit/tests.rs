@@ -2,6 +2,7 @@
 
 #![expect(clippy::cast_precision_loss, reason = "counts of tests are small")]
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -213,6 +214,8 @@ struct Relay {
     /// What it says beside a refusal, and beside everything.
     hint: Option<Duration>,
     announces: Option<u64>,
+    /// When it refuses everything.
+    outage: Range<u64>,
     passed: u64,
     refused: u64,
 }
@@ -220,11 +223,11 @@ struct Relay {
 impl Relay {
     fn new(rate: &str, depth: u64) -> Self {
         let bucket = Bucket::new(Speed::of(rate.parse().unwrap()), depth);
-        Self { bucket, hint: None, announces: None, passed: 0, refused: 0 }
+        Self { bucket, hint: None, announces: None, outage: 0..0, passed: 0, refused: 0 }
     }
 
     fn answer(&mut self, now: Duration) -> (Class, Option<Duration>, Option<Advice>) {
-        let is_due = self.bucket.due(1) <= now;
+        let is_due = self.bucket.due(1) <= now && !self.outage.contains(&now.as_secs());
         if is_due {
             self.bucket.take(now, 1);
             self.passed += 1;
@@ -278,6 +281,16 @@ async fn a_relay_that_only_refuses_is_asked_at_about_the_pace_it_bears() {
     let relay = converse(Relay::new("20/s", 20), 50, time).await;
     let Relay { passed, refused, .. } = relay;
     assert!(passed as f64 > 0.6 * 20.0 * 600.0, "{passed} passed");
+    assert!((refused as f64) < 0.1 * passed as f64, "{refused} refused, {passed} passed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_soon_forgotten() {
+    let outage = 120..150;
+    let relay = Relay { outage, ..Relay::new("20/s", 20) };
+    let Relay { passed, refused, .. } = converse(relay, 50, Duration::from_secs(300)).await;
+    // Half a minute of outage costs that and not much more than another.
+    assert!(passed as f64 > 0.6 * 20.0 * (300.0 - 30.0 - 40.0), "{passed} passed");
     assert!((refused as f64) < 0.1 * passed as f64, "{refused} refused, {passed} passed");
 }
 
