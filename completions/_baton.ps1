@@ -269,6 +269,8 @@ Register-ArgumentCompleter -Native -CommandName 'baton' -ScriptBlock {
             [CompletionResult]::new('--insecure', '--insecure', [CompletionResultType]::ParameterName, 'Verify no certificate')
             [CompletionResult]::new('--no-keepalive', '--no-keepalive', [CompletionResultType]::ParameterName, 'Make a new connection for each request')
             [CompletionResult]::new('--no-retry-ambiguous', '--no-retry-ambiguous', [CompletionResultType]::ParameterName, 'Do not send a request again that may have been worked on, and paid for, already')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print a line for each attempt')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print a line for each attempt')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Silence notices and progress')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Silence notices and progress')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')

@@ -263,6 +263,8 @@ set edit:completion:arg-completer[baton] = {|@words|
             cand --insecure 'Verify no certificate'
             cand --no-keepalive 'Make a new connection for each request'
             cand --no-retry-ambiguous 'Do not send a request again that may have been worked on, and paid for, already'
+            cand -v 'Print a line for each attempt'
+            cand --verbose 'Print a line for each attempt'
             cand -q 'Silence notices and progress'
             cand --quiet 'Silence notices and progress'
             cand -h 'Print help (see more with ''--help'')'

@@ -273,6 +273,7 @@ complete -c baton -n "__fish_baton_using_subcommand batch" -l http2 -d 'Speak HT
 complete -c baton -n "__fish_baton_using_subcommand batch" -s k -l insecure -d 'Verify no certificate'
 complete -c baton -n "__fish_baton_using_subcommand batch" -l no-keepalive -d 'Make a new connection for each request'
 complete -c baton -n "__fish_baton_using_subcommand batch" -l no-retry-ambiguous -d 'Do not send a request again that may have been worked on, and paid for, already'
+complete -c baton -n "__fish_baton_using_subcommand batch" -s v -l verbose -d 'Print a line for each attempt'
 complete -c baton -n "__fish_baton_using_subcommand batch" -s q -l quiet -d 'Silence notices and progress'
 complete -c baton -n "__fish_baton_using_subcommand batch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c baton -n "__fish_baton_using_subcommand bench" -s f -l file -d 'Add a file to the prompt: text after a blank line; png, jpeg, gif, webp and PDF as attachments (repeatable)' -r -F
