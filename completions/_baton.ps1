@@ -33,6 +33,7 @@ Register-ArgumentCompleter -Native -CommandName 'baton' -ScriptBlock {
             [CompletionResult]::new('batch', 'batch', [CompletionResultType]::ParameterValue, 'Carry a file of prompts to a file of answers; resumable')
             [CompletionResult]::new('bench', 'bench', [CompletionResultType]::ParameterValue, 'Sweep concurrency levels and print the average/TP99 table')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Find out whether a relay is fit for use')
+            [CompletionResult]::new('report', 'report', [CompletionResultType]::ParameterValue, 'Look at saved results again')
             [CompletionResult]::new('mock', 'mock', [CompletionResultType]::ParameterValue, 'Run the embedded relay as a server of its own')
             [CompletionResult]::new('models', 'models', [CompletionResultType]::ParameterValue, 'List the models that the relay offers')
             [CompletionResult]::new('cache', 'cache', [CompletionResultType]::ParameterValue, 'Look at the cache of answers, or empty it')
@@ -319,6 +320,8 @@ Register-ArgumentCompleter -Native -CommandName 'baton' -ScriptBlock {
             [CompletionResult]::new('--workers', '--workers', [CompletionResultType]::ParameterName, 'Threads that make the load [default: one a core]')
             [CompletionResult]::new('--fail-if', '--fail-if', [CompletionResultType]::ParameterName, 'Exit with 99 where this is true of a level, as in ''ttft.p99 > 800ms'', ''error_rate > 1%'' or ''rate < 50/s @c=100'' (repeatable)')
             [CompletionResult]::new('--slo', '--slo', [CompletionResultType]::ParameterName, 'Count the requests that meet this, as in ''ttft < 500ms'': the goodput (repeatable)')
+            [CompletionResult]::new('--baseline', '--baseline', [CompletionResultType]::ParameterName, 'Exit with 99 where a figure is worse than in this earlier result of the same plan, beyond the noise')
+            [CompletionResult]::new('--noise', '--noise', [CompletionResultType]::ParameterName, 'Relative change up to which a figure counts as unchanged [default: 5%]')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Form of the report')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the report to a file')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the report to a file')
@@ -348,6 +351,7 @@ Register-ArgumentCompleter -Native -CommandName 'baton' -ScriptBlock {
             [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How an error is printed on standard error')
             [CompletionResult]::new('--bare-prompt', '--bare-prompt', [CompletionResultType]::ParameterName, 'With --api complete: the body is just {"prompt": …}, and the answer comes whole')
             [CompletionResult]::new('--no-stream', '--no-stream', [CompletionResultType]::ParameterName, 'Ask for whole answers instead of streams')
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Compare results of different plans, at the levels that both have')
             [CompletionResult]::new('--http1', '--http1', [CompletionResultType]::ParameterName, 'Speak HTTP/1.1 only')
             [CompletionResult]::new('--http2', '--http2', [CompletionResultType]::ParameterName, 'Speak HTTP/2 only, also without TLS')
             [CompletionResult]::new('-k', '-k', [CompletionResultType]::ParameterName, 'Verify no certificate')
@@ -411,6 +415,28 @@ Register-ArgumentCompleter -Native -CommandName 'baton' -ScriptBlock {
             [CompletionResult]::new('-k', '-k', [CompletionResultType]::ParameterName, 'Verify no certificate')
             [CompletionResult]::new('--insecure', '--insecure', [CompletionResultType]::ParameterName, 'Verify no certificate')
             [CompletionResult]::new('--no-keepalive', '--no-keepalive', [CompletionResultType]::ParameterName, 'Make a new connection for each request')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Silence notices and progress')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Silence notices and progress')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'baton;report' {
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How an error is printed on standard error')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Silence notices and progress')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Silence notices and progress')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('compare', 'compare', [CompletionResultType]::ParameterValue, 'Compare a result with an earlier one')
+            break
+        }
+        'baton;report;compare' {
+            [CompletionResult]::new('--noise', '--noise', [CompletionResultType]::ParameterName, 'Relative change up to which a figure counts as unchanged [default: 5%]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Form of the report')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the report to a file')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the report to a file')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How an error is printed on standard error')
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Compare results of different plans, at the levels that both have')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Silence notices and progress')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Silence notices and progress')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')

@@ -48,6 +48,7 @@ complete -c baton -n "__fish_baton_needs_command" -f -a "stream" -d 'Write one a
 complete -c baton -n "__fish_baton_needs_command" -f -a "batch" -d 'Carry a file of prompts to a file of answers; resumable'
 complete -c baton -n "__fish_baton_needs_command" -f -a "bench" -d 'Sweep concurrency levels and print the average/TP99 table'
 complete -c baton -n "__fish_baton_needs_command" -f -a "check" -d 'Find out whether a relay is fit for use'
+complete -c baton -n "__fish_baton_needs_command" -f -a "report" -d 'Look at saved results again'
 complete -c baton -n "__fish_baton_needs_command" -f -a "mock" -d 'Run the embedded relay as a server of its own'
 complete -c baton -n "__fish_baton_needs_command" -f -a "models" -d 'List the models that the relay offers'
 complete -c baton -n "__fish_baton_needs_command" -f -a "cache" -d 'Look at the cache of answers, or empty it'
@@ -310,10 +311,13 @@ complete -c baton -n "__fish_baton_using_subcommand bench" -l drain -d 'How long
 complete -c baton -n "__fish_baton_using_subcommand bench" -l workers -d 'Threads that make the load [default: one a core]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l fail-if -d 'Exit with 99 where this is true of a level, as in \'ttft.p99 > 800ms\', \'error_rate > 1%\' or \'rate < 50/s @c=100\' (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l slo -d 'Count the requests that meet this, as in \'ttft < 500ms\': the goodput (repeatable)' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l baseline -d 'Exit with 99 where a figure is worse than in this earlier result of the same plan, beyond the noise' -r -F
+complete -c baton -n "__fish_baton_using_subcommand bench" -l noise -d 'Relative change up to which a figure counts as unchanged [default: 5%]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l format -d 'Form of the report' -r -f -a "table\t''
 json\t''
 csv\t''
-markdown\t''"
+markdown\t''
+junit\t''"
 complete -c baton -n "__fish_baton_using_subcommand bench" -s o -l output -d 'Write the report to a file' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -l save -d 'Keep the whole result, histograms included, as JSON' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -l log -d 'Append a JSON line for each request to a file as the run goes: its id, its class, its times in Unix nanoseconds' -r -F
@@ -340,6 +344,7 @@ complete -c baton -n "__fish_baton_using_subcommand bench" -l error-format -d 'H
 json\t'One JSON object'"
 complete -c baton -n "__fish_baton_using_subcommand bench" -l bare-prompt -d 'With --api complete: the body is just {"prompt": …}, and the answer comes whole'
 complete -c baton -n "__fish_baton_using_subcommand bench" -l no-stream -d 'Ask for whole answers instead of streams'
+complete -c baton -n "__fish_baton_using_subcommand bench" -l force -d 'Compare results of different plans, at the levels that both have'
 complete -c baton -n "__fish_baton_using_subcommand bench" -l http1 -d 'Speak HTTP/1.1 only'
 complete -c baton -n "__fish_baton_using_subcommand bench" -l http2 -d 'Speak HTTP/2 only, also without TLS'
 complete -c baton -n "__fish_baton_using_subcommand bench" -s k -l insecure -d 'Verify no certificate'
@@ -398,6 +403,21 @@ complete -c baton -n "__fish_baton_using_subcommand check" -s k -l insecure -d '
 complete -c baton -n "__fish_baton_using_subcommand check" -l no-keepalive -d 'Make a new connection for each request'
 complete -c baton -n "__fish_baton_using_subcommand check" -s q -l quiet -d 'Silence notices and progress'
 complete -c baton -n "__fish_baton_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand report; and not __fish_seen_subcommand_from compare" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand report; and not __fish_seen_subcommand_from compare" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand report; and not __fish_seen_subcommand_from compare" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand report; and not __fish_seen_subcommand_from compare" -f -a "compare" -d 'Compare a result with an earlier one'
+complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subcommand_from compare" -l noise -d 'Relative change up to which a figure counts as unchanged [default: 5%]' -r
+complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subcommand_from compare" -l format -d 'Form of the report' -r -f -a "table\t''
+json\t''
+markdown\t''"
+complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subcommand_from compare" -s o -l output -d 'Write the report to a file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subcommand_from compare" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subcommand_from compare" -l force -d 'Compare results of different plans, at the levels that both have'
+complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subcommand_from compare" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subcommand_from compare" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c baton -n "__fish_baton_using_subcommand mock" -l listen -d 'Address to listen on; port 0 takes a free one' -r
 complete -c baton -n "__fish_baton_using_subcommand mock" -l log -d 'Append the times of each request to this file, as JSON lines' -r -F
 complete -c baton -n "__fish_baton_using_subcommand mock" -l threads -d 'Threads to serve with [default: one a core]' -r

@@ -99,8 +99,15 @@ fn tell(error: &anyhow::Error) -> Story {
         story.because = vec![error.to_string()];
     } else if let Some(Ending::NothingToExtract(_)) = error.downcast_ref::<Ending>() {
         story.hint = Some("without --extract the whole answer is printed".to_owned());
-    } else if let Some(Ending::ThresholdsFailed { stories, .. }) = error.downcast_ref::<Ending>() {
+    } else if let Some(Ending::ThresholdsFailed { stories, .. } | Ending::Regressed(stories)) =
+        error.downcast_ref::<Ending>()
+    {
         story.because.clone_from(stories);
+    } else if let Some(Ending::ComparisonUndecided(stories)) = error.downcast_ref::<Ending>() {
+        story.because.clone_from(stories);
+        story.hint = Some(
+            "it takes a client that is not the bottleneck, and requests that end by themselves".to_owned(),
+        );
     } else if let Some(Ending::ThresholdsUndecided { stories, .. }) = error.downcast_ref::<Ending>() {
         story.because.clone_from(stories);
         story.hint = Some(
@@ -134,8 +141,12 @@ fn code_of(error: &anyhow::Error) -> u8 {
                 code::SOME_FAILED
             }
             Ending::Capped(_) => code::QUOTA,
-            Ending::ChecksFailed { .. } | Ending::ThresholdsFailed { .. } => code::THRESHOLD,
-            Ending::NothingSucceeded | Ending::ThresholdsUndecided { .. } => code::UNTRUSTED,
+            Ending::ChecksFailed { .. } | Ending::ThresholdsFailed { .. } | Ending::Regressed(_) => {
+                code::THRESHOLD
+            }
+            Ending::NothingSucceeded
+            | Ending::ThresholdsUndecided { .. }
+            | Ending::ComparisonUndecided(_) => code::UNTRUSTED,
             Ending::GaveUp { class, .. } | Ending::BatchGaveUp { class, .. } => code_of_class(*class),
         };
     }

@@ -20,6 +20,7 @@ mod output;
 mod prompt;
 mod relay;
 mod rendering;
+mod report;
 mod send;
 mod show;
 mod signals;
@@ -80,6 +81,8 @@ enum Command {
     Bench(Box<bench::BenchOptions>),
     /// Find out whether a relay is fit for use
     Check(Box<check::CheckOptions>),
+    /// Look at saved results again
+    Report(report::ReportCommand),
     /// Run the embedded relay as a server of its own
     Mock(Box<mock::MockOptions>),
     /// List the models that the relay offers
@@ -186,6 +189,12 @@ pub enum Ending {
         /// How many there are.
         all: usize,
     },
+    /// Figures that are worse than an earlier result beyond the noise.
+    #[error("{} worse than before", figures(.0.len(), "is", "are"))]
+    Regressed(Vec<String>),
+    /// Figures of which nobody can say whether they are.
+    #[error("{} be compared", figures(.0.len(), "cannot", "cannot"))]
+    ComparisonUndecided(Vec<String>),
     /// A run in which nothing succeeded.
     #[error("nothing succeeded, so nothing was measured")]
     NothingSucceeded,
@@ -197,6 +206,11 @@ pub enum Ending {
         /// The message of one of them.
         message: String,
     },
+}
+
+/// So many figures with their verb.
+fn figures(count: usize, one: &str, several: &str) -> String {
+    if count == 1 { format!("1 figure {one}") } else { format!("{count} figures {several}") }
 }
 
 /// The whole command tree, as help and completions need it.
@@ -240,6 +254,7 @@ fn carry_out(baton: Baton) -> anyhow::Result<()> {
         Command::Batch(options) => batch::run(&options, baton.talk),
         Command::Bench(options) => bench::run(&options, baton.talk),
         Command::Check(options) => check::run(&options, baton.talk),
+        Command::Report(command) => report::run(&command, baton.talk),
         Command::Mock(options) => mock::run(&options, baton.talk),
         Command::Models(options) => models::run(&options, baton.talk),
         Command::Cache(options) => cache::run(&options),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::compare::Comparison;
 use super::threshold::Goodput;
 use super::threshold::Threshold;
 use crate::load::Verdict;
@@ -34,6 +35,8 @@ pub struct Document {
     pub objectives: Vec<String>,
     /// Thresholds and what became of them.
     pub thresholds: Vec<Threshold>,
+    /// The difference from an earlier result, where there is one.
+    pub comparison: Option<Comparison>,
     /// Where the requests went.
     pub endpoints: Vec<Endpoint>,
 }

@@ -5,6 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::compare::Comparison;
+use super::compare::Plans;
+use super::compare::Terms;
 use super::document::ArrivalCounts;
 use super::document::ArrivalsInfo;
 use super::document::Document;
@@ -118,6 +121,16 @@ pub(super) fn judged() -> Document {
     document
 }
 
+/// A sweep compared with an earlier one, in which one level has become slower and one faster.
+pub(super) fn compared() -> Document {
+    let before = document(traffic(), vec![level(50, 4_000, 120), level(100, 4_000, 180)], Ended::Completed);
+    let mut after =
+        document(traffic(), vec![level(50, 3_300, 140), level(100, 4_800, 150)], Ended::Completed);
+    let terms = Terms { noise: 0.05, plans: Plans::MustAgree };
+    after.comparison = Some(Comparison::of(&before, &after, terms).unwrap());
+    after
+}
+
 /// A run that gave itself up before anything had succeeded.
 pub(super) fn stopped() -> Document {
     let mut level = level(50, 0, 100);
@@ -162,8 +175,6 @@ fn document(traffic: Traffic, levels: Vec<Summary>, ended: Ended) -> Document {
         },
         started: "2026-11-23T05:12:00.25Z".parse().unwrap(),
         urls: vec!["https://relay.example".to_owned()],
-        objectives: Vec::new(),
-        thresholds: Vec::new(),
     };
     Document::of(info, &Run { levels, ended })
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::columns::Column;
 use super::columns::columns;
+use super::compare::comparison_markdown;
 use super::document::Document;
 
 /// The table in Markdown, with its columns aligned in the source as well.
@@ -24,6 +25,10 @@ pub fn markdown(document: &Document) -> String {
     for threshold in &document.thresholds {
         let (verdict, evidence) = (threshold.verdict.name(), threshold.evidence());
         let _ = writeln!(text, "- **{verdict}** `{}`: {evidence}", threshold.expression);
+    }
+    if let Some(comparison) = &document.comparison {
+        text += "\n";
+        text += &comparison_markdown(comparison);
     }
     text
 }

@@ -7,11 +7,13 @@ mod arrival;
 mod batch;
 mod check;
 mod columns;
+mod compare;
 mod csv;
 mod document;
 #[cfg(test)]
 mod golden;
 mod json;
+mod junit;
 mod log;
 mod markdown;
 mod notes;
@@ -27,6 +29,11 @@ pub use batch::batch_summary;
 pub use batch::batch_summary_json;
 pub use check::{Accepted, CheckInfo, CheckReport};
 pub use check::{check_docs, check_json, check_junit, check_line, check_markdown, check_text};
+pub use compare::stories;
+pub use compare::{Change, ChangeVerdict, CompareError, Comparison, DamagedHistogram, Plans, Terms};
+pub use compare::{
+    comparison_json, comparison_markdown, comparison_notes, comparison_table, plan_differences,
+};
 pub use csv::csv;
 pub use document::ArrivalCounts;
 pub use document::ArrivalsInfo;
@@ -45,6 +52,7 @@ pub use document::Tail;
 pub use json::ReadError;
 pub use json::json;
 pub use json::read;
+pub use junit::junit;
 pub use log::RequestLog;
 pub use markdown::markdown;
 pub use notes::notes;

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use super::compare::ChangeVerdict;
+use super::compare::comparison_notes;
+use super::compare::stories;
 use super::document::Document;
 use super::document::FailureNote;
 use super::document::Level;
@@ -19,6 +22,7 @@ pub fn notes(document: &Document) -> String {
     lines.extend(document.levels.iter().filter_map(arrivals));
     lines.extend(cut(document));
     lines.extend(thresholds(document));
+    lines.extend(compared(document));
     lines.extend(ending(document));
     lines.into_iter().map(|line| line + "\n").collect()
 }
@@ -83,6 +87,17 @@ fn cut(document: &Document) -> Option<String> {
         let cut = grouped(cut);
         format!("cut     {cut} {requests} still running at the end; a percentile that reaches into them is shown as ≥")
     })
+}
+
+/// What has changed since an earlier result: what is worse or open, and how much else there is.
+fn compared(document: &Document) -> Vec<String> {
+    let Some(comparison) = &document.comparison else { return Vec::new() };
+    let mut lines: Vec<_> = comparison_notes(comparison).lines().map(str::to_owned).collect();
+    for verdict in [ChangeVerdict::Regression, ChangeVerdict::Undecided, ChangeVerdict::Improvement] {
+        let story = |story: String| format!("        {}: {story}", verdict.name());
+        lines.extend(stories(comparison, verdict).into_iter().map(story));
+    }
+    lines
 }
 
 /// How the run ended, where it did not run to its end.

@@ -21,7 +21,6 @@ use super::document::PlanInfo;
 use super::document::SCHEMA;
 use super::document::Tail;
 use super::threshold::Goodput;
-use super::threshold::Threshold;
 use crate::load::Bound;
 use crate::load::Delivery;
 use crate::load::Ended;
@@ -45,10 +44,6 @@ pub struct RunInfo {
     pub started: Timestamp,
     /// Base URLs that the requests went to, without credentials.
     pub urls: Vec<String>,
-    /// What the times of each request should have been.
-    pub objectives: Vec<String>,
-    /// Thresholds and what became of them.
-    pub thresholds: Vec<Threshold>,
 }
 
 /// What the requests of a run were like.
@@ -113,7 +108,7 @@ impl Machine {
 }
 
 impl Document {
-    /// The document of a run.
+    /// The document of a run, before it is judged.
     pub fn of(info: RunInfo, run: &Run) -> Self {
         let gave_up = match &run.ended {
             Ended::GaveUp { class, message } => {
@@ -129,8 +124,9 @@ impl Document {
             interrupted: run.ended == Ended::Interrupted,
             gave_up,
             levels: run.levels.iter().map(Level::of).collect(),
-            objectives: info.objectives,
-            thresholds: info.thresholds,
+            objectives: Vec::new(),
+            thresholds: Vec::new(),
+            comparison: None,
             endpoints: info.urls.into_iter().map(|url| Endpoint { url }).collect(),
         }
     }
@@ -271,9 +267,14 @@ mod tests {
         let schema = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         jsonschema::draft202012::meta::validate(&schema).unwrap();
         let validator = jsonschema::draft202012::new(&schema).unwrap();
-        for document in
-            [golden::streamed(), golden::whole(), golden::stopped(), golden::open(), golden::judged()]
-        {
+        for document in [
+            golden::streamed(),
+            golden::whole(),
+            golden::stopped(),
+            golden::open(),
+            golden::judged(),
+            golden::compared(),
+        ] {
             let value = serde_json::to_value(document).unwrap();
             let errors: Vec<_> =
                 validator.iter_errors(&value).map(|e| format!("{}: {e}", e.instance_path())).collect();
@@ -301,9 +302,14 @@ mod tests {
 
     #[test]
     fn a_document_is_read_back_as_it_was_written() {
-        for document in
-            [golden::streamed(), golden::whole(), golden::stopped(), golden::open(), golden::judged()]
-        {
+        for document in [
+            golden::streamed(),
+            golden::whole(),
+            golden::stopped(),
+            golden::open(),
+            golden::judged(),
+            golden::compared(),
+        ] {
             assert_eq!(read(&json(&document)).unwrap(), document);
         }
     }

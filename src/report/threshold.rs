@@ -130,8 +130,13 @@ impl Threshold {
 impl ThresholdLevel {
     /// The name of the level, as a threshold has it behind `@`.
     pub fn place(&self) -> String {
-        self.rate.map_or_else(|| format!("c={}", self.concurrency), |rate| format!("rate={rate}/s"))
+        place(self.concurrency, self.rate)
     }
+}
+
+/// The name of a level.
+pub(super) fn place(concurrency: u32, rate: Option<f64>) -> String {
+    rate.map_or_else(|| format!("c={concurrency}"), |rate| format!("rate={rate}/s"))
 }
 
 impl Goodput {

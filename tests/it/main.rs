@@ -9,6 +9,7 @@ mod baton;
 mod bench;
 mod cache;
 mod check;
+mod compare;
 mod completions;
 mod config;
 mod connect;

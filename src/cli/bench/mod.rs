@@ -10,12 +10,10 @@ use std::io::{IsTerminal, stderr, stdout};
 
 use crate::client::Content;
 use crate::load;
-use crate::load::{Ended, Extent, LogSender, Plan, Ruling, Run};
+use crate::load::{Ended, Extent, LogSender, Plan, Run};
 use crate::net::shown_url;
 use crate::report;
-use crate::report::{
-    Document, Machine, PlanInfo, Progress, RequestLog, RunInfo, Style, Threshold, Tint, Traffic,
-};
+use crate::report::{Document, Machine, PlanInfo, Progress, RequestLog, RunInfo, Style, Tint, Traffic};
 use crate::units::{Span, grouped};
 use crate::wire::Dialect;
 
@@ -23,7 +21,7 @@ use self::arrivals::OpenLoop;
 pub(super) use self::options::BenchOptions;
 use self::options::{Format, ReportOptions};
 use self::sweep::{Sweep, sweep};
-use self::verdicts::{Streams, conclusion};
+use self::verdicts::{Judgement, Streams};
 use super::connection::Unasked;
 use super::options::{Attempts, TargetOptions};
 use super::output::{Output, append_to};
@@ -56,6 +54,7 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     let crew = wired.crew(flags, plan.workers)?;
     plan.workers = crew.workers.len();
     let view = PlanInfo::of(&plan, traffic(&wired, target, open.as_ref()));
+    let baseline = verdicts.baseline(&view)?;
     announce(&view, &wired, &plan, talk);
     let started = jiff::Timestamp::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -73,23 +72,18 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     // A name look-up may still hang in a thread of its own, and nobody waits for it any more.
     runtime.shutdown_background();
     let (run, signal) = swept?;
-    let rulings = verdicts.rulings(&run);
-    let info = RunInfo {
-        plan: view,
-        machine: Machine::here(),
-        started,
-        urls: vec![shown_url(&wired.call.url)],
-        objectives: verdicts.objectives(),
-        thresholds: rulings.iter().map(Threshold::of).collect(),
-    };
+    let info =
+        RunInfo { plan: view, machine: Machine::here(), started, urls: vec![shown_url(&wired.call.url)] };
+    let mut document = Document::of(info, &run);
+    let judgement = verdicts.judge(&run, &mut document, baseline.as_ref());
     let logged = journal.map_or(Ok(()), |journal| whole(journal, report));
-    let printed = outputs.print(&Document::of(info, &run), report, talk);
+    let printed = outputs.print(&document, report, talk);
     // A signal outranks an output that failed.
     if signal.is_none() {
         printed?;
         logged?;
     }
-    ending(&run, &rulings, signal)
+    ending(&run, &judgement, signal)
 }
 
 /// Waits for the last line of the log; one with holes in it is no log.
@@ -133,6 +127,7 @@ impl Outputs {
             Format::Json => report::json(document),
             Format::Csv => report::csv(document),
             Format::Markdown => report::markdown(document),
+            Format::Junit => report::junit(document),
         };
         if options.format == Format::Table {
             talk.notice("");
@@ -225,14 +220,14 @@ fn traffic(wired: &Wired, target: &TargetOptions, open: Option<&OpenLoop>) -> Tr
 }
 
 /// What the run as a whole comes to.
-fn ending(run: &Run, rulings: &[Ruling<'_>], signal: Option<Signal>) -> anyhow::Result<()> {
+fn ending(run: &Run, judgement: &Judgement<'_>, signal: Option<Signal>) -> anyhow::Result<()> {
     if let Some(signal) = signal {
         return Err(Ending::Stopped(signal).into());
     }
     if run.levels.iter().all(|level| level.ok == 0) {
         return Err(Ending::NothingSucceeded.into());
     }
-    let concluded = conclusion(rulings);
+    let concluded = judgement.conclusion();
     if let Some(Err(ending)) = concluded {
         return Err(ending.into());
     }

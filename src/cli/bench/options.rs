@@ -102,6 +102,7 @@ pub(super) enum Format {
     Json,
     Csv,
     Markdown,
+    Junit,
 }
 
 fn some_time(text: &str) -> Result<Span, String> {

@@ -1,11 +1,14 @@
 //! The flags by which a run is judged, whether they fit its plan, and what follows from them at the end.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
-use crate::cli::{Ending, Usage};
+use crate::cli::report::{TermsOptions, refused_as, saved};
+use crate::cli::{Ending, Usage, report};
 use crate::load::{Arrivals, is_same_rate};
 use crate::load::{Criterion, CriterionError, Objective, Place, Plan, Quantity, Ruling, Run, Standing, Step};
-use crate::report::Threshold;
+use crate::report::{CompareError, Comparison, Document, PlanInfo, Plans, Threshold, plan_differences};
 
 /// What is asked of the relay.
 #[derive(Debug, Args)]
@@ -19,6 +22,11 @@ pub(super) struct VerdictOptions {
     /// Count the requests that meet this, as in 'ttft < 500ms': the goodput (repeatable)
     #[arg(long, value_name = "EXPR", value_parser = objective)]
     pub(super) slo: Vec<Criterion>,
+    /// Exit with 99 where a figure is worse than in this earlier result of the same plan, beyond the noise
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    #[command(flatten)]
+    terms: TermsOptions,
 }
 
 /// Reads an objective of single requests.
@@ -46,14 +54,40 @@ impl VerdictOptions {
         Ok(())
     }
 
-    /// The thresholds held against what was measured.
-    pub(super) fn rulings<'a>(&'a self, run: &'a Run) -> Vec<Ruling<'a>> {
-        self.fail_if.iter().map(|criterion| Ruling::of(criterion, &run.levels)).collect()
+    /// The result to compare with; one of another plan is refused.
+    pub(super) fn baseline(&self, plan: &PlanInfo) -> Result<Option<Document>, Usage> {
+        let Some(path) = &self.baseline else {
+            let idle = [("--noise", self.terms.noise.is_some()), ("--force", self.terms.force)];
+            return match idle.iter().find(|(_, given)| *given) {
+                Some((flag, _)) => Err(Usage::new(format!("{flag} has no effect without --baseline"))),
+                None => Ok(None),
+            };
+        };
+        let baseline = saved("--baseline", path)?;
+        // A damaged one is better refused before the load than after it.
+        Comparison::of(&baseline, &baseline, self.terms.terms())
+            .map_err(|error| refused_as("--baseline: ", &error))?;
+        let differences = plan_differences(&baseline.plan, plan);
+        if self.terms.terms().plans == Plans::MustAgree && !differences.is_empty() {
+            return Err(refused_as("--baseline: ", &CompareError::Plans(differences)));
+        }
+        Ok(Some(baseline))
     }
 
-    /// The objectives as they were written.
-    pub(super) fn objectives(&self) -> Vec<String> {
-        self.slo.iter().map(|criterion| criterion.text().to_owned()).collect()
+    /// Judges a run, and writes the verdicts into its document.
+    pub(super) fn judge<'a>(
+        &'a self,
+        run: &'a Run,
+        document: &mut Document,
+        baseline: Option<&Document>,
+    ) -> Judgement<'a> {
+        let rulings: Vec<_> =
+            self.fail_if.iter().map(|criterion| Ruling::of(criterion, &run.levels)).collect();
+        document.objectives = self.slo.iter().map(|criterion| criterion.text().to_owned()).collect();
+        document.thresholds = rulings.iter().map(Threshold::of).collect();
+        let comparison = baseline.map(|baseline| Comparison::of(baseline, document, self.terms.terms()));
+        document.comparison = comparison.as_ref().and_then(|compared| compared.as_ref().ok()).cloned();
+        Judgement { rulings, comparison }
     }
 
     /// Why a plan can never decide a criterion.
@@ -92,19 +126,32 @@ pub(super) enum Streams {
     No,
 }
 
-/// What follows from the thresholds, the worst first; `None` where there are none.
-pub(super) fn conclusion(rulings: &[Ruling<'_>]) -> Option<Result<(), Ending>> {
-    let stories = |standing: Standing| -> Vec<String> {
-        let such = rulings.iter().filter(|ruling| ruling.standing() == standing);
-        such.map(|ruling| Threshold::of(ruling).story()).collect()
-    };
-    let (undecided, failed) = (stories(Standing::Undecided), stories(Standing::Failed));
-    let all = rulings.len();
-    match (undecided.is_empty(), failed.is_empty()) {
-        _ if rulings.is_empty() => None,
-        (false, _) => Some(Err(Ending::ThresholdsUndecided { stories: undecided, all })),
-        (true, false) => Some(Err(Ending::ThresholdsFailed { stories: failed, all })),
-        (true, true) => Some(Ok(())),
+/// What became of a run's thresholds and of its comparison with an earlier one.
+pub(super) struct Judgement<'a> {
+    rulings: Vec<Ruling<'a>>,
+    comparison: Option<Result<Comparison, CompareError>>,
+}
+
+impl Judgement<'_> {
+    /// What follows, the worst first; `None` where nothing was to be judged.
+    pub(super) fn conclusion(&self) -> Option<Result<(), Ending>> {
+        let stories = |standing: Standing| -> Vec<String> {
+            let such = self.rulings.iter().filter(|ruling| ruling.standing() == standing);
+            such.map(|ruling| Threshold::of(ruling).story()).collect()
+        };
+        let (undecided, failed) = (stories(Standing::Undecided), stories(Standing::Failed));
+        let all = self.rulings.len();
+        let compared = self.comparison.as_ref().map(|comparison| match comparison {
+            Ok(comparison) => report::conclusion(comparison),
+            Err(error) => Err(Ending::ComparisonUndecided(vec![error.to_string()])),
+        });
+        match compared {
+            _ if !undecided.is_empty() => Some(Err(Ending::ThresholdsUndecided { stories: undecided, all })),
+            Some(Err(ending @ Ending::ComparisonUndecided(_))) => Some(Err(ending)),
+            _ if !failed.is_empty() => Some(Err(Ending::ThresholdsFailed { stories: failed, all })),
+            Some(ending) => Some(ending),
+            None => (all > 0).then_some(Ok(())),
+        }
     }
 }
 

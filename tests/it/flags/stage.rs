@@ -122,6 +122,24 @@ impl Stage {
             fs::write(fixed.path().join(name), text).unwrap();
         }
         fs::write(fixed.path().join("latin.txt"), b"caf\xe9").unwrap();
+        for (name, count) in [("run.json", "1"), ("other.json", "3")] {
+            let (url, path) = (relay.base_url(), fixed.path().join(name));
+            let ask = [
+                "bench",
+                "--url",
+                &url,
+                "--model",
+                "m",
+                "-c",
+                "1",
+                "--warmup",
+                "0",
+                "--workers",
+                "1",
+                "Hello",
+            ];
+            run(&[&ask[..], &["-n", count, "--save", path.to_str().unwrap()]].concat());
+        }
         papers.write("both.pem", &(papers.client.signing_key.serialize_pem() + &papers.client.cert.pem()));
         let stage = Self {
             tap: front::tap(&relay),
