@@ -351,6 +351,7 @@ Register-ArgumentCompleter -Native -CommandName 'baton' -ScriptBlock {
             [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How an error is printed on standard error')
             [CompletionResult]::new('--bare-prompt', '--bare-prompt', [CompletionResultType]::ParameterName, 'With --api complete: the body is just {"prompt": …}, and the answer comes whole')
             [CompletionResult]::new('--no-stream', '--no-stream', [CompletionResultType]::ParameterName, 'Ask for whole answers instead of streams')
+            [CompletionResult]::new('--find-capacity', '--find-capacity', [CompletionResultType]::ParameterName, 'Search for the largest load at which every --slo holds: users from -c on, or with --rate arrivals from that rate on')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Compare results of different plans, at the levels that both have')
             [CompletionResult]::new('--http1', '--http1', [CompletionResultType]::ParameterName, 'Speak HTTP/1.1 only')
             [CompletionResult]::new('--http2', '--http2', [CompletionResultType]::ParameterName, 'Speak HTTP/2 only, also without TLS')

@@ -344,6 +344,7 @@ set edit:completion:arg-completer[baton] = {|@words|
             cand --error-format 'How an error is printed on standard error'
             cand --bare-prompt 'With --api complete: the body is just {"prompt": …}, and the answer comes whole'
             cand --no-stream 'Ask for whole answers instead of streams'
+            cand --find-capacity 'Search for the largest load at which every --slo holds: users from -c on, or with --rate arrivals from that rate on'
             cand --force 'Compare results of different plans, at the levels that both have'
             cand --http1 'Speak HTTP/1.1 only'
             cand --http2 'Speak HTTP/2 only, also without TLS'

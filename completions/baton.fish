@@ -344,6 +344,7 @@ complete -c baton -n "__fish_baton_using_subcommand bench" -l error-format -d 'H
 json\t'One JSON object'"
 complete -c baton -n "__fish_baton_using_subcommand bench" -l bare-prompt -d 'With --api complete: the body is just {"prompt": …}, and the answer comes whole'
 complete -c baton -n "__fish_baton_using_subcommand bench" -l no-stream -d 'Ask for whole answers instead of streams'
+complete -c baton -n "__fish_baton_using_subcommand bench" -l find-capacity -d 'Search for the largest load at which every --slo holds: users from -c on, or with --rate arrivals from that rate on'
 complete -c baton -n "__fish_baton_using_subcommand bench" -l force -d 'Compare results of different plans, at the levels that both have'
 complete -c baton -n "__fish_baton_using_subcommand bench" -l http1 -d 'Speak HTTP/1.1 only'
 complete -c baton -n "__fish_baton_using_subcommand bench" -l http2 -d 'Speak HTTP/2 only, also without TLS'

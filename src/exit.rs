@@ -114,6 +114,10 @@ fn tell(error: &anyhow::Error) -> Story {
             "it takes enough samples (a longer -d, a larger -n) and a client that is not the bottleneck"
                 .to_owned(),
         );
+    } else if let Some(Ending::NoCapacity(found) | Ending::CapacityUnknown(found)) =
+        error.downcast_ref::<Ending>()
+    {
+        story.because = vec![found.clone()];
     } else if let Some(Ending::NothingSucceeded) = error.downcast_ref::<Ending>() {
         story.hint =
             Some("the failures are listed above; `baton send -v` with the same flags shows one".to_owned());
@@ -141,12 +145,14 @@ fn code_of(error: &anyhow::Error) -> u8 {
                 code::SOME_FAILED
             }
             Ending::Capped(_) => code::QUOTA,
-            Ending::ChecksFailed { .. } | Ending::ThresholdsFailed { .. } | Ending::Regressed(_) => {
-                code::THRESHOLD
-            }
+            Ending::ChecksFailed { .. }
+            | Ending::ThresholdsFailed { .. }
+            | Ending::Regressed(_)
+            | Ending::NoCapacity(_) => code::THRESHOLD,
             Ending::NothingSucceeded
             | Ending::ThresholdsUndecided { .. }
-            | Ending::ComparisonUndecided(_) => code::UNTRUSTED,
+            | Ending::ComparisonUndecided(_)
+            | Ending::CapacityUnknown(_) => code::UNTRUSTED,
             Ending::GaveUp { class, .. } | Ending::BatchGaveUp { class, .. } => code_of_class(*class),
         };
     }

@@ -195,6 +195,12 @@ pub enum Ending {
     /// Figures of which nobody can say whether they are.
     #[error("{} be compared", figures(.0.len(), "cannot", "cannot"))]
     ComparisonUndecided(Vec<String>),
+    /// A search in which even the smallest load failed.
+    #[error("there is no load at which every objective holds")]
+    NoCapacity(String),
+    /// A search that came to no answer that could be trusted.
+    #[error("the capacity is not known")]
+    CapacityUnknown(String),
     /// A run in which nothing succeeded.
     #[error("nothing succeeded, so nothing was measured")]
     NothingSucceeded,

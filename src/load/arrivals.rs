@@ -50,6 +50,12 @@ impl Arrivals {
         Self { curve: Curve::Flat(rate), spacing, seed }
     }
 
+    /// Arrivals of the same kind at another constant rate.
+    #[must_use]
+    pub fn at(&self, rate: f64) -> Self {
+        Self::flat(rate, self.spacing, self.seed)
+    }
+
     /// Arrivals at a rate that begins at `from` and goes through stages.
     pub fn ramp(from: f64, stages: &[Stage], spacing: Spacing, seed: u64) -> Self {
         Self { curve: Curve::Ramp(from, stages.into()), spacing, seed }

@@ -3,6 +3,7 @@
 use super::quantity::Figure;
 use super::quantity::Observed;
 use super::quantity::Quantity;
+use super::quantity::Support;
 use super::quantity::Timing;
 use super::quantity::Unit;
 use super::summary::Summary;
@@ -169,7 +170,12 @@ impl Criterion {
 
     /// Whether it is true of a level.
     pub fn judge(&self, level: &Summary) -> Finding {
-        let observed = self.quantity.of(level);
+        self.judge_by(level, Support::Enough)
+    }
+
+    /// Whether it is true of a level, with percentiles of so many samples.
+    pub(super) fn judge_by(&self, level: &Summary, support: Support) -> Finding {
+        let observed = self.quantity.of(level, support);
         let is_true = match observed {
             Observed::Value(value) => Some(self.comparison.holds(value, self.bound)),
             // The true value is this or more, which decides nothing on this side of the bound.

@@ -30,6 +30,8 @@ use super::plan::Step;
 use super::plan::share_start;
 use super::recorder::Recorder;
 use super::schedule::Schedule;
+use super::search::Agenda;
+use super::search::Capacity;
 use super::summary::Course;
 use super::summary::Summary;
 use super::worker::Line;
@@ -48,6 +50,8 @@ pub struct Run {
     pub levels: Vec<Summary>,
     /// How the run ended.
     pub ended: Ended,
+    /// What a search has come to, if the plan was one.
+    pub capacity: Option<Capacity>,
 }
 
 /// Why a run could not be carried out.
@@ -90,10 +94,9 @@ where
     let Outlets { mut on_live, log } = outlets;
     let mut crew = Crew::hire(plan, make_target, control, log.as_ref())?;
     let mut levels: Vec<Summary> = Vec::with_capacity(plan.levels.len());
-    for (position, step) in (0..).zip(&plan.levels) {
-        if crew.control.is_stopping() {
-            break;
-        }
+    let mut agenda = Agenda::of(plan);
+    let mut position = 0;
+    while let Some(step) = agenda.next(levels.last()).filter(|_| !crew.control.is_stopping()) {
         let t0 = Instant::now() + NOTICE;
         let schedule = Schedule {
             level: position,
@@ -104,7 +107,7 @@ where
             extent: plan.extent,
             drain: plan.drain,
         };
-        let (recorder, health) = crew.run_level(schedule, step, &mut on_live).await?;
+        let (recorder, health) = crew.run_level(schedule, &step, &mut on_live).await?;
         let stopped_at = crew.control.stopped_at();
         let arrivals = step.arrivals.as_ref();
         let course = Course {
@@ -116,11 +119,13 @@ where
             has_objectives: !plan.objectives.is_empty(),
             previous: levels.last(),
         };
-        levels.extend(Summary::of(course));
+        let summary = Summary::of(course);
+        levels.extend(summary);
+        position += 1;
     }
     let ended = crew.control.ended();
     crew.dismiss().await?;
-    Ok(Run { levels, ended })
+    Ok(Run { levels, ended, capacity: agenda.capacity() })
 }
 
 /// All workers of a run. Dropping it stops them, so that a run whose caller has gone away leaves no load behind.
@@ -307,7 +312,7 @@ mod tests {
     fn plan(levels: &[u32], extent: Extent) -> Plan {
         let (warmup, drain) = (Duration::from_millis(20), Duration::from_secs(5));
         let levels = levels.iter().copied().map(Step::closed).collect();
-        Plan { levels, extent, warmup, drain, workers: 2, objectives: Arc::default() }
+        Plan { levels, search: None, extent, warmup, drain, workers: 2, objectives: Arc::default() }
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::arrivals::Arrivals;
 use super::objective::Objective;
+use super::search::Search;
 use crate::units::Span;
 
 /// Most users that one level may have.
@@ -43,8 +44,10 @@ impl Step {
 /// A sweep.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// The levels, in the order in which they run.
+    /// The levels, in the order in which they run; of a search the first.
     pub levels: Vec<Step>,
+    /// The search that decides every further level, if there is one.
+    pub search: Option<Search>,
     /// What is measured at each level.
     pub extent: Extent,
     /// Requests made before it that are not recorded.
@@ -220,6 +223,7 @@ mod tests {
     fn plan() -> Plan {
         Plan {
             levels: vec![Step::closed(50), Step::closed(100)],
+            search: None,
             extent: Extent::Window(Duration::from_secs(10)),
             warmup: Duration::ZERO,
             drain: Duration::ZERO,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::metric::Bound;
 use super::metric::Metric;
+use super::metric::Quantile;
 use super::quantile::Percentile;
 use super::recorder::Metrics;
 use super::summary::Summary;
@@ -156,7 +157,7 @@ impl Figure {
     ];
 
     /// Its value in seconds.
-    fn of(self, metric: &Metric) -> Observed {
+    fn of(self, metric: &Metric, support: Support) -> Observed {
         let known = |value: Option<Duration>| value.map(|value| Observed::Value(value.as_secs_f64()));
         let seen = match self {
             Self::Average => known(metric.average()),
@@ -166,7 +167,7 @@ impl Figure {
                 metric.max().map(|value| Observed::AtLeast(value.as_secs_f64()))
             }
             Self::Most => known(metric.max()),
-            Self::At(percentile) => metric.quantile(percentile).map(|quantile| {
+            Self::At(percentile) => support.quantile(metric, percentile).map(|quantile| {
                 let value = quantile.value.as_secs_f64();
                 match quantile.bound {
                     Bound::Exact => Observed::Value(value),
@@ -241,7 +242,7 @@ impl Quantity {
     }
 
     /// Its value at a level.
-    pub fn of(self, level: &Summary) -> Observed {
+    pub fn of(self, level: &Summary, support: Support) -> Observed {
         #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
         let count = |count: u64| Some(count as f64);
         let share = |part: u64, whole: u64| {
@@ -249,7 +250,7 @@ impl Quantity {
             Some(part / whole)
         };
         let value = match self {
-            Self::Time(timing, figure) => return figure.of(timing.of(&level.metrics)),
+            Self::Time(timing, figure) => return figure.of(timing.of(&level.metrics), support),
             Self::ErrorRate => share(level.errors, level.requests),
             Self::Goodput => {
                 level.goodput.and_then(|goodput| share(goodput.met, goodput.met + goodput.missed))
@@ -263,6 +264,24 @@ impl Quantity {
             Self::Unsent => level.delivery.as_ref().and_then(|delivery| count(delivery.unsent)),
         };
         value.map_or(Observed::Missing { samples: level.requests }, Observed::Value)
+    }
+}
+
+/// How many samples a percentile needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Support {
+    /// As many as it takes to mean something.
+    Enough,
+    /// However few: of those the TP99 is the largest, which is the stricter judge.
+    Any,
+}
+
+impl Support {
+    fn quantile(self, metric: &Metric, percentile: Percentile) -> Option<Quantile> {
+        match self {
+            Self::Enough => metric.quantile(percentile),
+            Self::Any => metric.quantile_of_any(percentile),
+        }
     }
 }
 

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::capacity::Capacity;
 use super::compare::Comparison;
+use super::knee::Knee;
 use super::threshold::Goodput;
 use super::threshold::Threshold;
 use crate::load::Verdict;
@@ -37,6 +39,10 @@ pub struct Document {
     pub thresholds: Vec<Threshold>,
     /// The difference from an earlier result, where there is one.
     pub comparison: Option<Comparison>,
+    /// The knee of the sweep; `None` for fewer than three levels.
+    pub knee: Option<Knee>,
+    /// What a capacity search has come to; `None` where there was none.
+    pub capacity: Option<Capacity>,
     /// Where the requests went.
     pub endpoints: Vec<Endpoint>,
 }

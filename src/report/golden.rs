@@ -159,6 +159,7 @@ fn traffic() -> Traffic {
 fn document(traffic: Traffic, levels: Vec<Summary>, ended: Ended) -> Document {
     let plan = Plan {
         levels: levels.iter().map(|level| Step::closed(level.concurrency)).collect(),
+        search: None,
         extent: Extent::Window(Duration::from_secs(10)),
         warmup: Duration::from_secs(2),
         drain: Duration::from_secs(30),
@@ -175,8 +176,9 @@ fn document(traffic: Traffic, levels: Vec<Summary>, ended: Ended) -> Document {
         },
         started: "2026-11-23T05:12:00.25Z".parse().unwrap(),
         urls: vec!["https://relay.example".to_owned()],
+        scale: None,
     };
-    Document::of(info, &Run { levels, ended })
+    Document::of(info, &Run { levels, ended, capacity: None })
 }
 
 /// A level of `ok` requests whose latencies spread evenly from half to one and a half times the average.

@@ -2,10 +2,12 @@
 
 use std::fmt::Write;
 
+use super::capacity::capacity;
 use super::columns::Column;
 use super::columns::columns;
 use super::compare::comparison_markdown;
 use super::document::Document;
+use super::knee::knee;
 
 /// The table in Markdown, with its columns aligned in the source as well.
 pub fn markdown(document: &Document) -> String {
@@ -19,9 +21,12 @@ pub fn markdown(document: &Document) -> String {
     for row in 0..rows {
         text += &line(&columns, |column, width| aligned(column, &column.cells[row], width));
     }
-    if !document.thresholds.is_empty() {
+    let remarks = knee(document).into_iter().chain(capacity(document));
+    let remarks: Vec<_> = remarks.map(|remark| format!("- {remark}\n")).collect();
+    if !document.thresholds.is_empty() || !remarks.is_empty() {
         text += "\n";
     }
+    text.extend(remarks);
     for threshold in &document.thresholds {
         let (verdict, evidence) = (threshold.verdict.name(), threshold.evidence());
         let _ = writeln!(text, "- **{verdict}** `{}`: {evidence}", threshold.expression);

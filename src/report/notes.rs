@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use super::capacity::capacity;
 use super::compare::ChangeVerdict;
 use super::compare::comparison_notes;
 use super::compare::stories;
 use super::document::Document;
 use super::document::FailureNote;
 use super::document::Level;
+use super::knee::knee;
 use super::threshold::thresholds;
 use crate::outcome::Class;
 use crate::units::Span;
@@ -21,6 +23,8 @@ pub fn notes(document: &Document) -> String {
     let mut lines = errors(document);
     lines.extend(document.levels.iter().filter_map(arrivals));
     lines.extend(cut(document));
+    lines.extend(knee(document));
+    lines.extend(capacity(document));
     lines.extend(thresholds(document));
     lines.extend(compared(document));
     lines.extend(ending(document));

@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 
+use super::capacity::Capacity;
 use super::document::ArrivalCounts;
 use super::document::ArrivalsInfo;
 use super::document::Client;
@@ -20,6 +21,7 @@ use super::document::Machine;
 use super::document::PlanInfo;
 use super::document::SCHEMA;
 use super::document::Tail;
+use super::knee::Knee;
 use super::threshold::Goodput;
 use crate::load::Bound;
 use crate::load::Delivery;
@@ -31,6 +33,7 @@ use crate::load::Percentile;
 use crate::load::Plan;
 use crate::load::Quantile;
 use crate::load::Run;
+use crate::load::Scale;
 use crate::load::Summary;
 
 /// What the caller knows about a run and the engine does not.
@@ -44,6 +47,8 @@ pub struct RunInfo {
     pub started: Timestamp,
     /// Base URLs that the requests went to, without credentials.
     pub urls: Vec<String>,
+    /// Along what a search went, if there was one.
+    pub scale: Option<Scale>,
 }
 
 /// What the requests of a run were like.
@@ -116,6 +121,10 @@ impl Document {
             }
             Ended::Completed | Ended::Interrupted => None,
         };
+        let levels: Vec<_> = run.levels.iter().map(Level::of).collect();
+        // The levels of a search come as it needs them, some twice.
+        let knee = if run.capacity.is_none() { Knee::of(&levels) } else { None };
+        let capacity = run.capacity.as_ref().zip(info.scale.as_ref());
         Self {
             schema: SCHEMA.to_owned(),
             plan: info.plan,
@@ -123,10 +132,12 @@ impl Document {
             started: format!("{:.3}", info.started),
             interrupted: run.ended == Ended::Interrupted,
             gave_up,
-            levels: run.levels.iter().map(Level::of).collect(),
+            levels,
             objectives: Vec::new(),
             thresholds: Vec::new(),
             comparison: None,
+            knee,
+            capacity: capacity.map(|(capacity, scale)| Capacity::of(capacity, scale)),
             endpoints: info.urls.into_iter().map(|url| Endpoint { url }).collect(),
         }
     }

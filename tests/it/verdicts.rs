@@ -73,7 +73,7 @@ fn what_the_plan_can_never_decide_is_refused_before_the_first_request() {
     refused(&["--fail-if", "response.p99 > 1s"], "no --rate says so");
     refused(&["--fail-if", "goodput < 99%"], "goodput needs an --slo");
     refused(&["--slo", "tpot < 5ms", "--no-stream"], "--no-stream asks for whole answers");
-    refused(&["--slo", "error_rate < 1%"], "no single request has that");
+    refused(&["--slo", "error_rate < 1%"], "--slo 'error_rate < 1%': no single request has that");
     refused(
         &["--fail-if", "tttf.p99 > 1s"],
         "there is no metric 'tttf.p99', did you mean ttft; write one of latency,",
@@ -108,4 +108,47 @@ fn a_rate_is_a_level_that_a_threshold_can_name() {
     // Beside other work this client may be late itself, which is then said behind what was seen.
     assert!([98, 99].contains(&said.code) && said.err.contains(" at rate=40/s"), "{said:?}");
     assert!(said.err.contains("because: response.avg > 100ms @rate=40/s: 3"), "{said:?}");
+}
+
+#[test]
+fn the_capacity_of_a_relay_with_slots_is_its_slots() {
+    let slots = "ttft=500ms,gap=0,tokens=2,slots=4";
+    let search = ["--find-capacity", "--slo", "latency.p99 < 800ms", "-c", "2", "-d", "700ms"];
+    let said = bench(slots, &search);
+    assert_eq!(said.code, 0, "{said:?}");
+    let document = document(&said);
+    let capacity = &document["capacity"];
+    assert_eq!((&capacity["unit"], &capacity["ended"]), (&"users".into(), &"confirmed".into()), "{capacity}");
+    assert_eq!(
+        (capacity["passing"].as_f64(), capacity["failing"].as_f64()),
+        (Some(4.0), Some(5.0)),
+        "{said:?}"
+    );
+    assert!(capacity["binding"][0].as_str().unwrap().starts_with("latency.p99 < 800ms: "), "{capacity}");
+    assert!(said.err.contains("plan    search from 2 ×"), "{said:?}");
+    assert!(said.err.contains("capacity c=4 passes; c=5 fails latency.p99 < 800ms"), "{said:?}");
+    let tried: Vec<_> = document["levels"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|level| level["concurrency"].as_u64().unwrap())
+        .collect();
+    assert_eq!(tried[tried.len() - 2..], [4, 5], "both are confirmed: {tried:?}");
+}
+
+#[test]
+fn a_search_that_cannot_succeed_says_why() {
+    let hopeless = ["--find-capacity", "--slo", "latency.p99 < 1ms", "-c", "2", "-n", "4"];
+    let said = bench("ttft=300ms,gap=0,tokens=2,slots=4", &hopeless);
+    assert_eq!(said.code, 99, "{said:?}");
+    assert!(said.err.contains("because: no load passes; c=1 fails latency.p99 < 1ms: 3"), "{said:?}");
+    let refused = |more: &[&str], words: &str| {
+        let said = bench(QUICK, &[&["--find-capacity"], more].concat());
+        assert_eq!((said.code, said.out.as_str()), (2, ""), "{more:?}: {said:?}");
+        assert!(said.err.contains(words), "{more:?}: {said:?}");
+    };
+    refused(&[], "needs to know what must hold");
+    refused(&["--slo", "ttft < 1s", "-c", "1,2"], "begins at one load, and several are given");
+    refused(&["--slo", "ttft < 1s", "--rate", "1/s,2/s"], "begins at one load, and several are given");
+    refused(&["--slo", "ttft < 1s", "--fail-if", "errors > 0"], "cannot be used with");
 }

@@ -1,6 +1,7 @@
 //! `baton bench`: sweeps concurrency levels through the relay and prints the average/TP99 table.
 
 mod arrivals;
+mod capacity;
 mod options;
 mod requests;
 mod sweep;
@@ -21,7 +22,7 @@ use self::arrivals::OpenLoop;
 pub(super) use self::options::BenchOptions;
 use self::options::{Format, ReportOptions};
 use self::sweep::{Sweep, sweep};
-use self::verdicts::{Judgement, Streams};
+use self::verdicts::Judgement;
 use super::connection::Unasked;
 use super::options::{Attempts, TargetOptions};
 use super::output::{Output, append_to};
@@ -40,8 +41,8 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     let flags = Flags { target, prompt, connection, policy };
     let open = load.arrivals.open_loop()?;
     let mut plan = load.plan(open.as_ref(), descriptors_for(flags.way()))?;
+    verdicts.settle(&mut plan, load, descriptors_for(flags.way()))?;
     plan.validate().map_err(load::LoadError::from)?;
-    verdicts.settle(&mut plan, if load.no_stream { Streams::No } else { Streams::Yes })?;
     enough_descriptors(plan.levels.iter().map(|step| step.users).max().unwrap_or(0), flags.way())?;
     let manner = Manner {
         defaults: Defaults { stdin: Stdin::WhenAsked, text: Some(PROMPT), max_tokens: Some(MAX_TOKENS) },
@@ -72,8 +73,9 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     // A name look-up may still hang in a thread of its own, and nobody waits for it any more.
     runtime.shutdown_background();
     let (run, signal) = swept?;
-    let info =
-        RunInfo { plan: view, machine: Machine::here(), started, urls: vec![shown_url(&wired.call.url)] };
+    let scale = plan.search.as_ref().map(|search| search.scale.clone());
+    let urls = vec![shown_url(&wired.call.url)];
+    let info = RunInfo { plan: view, machine: Machine::here(), started, urls, scale };
     let mut document = Document::of(info, &run);
     let judgement = verdicts.judge(&run, &mut document, baseline.as_ref());
     let logged = journal.map_or(Ok(()), |journal| whole(journal, report));
@@ -186,7 +188,11 @@ fn announce(view: &PlanInfo, wired: &Wired, plan: &Plan, talk: Talk) {
             format!("({} warm-up + {} requests)", Span(plan.warmup), grouped(requests))
         }
     };
-    let plural = if levels == 1 { "" } else { "s" };
+    let levels = match (&plan.search, levels) {
+        (Some(search), _) => format!("search from {}", search.first),
+        (None, 1) => "1 level".to_owned(),
+        (None, levels) => format!("{levels} levels"),
+    };
     let manner = match &view.arrivals {
         None => "closed loop".to_owned(),
         Some(info) => {
@@ -194,7 +200,7 @@ fn announce(view: &PlanInfo, wired: &Wired, plan: &Plan, talk: Talk) {
             format!("open loop, {}, at most {} in flight", info.spacing, grouped(cap.into()))
         }
     };
-    talk.notice(format_args!("plan    {levels} level{plural} × {extent} · {manner}"));
+    talk.notice(format_args!("plan    {levels} × {extent} · {manner}"));
     let descriptors = rlimit::getrlimit(rlimit::Resource::NOFILE).map(|(soft, _)| soft).unwrap_or_default();
     let workers = plan.workers;
     let plural = if workers == 1 { "" } else { "s" };

@@ -135,6 +135,7 @@ impl LoadOptions {
             if open.is_some_and(|open| !open.prompts.is_empty()) { Duration::ZERO } else { self.warmup.0 };
         Ok(Plan {
             levels,
+            search: None,
             extent: self
                 .requests
                 .map_or_else(|| Extent::Window(window.unwrap_or(WINDOW)), |count| Extent::Requests(count.0)),

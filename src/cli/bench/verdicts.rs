@@ -4,11 +4,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::capacity;
+use super::capacity::{CapacityOptions, Start, Users};
+use super::options::LoadOptions;
 use crate::cli::report::{TermsOptions, refused_as, saved};
 use crate::cli::{Ending, Usage, report};
 use crate::load::{Arrivals, is_same_rate};
 use crate::load::{Criterion, CriterionError, Objective, Place, Plan, Quantity, Ruling, Run, Standing, Step};
-use crate::report::{CompareError, Comparison, Document, PlanInfo, Plans, Threshold, plan_differences};
+use crate::report::{
+    Capacity, CompareError, Comparison, Document, PlanInfo, Plans, Threshold, plan_differences,
+};
 
 /// What is asked of the relay.
 #[derive(Debug, Args)]
@@ -22,6 +27,8 @@ pub(super) struct VerdictOptions {
     /// Count the requests that meet this, as in 'ttft < 500ms': the goodput (repeatable)
     #[arg(long, value_name = "EXPR", value_parser = objective)]
     pub(super) slo: Vec<Criterion>,
+    #[command(flatten)]
+    capacity: CapacityOptions,
     /// Exit with 99 where a figure is worse than in this earlier result of the same plan, beyond the noise
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
@@ -32,16 +39,18 @@ pub(super) struct VerdictOptions {
 /// Reads an objective of single requests.
 fn objective(text: &str) -> Result<Criterion, String> {
     let criterion = Criterion::objective(text).map_err(|error: CriterionError| error.to_string())?;
-    match (Objective::of(&criterion), criterion.place()) {
-        (Some(_), None) => Ok(criterion),
-        (Some(_), Some(_)) => Err("an objective holds at every level: write it without @".to_owned()),
-        (None, _) => Err("no single request has that: write a time, as in 'ttft < 500ms'".to_owned()),
+    match criterion.place() {
+        None => Ok(criterion),
+        Some(_) => Err("an objective holds at every level: write it without @".to_owned()),
     }
 }
 
 impl VerdictOptions {
     /// Gives the plan its objectives, and refuses what the plan can never decide.
-    pub(super) fn settle(&self, plan: &mut Plan, streams: Streams) -> Result<(), Usage> {
+    pub(super) fn settle(&self, plan: &mut Plan, load: &LoadOptions, room: u32) -> Result<(), Usage> {
+        let streams = if load.no_stream { Streams::No } else { Streams::Yes };
+        let users = if load.concurrency.is_some() { Users::Given } else { Users::Default };
+        self.capacity.settle(plan, &self.slo, Start { users, room })?;
         for (flag, criterion) in
             self.fail_if.iter().map(|c| ("--fail-if", c)).chain(self.slo.iter().map(|c| ("--slo", c)))
         {
@@ -87,7 +96,7 @@ impl VerdictOptions {
         document.thresholds = rulings.iter().map(Threshold::of).collect();
         let comparison = baseline.map(|baseline| Comparison::of(baseline, document, self.terms.terms()));
         document.comparison = comparison.as_ref().and_then(|compared| compared.as_ref().ok()).cloned();
-        Judgement { rulings, comparison }
+        Judgement { rulings, comparison, capacity: document.capacity.clone() }
     }
 
     /// Why a plan can never decide a criterion.
@@ -121,7 +130,7 @@ impl VerdictOptions {
 
 /// Whether answers are streamed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Streams {
+enum Streams {
     Yes,
     No,
 }
@@ -130,11 +139,16 @@ pub(super) enum Streams {
 pub(super) struct Judgement<'a> {
     rulings: Vec<Ruling<'a>>,
     comparison: Option<Result<Comparison, CompareError>>,
+    /// The answer of a search, if there was one.
+    capacity: Option<Capacity>,
 }
 
 impl Judgement<'_> {
     /// What follows, the worst first; `None` where nothing was to be judged.
     pub(super) fn conclusion(&self) -> Option<Result<(), Ending>> {
+        if let Some(found) = &self.capacity {
+            return Some(capacity::conclusion(found));
+        }
         let stories = |standing: Standing| -> Vec<String> {
             let such = self.rulings.iter().filter(|ruling| ruling.standing() == standing);
             such.map(|ruling| Threshold::of(ruling).story()).collect()
