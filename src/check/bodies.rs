@@ -8,6 +8,9 @@ const USUAL: [usize; 2] = [33 * 1024, 1024 * 1024 + 1024];
 /// Sizes of prompts with documents and pictures.
 const LARGE: [usize; 3] = [5 << 20, 12 << 20, 31 << 20];
 
+/// What a small body unpacks to.
+const BOMB: usize = 128 << 20;
+
 /// C12: a compressed body is taken, or refused in a way that says so.
 pub(super) async fn compressed(subject: &Subject) -> Result<Ruling, Trouble> {
     let mut ruling = Ruling { verdict: Verdict::Pass, evidence: Vec::new() };
@@ -33,6 +36,17 @@ pub(super) async fn size(subject: &Subject) -> Result<Ruling, Trouble> {
 /// C37: so are large ones.
 pub(super) async fn large(subject: &Subject) -> Result<Ruling, Trouble> {
     sizes(subject, &LARGE).await
+}
+
+/// C39: a body that unpacks to far more than is taken plain is refused.
+pub(super) async fn bomb(subject: &Subject) -> Result<Ruling, Trouble> {
+    let line = format!("a body in gzip that unpacks to {} MiB", BOMB >> 20);
+    let seen = match subject.ask(&Ask { dress: Dress::Bomb(BOMB), ..subject.question() }).await {
+        Err(Trouble::Net(error)) => return Ok(Ruling::fail(format!("{line}: {error}"))),
+        answered => answered?,
+    };
+    let line = format!("{line} was answered {}", seen.quote());
+    Ok(if (400..=499).contains(&seen.status) { Ruling::pass(line) } else { Ruling::fail(line) })
 }
 
 async fn sizes(subject: &Subject, sizes: &[usize]) -> Result<Ruling, Trouble> {

@@ -3,14 +3,18 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::time::timeout;
 
 use crate::mock::Fate;
 
 use super::Ruling;
+use super::seen::Seen;
 use super::subject::{Ask, Subject, Trouble};
 
 /// How soon the upstream must know.
 const SOON: Duration = Duration::from_secs(2);
+/// How long the first piece of a stream is waited for.
+const FIRST: Duration = Duration::from_secs(10);
 /// How many clients go away.
 const LEAVERS: usize = 16;
 /// How many ask at a time, before and after.
@@ -24,10 +28,10 @@ fn endless(subject: &Subject) -> Ask {
 /// C05: the upstream is left within two seconds of the client's leaving.
 pub(super) async fn disconnect(subject: &Subject) -> Result<Ruling, Trouble> {
     let ask = endless(subject);
-    let seen = subject.ask(&ask).await?;
-    if seen.told().deltas.is_empty() {
-        return Ok(Ruling::skip(format!("the stream did not begin: {}", seen.quote())));
-    }
+    let seen = match begun(subject, &ask).await? {
+        Ok(seen) => seen,
+        Err(why) => return Ok(Ruling::skip(why)),
+    };
     let left = tokio::time::Instant::now();
     drop(seen);
     let ended = |seen: &[crate::mock::Sighting]| seen.last().is_some_and(|sighting| sighting.end.is_some());
@@ -49,7 +53,9 @@ pub(super) async fn slots(subject: &Subject) -> Result<Ruling, Trouble> {
     let before = refused(subject).await?;
     for _ in 0..LEAVERS {
         let ask = endless(subject);
-        subject.ask(&ask).await?;
+        if let Err(why) = begun(subject, &ask).await? {
+            return Ok(Ruling::skip(why));
+        }
         let ended = |seen: &[crate::mock::Sighting]| seen.iter().all(|sighting| sighting.end.is_some());
         subject.upstream_saw(&ask, SOON.mul_f64(subject.scale.max(0.05)), ended).await;
     }
@@ -60,6 +66,19 @@ pub(super) async fn slots(subject: &Subject) -> Result<Ruling, Trouble> {
     Ok(if after > before { Ruling::fail(line) } else { Ruling::pass(line) })
 }
 
+/// A stream of which the first piece has come, or why there is none.
+async fn begun(subject: &Subject, ask: &Ask) -> Result<Result<Seen, String>, Trouble> {
+    let Ok(seen) = timeout(FIRST, subject.ask(ask)).await else {
+        return Ok(Err(format!("no piece of a stream came within {} s (C01)", FIRST.as_secs())));
+    };
+    let seen = seen?;
+    Ok(if seen.told().deltas.is_empty() {
+        Err(format!("the stream did not begin: {}", seen.quote()))
+    } else {
+        Ok(seen)
+    })
+}
+
 /// How many of some requests at once have no answer.
 async fn refused(subject: &Subject) -> Result<usize, Trouble> {
     let asks: Vec<Ask> = (0..AT_ONCE).map(|_| subject.question()).collect();
@@ -67,7 +86,7 @@ async fn refused(subject: &Subject) -> Result<usize, Trouble> {
     let mut refused = 0;
     for answer in answers {
         match answer {
-            Err(Trouble::Purse) => return Err(Trouble::Purse),
+            Err(trouble @ (Trouble::Purse | Trouble::Cost(_))) => return Err(trouble),
             Ok(seen) if seen.is_success() => {}
             _ => refused += 1,
         }

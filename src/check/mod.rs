@@ -11,19 +11,27 @@ mod errors;
 mod headers;
 mod leaving;
 mod limits;
+pub mod own;
+mod purse;
+pub mod rate;
 mod reach;
 mod seen;
 mod silence;
+mod soak;
 mod stream;
 mod subject;
+mod words;
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-pub use self::catalogue::{CHECKS, Check, Kind, Needs, Severity};
+pub use self::catalogue::{Check, Kind, Needs, Severity};
+pub use self::purse::{Price, Purse};
 pub use self::silence::SILENCE;
+pub use self::soak::{ENOUGH, Gauge, Soak};
 pub use self::subject::{Subject, Trouble};
+pub use self::words::CHECKS;
 
 /// What was found of one check.
 #[derive(Debug, Clone)]
@@ -200,7 +208,7 @@ async fn play(subject: &Subject, plan: &Plan, check: &'static Check) -> Finding 
     let began = Instant::now();
     let Ruling { verdict, evidence } =
         rule(subject, check.kind).await.unwrap_or_else(|trouble| match trouble {
-            Trouble::Purse => Ruling::skip(trouble.to_string()),
+            Trouble::Purse | Trouble::Cost(_) => Ruling::skip(trouble.to_string()),
             Trouble::Net(_) | Trouble::Silence(_) => Ruling::fail(format!("no answer: {}", chain(&trouble))),
         });
     Finding { check, verdict, evidence, took: began.elapsed() }
@@ -257,5 +265,10 @@ async fn rule(subject: &Subject, kind: Kind) -> Result<Ruling, Trouble> {
         Kind::SlowFirstByte => silence::stream(subject).await,
         Kind::Disconnect => leaving::disconnect(subject).await,
         Kind::Slots => leaving::slots(subject).await,
+        Kind::Dialects => reach::dialects(subject).await,
+        Kind::Bomb => bodies::bomb(subject).await,
+        Kind::RateLimit => rate::limit(subject).await,
+        Kind::Memory => soak::memory(subject).await,
+        Kind::Own => Ok(Ruling::skip("it is about this machine: baton check --self")),
     }
 }

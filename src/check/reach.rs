@@ -5,9 +5,10 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::net::{Connection, HttpVersion, Pool};
+use crate::wire::Dialect;
 
-use super::Ruling;
 use super::subject::{Ask, Subject, Trouble};
+use super::{Ruling, Verdict};
 
 /// How long a connection lies idle before it is used again; shorter than the limits of servers in the wild (5 s and more).
 const IDLE: Duration = Duration::from_secs(4);
@@ -76,13 +77,39 @@ pub(super) async fn versions(subject: &Subject) -> Result<Ruling, Trouble> {
     .and(two))
 }
 
+/// C38: what is not offered is refused, and what is offered is told.
+pub(super) async fn dialects(subject: &Subject) -> Result<Ruling, Trouble> {
+    let others = [Dialect::Messages, Dialect::Chat, Dialect::Responses];
+    let mut ruling = Ruling::pass(format!("{}: offered", subject.dialect.name()));
+    for dialect in others.into_iter().filter(|dialect| *dialect != subject.dialect) {
+        let mut headers = Vec::new();
+        if let Some(key) = subject.secret() {
+            // Where another dialect expects the key.
+            headers.extend([("x-api-key", key.clone()), ("authorization", format!("Bearer {key}"))]);
+        }
+        let ask = Ask { dialect, headers, ..subject.question() };
+        let (is_clean, line) = match subject.ask(&ask).await {
+            Err(Trouble::Net(error)) => (false, error.to_string()),
+            answered => match answered? {
+                seen if seen.is_success() => (true, "offered".to_owned()),
+                seen => (seen.status < 500, format!("answered {}", seen.quote())),
+            },
+        };
+        if !is_clean {
+            ruling.verdict = Verdict::Warn;
+        }
+        ruling = ruling.and(format!("{}: {line}", dialect.name()));
+    }
+    Ok(ruling)
+}
+
 /// C20: a connection serves more than one request, and one that has lain idle does no harm.
 pub(super) async fn keep_alive(subject: &Subject) -> Result<Ruling, Trouble> {
     let mut again = None;
     for _ in 0..TRIES {
-        subject.ask(&subject.question()).await?;
+        subject.ask_again(&subject.question()).await?;
         sleep(SETTLE).await;
-        let seen = subject.ask(&subject.question()).await?;
+        let seen = subject.ask_again(&subject.question()).await?;
         if seen.reused {
             again = Some(seen);
             break;
@@ -95,7 +122,7 @@ pub(super) async fn keep_alive(subject: &Subject) -> Result<Ruling, Trouble> {
     subject.wait(IDLE).await;
     let idle = subject.scaled(IDLE).as_secs_f64();
     let question: Ask = subject.question();
-    Ok(match subject.ask(&question).await {
+    Ok(match subject.ask_again(&question).await {
         Err(Trouble::Net(error)) => {
             Ruling::fail(format!("after {idle} s idle the next request failed: {error}"))
         }

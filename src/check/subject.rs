@@ -1,22 +1,25 @@
 //! The relay under examination, and how it is asked: one request at a time, out of a purse that has an end.
 
-use std::cell::Cell;
 use std::io::Write as _;
-use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use flate2::{Compress, Crc, FlushCompress};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::client::{Call, Content, Ids};
 use crate::mock::{Sighting, Sightings};
 use crate::net;
 use crate::net::{
-    Body, Connection, Credential, HeaderMap, HeaderName, HeaderValue, Pool, Request, Transport, Url,
+    Body, Connection, Credential, HeaderMap, HeaderName, HeaderValue, Journey, Method, Pool, Request,
+    Transport, Url,
 };
+use crate::units::{Money, Rate};
 use crate::wire::{Dialect, Prompt};
 
+use super::purse::Purse;
 use super::seen::{End, Seen};
+use super::soak::Soak;
 
 /// How many tokens an answer may have.
 const TOKENS: u64 = 32;
@@ -43,8 +46,12 @@ pub struct Subject {
     pub upstream: Option<Sightings>,
     /// How long any one answer is waited for, beyond what a check makes it wait.
     pub limit: Duration,
-    /// How many requests may still be made.
-    pub purse: Rc<Cell<u32>>,
+    /// What may still be asked.
+    pub purse: Purse,
+    /// The rate limit that the relay is to hold.
+    pub rate: Option<Rate>,
+    /// For how long it is watched, and how.
+    pub soak: Option<Soak>,
     pool: Pool,
 }
 
@@ -65,6 +72,8 @@ pub(super) struct Ask {
     /// A text that is found again at the upstream's end.
     pub(super) mark: String,
     pub(super) model: String,
+    /// The subject's, unless another is tried.
+    pub(super) dialect: Dialect,
     pub(super) stream: bool,
     pub(super) key: Key,
     /// Headers beside the usual ones.
@@ -90,6 +99,8 @@ pub(super) enum Dress {
     Gzip,
     /// It is compressed with Zstandard.
     Zstd,
+    /// White space brings it to so many bytes, and gzip to a thousandth of them.
+    Bomb(usize),
 }
 
 /// Why a question has no answer.
@@ -98,6 +109,9 @@ pub enum Trouble {
     /// No request may be made any more.
     #[error("--max-requests is used up")]
     Purse,
+    /// No money may be spent any more.
+    #[error("--max-cost {0} is used up")]
+    Cost(Money),
     /// There was no reply.
     #[error("{0}")]
     Net(#[source] net::Error),
@@ -120,7 +134,9 @@ impl Subject {
             scale: 1.0,
             upstream: None,
             limit: LIMIT,
-            purse: Rc::new(Cell::new(u32::MAX)),
+            purse: Purse::new(u32::MAX),
+            rate: None,
+            soak: None,
             pool,
         })
     }
@@ -135,6 +151,7 @@ impl Subject {
         Ask {
             mark: format!("baton-check-{:08x}", fastrand::u32(..)),
             model: self.model.clone(),
+            dialect: self.dialect,
             stream: false,
             key: Key::Own,
             headers: Vec::new(),
@@ -149,15 +166,23 @@ impl Subject {
         Ask { model: format!("{}{suffix}", self.model), ..self.question() }
     }
 
-    /// Asks, and reads the reply to its end.
+    /// Asks over a connection of its own, and reads the reply to its end.
+    ///
+    /// A relay may close a connection after an error, and a request that is on its way then is lost without a fault of
+    /// the relay's.
     pub(super) async fn ask(&self, ask: &Ask) -> Result<Seen, Trouble> {
+        let pool = Pool::new(&self.connection, &self.base).map_err(Trouble::Net)?;
+        self.ask_over(&pool, ask).await
+    }
+
+    /// Asks over a connection that may have served others.
+    pub(super) async fn ask_again(&self, ask: &Ask) -> Result<Seen, Trouble> {
         self.ask_over(&self.pool, ask).await
     }
 
     /// The same over other connections.
     pub(super) async fn ask_over(&self, pool: &Pool, ask: &Ask) -> Result<Seen, Trouble> {
-        let left = self.purse.get().checked_sub(1).ok_or(Trouble::Purse)?;
-        self.purse.set(left);
+        self.purse.take()?;
         let request = self.request(ask);
         let limit = self.limit + ask.patience;
         let asked = Instant::now();
@@ -166,7 +191,7 @@ impl Subject {
             let reused = reply.connection.connect.is_none();
             let (status, headers) = (reply.status, reply.headers);
             let seen = Seen {
-                dialect: self.dialect,
+                dialect: ask.dialect,
                 status,
                 headers,
                 reused,
@@ -176,7 +201,13 @@ impl Subject {
             };
             Ok(read(seen, reply.body, ask.leave).await)
         };
-        timeout(limit, answered).await.map_err(|_| Trouble::Silence(limit))?
+        let seen = timeout(limit, answered).await.map_err(|_| Trouble::Silence(limit))??;
+        if seen.is_success() && self.purse.has_limit() {
+            let told = seen.told();
+            let models = [told.model.as_deref().unwrap_or(&ask.model), &ask.model];
+            self.purse.pay(&models, told.usage, TOKENS);
+        }
+        Ok(seen)
     }
 
     /// What the upstream's end has seen of a question, once that satisfies the condition or the time is over.
@@ -193,6 +224,19 @@ impl Subject {
         }
     }
 
+    /// Fetches a page beside the relay, without a key.
+    pub(super) async fn fetch(&self, url: &Url) -> Result<Vec<u8>, Trouble> {
+        let pool = Pool::new(&self.connection, url).map_err(Trouble::Net)?;
+        let (method, url, headers) = (Method::Get, url.clone(), HeaderMap::new());
+        let request = Request { method, url, headers, body: Bytes::new(), journey: Journey::default() };
+        let reply = pool.send(request).await.map_err(Trouble::Net)?;
+        let (mut body, mut page) = (reply.body, Vec::new());
+        while let Some(bytes) = body.chunk().await.map_err(Trouble::Net)? {
+            page.extend_from_slice(&bytes);
+        }
+        Ok(page)
+    }
+
     /// Waits as long as that takes here.
     pub(super) async fn wait(&self, time: Duration) {
         sleep(self.scaled(time)).await;
@@ -207,7 +251,7 @@ impl Subject {
             ..Prompt::default()
         };
         let content = Content::Prompt(Box::new(prompt));
-        let call = Call::new(self.dialect, &self.base, &content, ask.stream)
+        let call = Call::new(ask.dialect, &self.base, &content, ask.stream)
             .expect("only a body of the user's own can be refused")
             .with_headers(&self.headers);
         let credential = self.credential.as_ref().filter(|_| ask.key == Key::Own);
@@ -250,6 +294,7 @@ fn dress(request: &mut Request, dress: Dress) {
             let packed = encoder.write_all(plain).and_then(|()| encoder.finish());
             (packed.expect("memory can be written").into(), Some("gzip"))
         }
+        Dress::Bomb(size) => (bomb(plain, size).into(), Some("gzip")),
         Dress::Zstd => {
             let packed = zstd::encode_all(&plain[..], 3).expect("memory can be written");
             (packed.into(), Some("zstd"))
@@ -259,6 +304,38 @@ fn dress(request: &mut Request, dress: Dress) {
     if let Some(coding) = coding {
         request.headers.insert("content-encoding", HeaderValue::from_static(coding));
     }
+}
+
+/// A body in gzip that unpacks to so many bytes: one compressed piece of white space, again and again.
+fn bomb(plain: &[u8], size: usize) -> Vec<u8> {
+    static PIECE: [u8; 65_536] = [b' '; 65_536];
+    const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+    let (first, rest) = plain.split_at(1.min(plain.len()));
+    let mut compress = Compress::new(flate2::Compression::best(), false);
+    let mut packed = |bytes: &[u8], flush| {
+        let mut out = Vec::with_capacity(bytes.len() + 1024);
+        compress.compress_vec(bytes, &mut out, flush).expect("there is room");
+        out
+    };
+    // After a full flush, what follows depends on nothing before it.
+    let [begun, piece] = [first, &PIECE[..]].map(|bytes| packed(bytes, FlushCompress::Full));
+    let ended = packed(rest, FlushCompress::Finish);
+    let of = |bytes: &[u8]| {
+        let mut sum = Crc::new();
+        sum.update(bytes);
+        sum
+    };
+    let (mut sum, of_piece, pieces) = (of(first), of(&PIECE), size / PIECE.len());
+    let mut body = [&HEADER[..], &begun].concat();
+    for _ in 0..pieces {
+        body.extend_from_slice(&piece);
+        sum.combine(&of_piece);
+    }
+    sum.combine(&of(rest));
+    body.extend_from_slice(&ended);
+    body.extend_from_slice(&sum.sum().to_le_bytes());
+    body.extend_from_slice(&sum.amount().to_le_bytes());
+    body
 }
 
 /// Reads a body to its end, or to its first generated piece.
@@ -276,5 +353,23 @@ async fn read(mut seen: Seen, mut body: Body, leave: bool) -> Seen {
             seen.end = End::Left;
             return seen;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn a_bomb_is_a_small_body_in_gzip_that_says_the_same() {
+        let packed = bomb(b"{\"a\":1}", 8 << 20);
+        assert!(packed.len() < 16 * 1024, "{}", packed.len());
+        let mut plain = String::new();
+        flate2::read::GzDecoder::new(&packed[..]).read_to_string(&mut plain).unwrap();
+        assert_eq!(plain.len(), (8 << 20) + 7);
+        let read: serde_json::Value = serde_json::from_str(&plain).unwrap();
+        assert_eq!(read, serde_json::json!({"a": 1}));
     }
 }

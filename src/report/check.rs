@@ -173,12 +173,12 @@ pub fn check_line(finding: &Finding) -> String {
 }
 
 /// docs/checks.md, made from the catalogue.
-pub fn check_docs(checks: &[Check]) -> String {
+pub fn check_docs<'a>(checks: impl IntoIterator<Item = &'a Check>) -> String {
     let mut text = String::from(
-        "# The checks of `baton check`\n\nMade from the catalogue in `src/check/catalogue.rs`. Each check has an id that is never given anew.\n\n\
+        "# The checks of `baton check`\n\nMade from the catalogues in `src/check`. S01 and on are about this machine and this installation (`--self`). Each check has an id that is never given anew.\n\n\
 | id | what must hold | severity | needs |\n|:---|:---|:---|:---|\n",
     );
-    let mut sorted: Vec<&Check> = checks.iter().collect();
+    let mut sorted: Vec<&Check> = checks.into_iter().collect();
     sorted.sort_by_key(|check| check.id);
     for check in &sorted {
         let Check { id, title, severity, needs, .. } = check;

@@ -2,21 +2,22 @@
 
 mod baseline;
 mod options;
+mod own;
 
-use std::cell::Cell;
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::check::{CHECKS, Finding, Needs, SILENCE, Subject, examine};
+use crate::check::own::{OWN, examine_own};
+use crate::check::{CHECKS, Finding, Kind, Needs, Purse, SILENCE, Subject, examine, rate};
 use crate::config::Settings;
 use crate::mock::{Gateway, GatewayOptions, Options, Relay};
 use crate::net::{Reuse, shown_url};
 use crate::report;
 use crate::report::{CheckInfo, CheckReport};
 use crate::units::Span;
+use crate::wire::Usage as TokenUsage;
 
 use super::connection::Unasked;
 use super::output::Output;
@@ -60,6 +61,9 @@ pub(super) fn run(options: &CheckOptions, talk: Talk) -> anyhow::Result<()> {
         return list(options.format);
     }
     options.validate()?;
+    if options.own {
+        return own(options, talk);
+    }
     let known = options.baseline.as_deref().map(baseline::read).transpose()?;
     let (embedded, settings) = settle(&options.target, options.model.as_deref(), talk)?;
     let model = match (&settings.model, &embedded) {
@@ -105,6 +109,34 @@ pub(super) fn run(options: &CheckOptions, talk: Talk) -> anyhow::Result<()> {
     }
 }
 
+/// Examines this machine and this installation.
+fn own(options: &CheckOptions, talk: Talk) -> anyhow::Result<()> {
+    let mut output = Output::open(options.output.as_deref())?;
+    let began = Instant::now();
+    let findings = examine_own(&own::facts(&options.target, options.model.as_deref()));
+    let info = CheckInfo {
+        relay: "this machine".to_owned(),
+        upstream: None,
+        asked: "nothing".to_owned(),
+        took: began.elapsed(),
+    };
+    for finding in &findings {
+        talk.notice(format_args!("{}: {}", report::check_line(finding), finding.evidence.join("; ")));
+    }
+    let findings = findings.into_iter().map(|finding| (finding, report::Accepted::No)).collect();
+    let report = CheckReport { info, findings };
+    let text = match options.format {
+        Format::Table => format!("\n{}", report::check_text(&report)),
+        format => rendered(&report, format),
+    };
+    output.write(text.as_bytes())?;
+    output.finish()?;
+    match report.failed() {
+        0 => Ok(()),
+        failed => Err(Ending::ChecksFailed { failed }.into()),
+    }
+}
+
 /// The relay as the checks need it.
 fn subject(options: &CheckOptions, settings: &Settings, model: String) -> anyhow::Result<Subject> {
     if !settings.dialect.has_turns() {
@@ -125,8 +157,24 @@ fn subject(options: &CheckOptions, settings: &Settings, model: String) -> anyhow
     subject.credential.clone_from(&settings.credential);
     subject.scale = options.time_scale;
     subject.limit = options.connection.timeouts(&settings.policy).total.unwrap_or(subject.limit);
-    subject.purse = Rc::new(Cell::new(options.max_requests));
+    subject.rate = options.limit;
+    subject.soak = options.soak();
+    subject.purse = purse(options, settings, &subject.model)?;
     Ok(subject)
+}
+
+/// What the checks may ask, and spend.
+fn purse(options: &CheckOptions, settings: &Settings, model: &str) -> Result<Purse, Usage> {
+    let purse = Purse::new(options.max_requests);
+    let Some(most) = options.max_cost else { return Ok(purse) };
+    let prices = settings.prices.clone();
+    let one = TokenUsage { input: Some(1), output: Some(1), ..TokenUsage::default() };
+    if prices.cost([model], &one).is_none() {
+        let hint =
+            format!("write one into the configuration file: [price.\"{model}\"] with input and output");
+        return Err(Usage::new(format!("--max-cost: the model {model} has no price")).hint(hint));
+    }
+    Ok(purse.with_limit(most, Box::new(move |models, usage| prices.cost(models.iter().copied(), usage))))
 }
 
 /// Plays the checks; the first signal ends them, and what was found until then is reported.
@@ -164,7 +212,8 @@ fn announce(options: &CheckOptions, subject: &Subject, talk: Talk) {
     };
     let Subject { dialect, model, base, .. } = subject;
     talk.notice(format_args!("relay   {} · {}, {model} · {side}", shown_url(base), dialect.name()));
-    talk.notice(format_args!("plan    {checks} checks, at most {} requests\n", options.max_requests));
+    let cost = options.max_cost.map(|most| format!(" and {most}")).unwrap_or_default();
+    talk.notice(format_args!("plan    {checks} checks, at most {} requests{cost}\n", options.max_requests));
 }
 
 fn rendered(report: &CheckReport, format: Format) -> String {
@@ -187,10 +236,10 @@ fn heading(report: &CheckReport) -> String {
 fn list(format: Format) -> anyhow::Result<()> {
     let mut output = Output::open(None)?;
     if format == Format::Markdown {
-        output.write(report::check_docs(&CHECKS).as_bytes())?;
+        output.write(report::check_docs(CHECKS.iter().chain(&OWN)).as_bytes())?;
         return Ok(());
     }
-    for check in &CHECKS {
+    for check in CHECKS.iter().chain(&OWN) {
         let line = format!(
             "{}  {:6}  {:15}  {}\n",
             check.id,
@@ -213,9 +262,13 @@ fn dry_run(options: &CheckOptions, settings: &Settings, talk: Talk) -> anyhow::R
             Needs::Intrusive if !options.intrusive => Some("skipped without --intrusive"),
             _ => None,
         };
-        let most = check.kind.requests();
+        let most = match (check.kind, options.limit) {
+            (Kind::RateLimit, Some(rate)) => u32::try_from(rate::requests(rate)).unwrap_or(u32::MAX),
+            (Kind::Memory, _) if options.soak().is_some() => options.max_requests,
+            (kind, _) => kind.requests(),
+        };
         if left_out.is_none() {
-            requests += most;
+            requests = most.saturating_add(requests);
         }
         let cost = left_out.map_or_else(|| format!("at most {most}"), str::to_owned);
         output.write(format!("{}  {cost:26}  {}\n", check.id, check.title).as_bytes())?;

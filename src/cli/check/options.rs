@@ -5,14 +5,16 @@ use std::path::PathBuf;
 
 use clap::{Arg, Args, ValueEnum};
 
-use crate::check::{CHECKS, Plan, Severity};
+use crate::check::{CHECKS, ENOUGH, Gauge, Plan, Severity, Soak};
 use crate::cli::Usage;
 use crate::cli::connection::{ConnectionOptions, without_limit_of_requests};
 use crate::cli::options::TargetOptions;
-use crate::units::{Span, nearest, whole};
+use crate::net::Url;
+use crate::units::{Money, Rate, Span, nearest, whole};
 
 /// The flags of `baton check`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[command(mut_args(without_limits_of_answers))]
 #[command(
     after_help = "Without --upstream only the relay is asked, with tiny prompts. With it baton listens there and plays the relay's
@@ -40,12 +42,30 @@ pub(in crate::cli) struct CheckOptions {
     /// Make at most this many requests; checks beyond are skipped
     #[arg(long, value_name = "N", default_value_t = 400, help_heading = "Checks", value_parser = |text: &str| whole::<u32>(text, 1..=1_000_000))]
     pub(super) max_requests: u32,
-    /// Also make checks that load the relay: large bodies
+    /// Spend at most so many dollars, at the configured prices; checks beyond are skipped
+    #[arg(long, value_name = "USD", help_heading = "Checks")]
+    pub(super) max_cost: Option<Money>,
+    /// Also make checks that load the relay: large bodies, one that unpacks to far more, and those of --limit and --soak
     #[arg(long, help_heading = "Checks")]
     pub(super) intrusive: bool,
+    /// Check that the relay holds this rate limit (60/m) for the key, by asking for more; with --intrusive
+    #[arg(long, value_name = "RATE", help_heading = "Checks", requires = "intrusive")]
+    pub(super) limit: Option<Rate>,
+    /// Ask for so long and watch the relay's memory; with --intrusive, and --pid or --metrics-url
+    #[arg(long, value_name = "TIME", help_heading = "Checks", requires_all = ["intrusive", "gauge"], value_parser = soak)]
+    soak: Option<Span>,
+    /// Process of this machine whose memory is watched
+    #[arg(long, value_name = "PID", help_heading = "Checks", group = "gauge", requires = "soak")]
+    pid: Option<u32>,
+    /// Page in Prometheus' form that states the relay's resident memory
+    #[arg(long, value_name = "URL", help_heading = "Checks", group = "gauge", requires = "soak", value_parser = page)]
+    metrics_url: Option<Url>,
     /// Multiply every wait by this, on both ends; for trying the checks themselves
     #[arg(long, value_name = "FACTOR", default_value = "1", help_heading = "Checks", value_parser = scale)]
     pub(super) time_scale: f64,
+    /// Examine this machine and this installation, and ask no relay
+    #[arg(long = "self", help_heading = "Checks", conflicts_with_all = ["only", "skip", "severity", "upstream", "max_requests", "max_cost", "intrusive", "time_scale", "dry_run", "baseline", "mock"])]
+    pub(super) own: bool,
     /// Say what would be asked, and ask nothing
     #[arg(long, help_heading = "Checks")]
     pub(super) dry_run: bool,
@@ -95,6 +115,13 @@ impl CheckOptions {
         Plan { only: only.clone(), skip: skip.clone(), severity: *severity, intrusive: self.intrusive }
     }
 
+    /// For how long the relay's memory is watched, and where.
+    pub(super) fn soak(&self) -> Option<Soak> {
+        let process = self.pid.map(Gauge::Process);
+        let gauge = process.or_else(|| self.metrics_url.clone().map(Gauge::Page))?;
+        Some(Soak { time: self.soak?.0, gauge, enough: ENOUGH })
+    }
+
     /// Refuses a choice that leaves nothing.
     pub(super) fn validate(&self) -> Result<(), Usage> {
         if self.plan().checks().is_empty() {
@@ -125,6 +152,19 @@ fn address(text: &str) -> Result<SocketAddr, String> {
         return Err("the relay must know the port: write one that is not 0".to_owned());
     }
     Ok(address)
+}
+
+fn soak(text: &str) -> Result<Span, String> {
+    let time: Span = text.parse().map_err(|error: crate::units::UnitError| error.to_string())?;
+    if time.0.is_zero() {
+        return Err("write a time that is not 0, as in 10m".to_owned());
+    }
+    Ok(time)
+}
+
+fn page(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    url.ok_or_else(|| "write an address, as in http://127.0.0.1:9090/metrics".to_owned())
 }
 
 fn id(text: &str) -> Result<String, String> {

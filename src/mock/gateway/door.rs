@@ -1,9 +1,11 @@
 //! Who is let in: the checks of a gateway before it asks its upstream, and the errors of its own.
 
 use std::cell::Cell;
+use std::io::Read;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_ENCODING, HeaderValue};
@@ -21,6 +23,8 @@ const LARGEST: usize = 64 * 1024 * 1024;
 const SMALL: usize = 32 * 1024;
 /// An address of documentation (RFC 5737), which a gateway that trusts claims does not let in.
 const SHUNNED: &str = "203.0.113.7";
+/// The model that the upstream does not have.
+const UNKNOWN_MODEL: &str = "mock-no-such-model";
 /// The model that a gateway serves in place of one it does not know.
 const OWN_MODEL: &str = "mock-model";
 
@@ -83,6 +87,14 @@ impl Door<'_> {
         if let Some((status, message)) = self.objection(&head, &body) {
             return Ok(self.refuse(grammar, status, message));
         }
+        if let Some(coding) = head.headers.remove(CONTENT_ENCODING) {
+            let most = if personality.has(Habit::UnpackAnything) { u64::MAX } else { LARGEST as u64 };
+            body = match unpacked(&coding, &body, most) {
+                // Written anew, as relays do, so that the white space goes.
+                Ok(plain) => compact(&plain).unwrap_or(plain),
+                Err(status) => return Ok(self.refuse(grammar, status, "the body cannot be unpacked")),
+            };
+        }
         let Some(place) = places.take(personality) else {
             return Ok(self.refuse(grammar, 429, "all places are taken"));
         };
@@ -90,7 +102,7 @@ impl Door<'_> {
             tokio::time::sleep(hold).await;
             body = plain;
         }
-        if personality.has(Habit::ServeAnyModel) {
+        if personality.has(Habit::ServeAnyModel) && asks_for(&body, UNKNOWN_MODEL) {
             body = with_model(&body, OWN_MODEL).unwrap_or(body);
         }
         tidy(&mut head.headers, personality);
@@ -125,6 +137,9 @@ impl Door<'_> {
                 let status = if has(Habit::KeyIsInvalid) { 400 } else { 401 };
                 return Some((status, "the key is not valid"));
             }
+        }
+        if has(Habit::CrashElsewhere) && !head.uri.path().ends_with("/messages") {
+            return Some((500, "Something went wrong"));
         }
         let compressed = head.headers.contains_key(CONTENT_ENCODING);
         if compressed && has(Habit::CompressedIsInvalid) {
@@ -203,6 +218,28 @@ fn tidy(headers: &mut HeaderMap, personality: &Personality) {
     }
 }
 
+/// A body of JSON without white space.
+fn compact(body: &Bytes) -> Option<Bytes> {
+    let read: serde_json::Value = serde_json::from_slice(body).ok()?;
+    serde_json::to_vec(&read).ok().map(Into::into)
+}
+
+/// A body without its coding; 413 where it is larger than that, 415 for a coding that is not known.
+fn unpacked(coding: &HeaderValue, body: &Bytes, most: u64) -> Result<Bytes, u16> {
+    let mut plain = Vec::new();
+    let read = match coding.as_bytes() {
+        b"gzip" => MultiGzDecoder::new(&body[..]).take(most.saturating_add(1)).read_to_end(&mut plain),
+        b"zstd" => {
+            let decoder = zstd::Decoder::new(&body[..]).map_err(|_| 400_u16)?;
+            decoder.take(most.saturating_add(1)).read_to_end(&mut plain)
+        }
+        b"identity" => return Ok(body.clone()),
+        _ => return Err(415),
+    };
+    read.map_err(|_| 400_u16)?;
+    if plain.len() as u64 > most { Err(413) } else { Ok(plain.into()) }
+}
+
 /// The dialect's grammar, by the path.
 fn grammar(path: &str) -> Grammar {
     if path.ends_with("/messages") {
@@ -219,6 +256,11 @@ fn unheld(body: &Bytes) -> Option<Bytes> {
     let read: serde_json::Value = serde_json::from_slice(body).ok()?;
     let model = read.get("model")?.as_str()?.strip_suffix(HELD)?;
     with_model(body, model)
+}
+
+/// Whether a body asks for a model of this name.
+fn asks_for(body: &Bytes, model: &str) -> bool {
+    serde_json::from_slice::<serde_json::Value>(body).is_ok_and(|read| read["model"] == model)
 }
 
 /// A body that asks for another model.

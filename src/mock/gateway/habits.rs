@@ -71,10 +71,14 @@ pub enum Habit {
     DropComments,
     /// Forwards none of the client's own headers.
     DropHeaders,
+    /// Answers 500 to every dialect but Anthropic's.
+    CrashElsewhere,
+    /// Unpacks whatever it gets, without a bound.
+    UnpackAnything,
 }
 
 /// Every habit with its name.
-const HABITS: [(&str, Habit); 32] = [
+const HABITS: [(&str, Habit); 34] = [
     ("buffer", Habit::Buffer),
     ("zero-usage", Habit::ZeroUsage),
     ("drop-limits", Habit::DropLimits),
@@ -107,6 +111,8 @@ const HABITS: [(&str, Habit); 32] = [
     ("mangle-text", Habit::MangleText),
     ("drop-comments", Habit::DropComments),
     ("drop-headers", Habit::DropHeaders),
+    ("crash-elsewhere", Habit::CrashElsewhere),
+    ("unpack-anything", Habit::UnpackAnything),
 ];
 
 /// Known relays, as they were measured or read, and two of our own.
@@ -181,6 +187,8 @@ const PERSONALITIES: [(&str, &[Habit]); 8] = [
             Habit::LeakHeaders,
             Habit::WrongDate,
             Habit::MangleText,
+            Habit::CrashElsewhere,
+            Habit::UnpackAnything,
         ],
     ),
 ];
