@@ -92,6 +92,10 @@ fn tell(error: &anyhow::Error) -> Story {
         story.hint.clone_from(&usage.hint);
     } else if let Some(config) = error.downcast_ref::<config::Error>() {
         story.hint.clone_from(&config.hint);
+    } else if let Some(auth) = error.downcast_ref::<net::AuthError>() {
+        "there is no token for the relay".clone_into(&mut story.message);
+        story.because = vec![auth.to_string()];
+        story.hint = auth.hint();
     } else if let Some(mock::Error::AddressInUse { .. }) = error.downcast_ref::<mock::Error>() {
         story.hint = Some("--listen names another; its port 0 takes a free one".to_owned());
     } else if let Some(OutputError { .. }) = error.downcast_ref::<OutputError>() {
@@ -162,6 +166,9 @@ fn code_of(error: &anyhow::Error) -> u8 {
             mock::Error::Log { .. } => code::OUTPUT,
             _ => code::USAGE,
         };
+    }
+    if let Some(auth) = error.downcast_ref::<net::AuthError>() {
+        return code_of_class(auth.class());
     }
     match error.downcast_ref::<net::Error>() {
         Some(net) => code_of_class(net.class()),

@@ -183,6 +183,10 @@ impl Subject {
     /// The same over other connections.
     pub(super) async fn ask_over(&self, pool: &Pool, ask: &Ask) -> Result<Seen, Trouble> {
         self.purse.take()?;
+        if let Some(credential) = &self.credential {
+            // Without a new token the old one goes, and what the relay says to it is what was asked for.
+            let _ = credential.ready(&self.base).await;
+        }
         let request = self.request(ask);
         let limit = self.limit + ask.patience;
         let asked = Instant::now();

@@ -26,6 +26,11 @@ use super::{Talk, Usage};
   burst=N                   how many of them may come at once; as many as rate names, if left out
   duplicate-window=TIME     how long the same content gets a 429 after it was asked for
   freeze=TIME:PERIOD        a standstill of TIME at the end of each PERIOD, in which nothing begins or leaves
+  token-life=TIME           each prompt needs an access token that lives this long, from an authorization server beside the
+                            relay: clients baton and baton-post with the secret mock-secret, baton-public without one;
+                            scopes prompts and models; /oauth/counts tells what it has done
+  token-grace=TIME          how long a refresh token that was replaced serves once more (5s); after it, its family ends
+  token-fault=NAME:COUNT    what befalls the first requests for a token: late, lost, 500, garbage or html
   seed=N                    what all random draws grow from
   fault=NAME:PROBABILITY    a fault that befalls requests by chance (repeatable)
 TIME in ttft and gap, and N in tokens, are a constant (80ms), lognormal:MEDIAN:SIGMA or exp:MEAN.
@@ -34,7 +39,8 @@ Examples:
   baton mock --listen 127.0.0.1:8080
   baton mock ttft=lognormal:200ms:0.4,gap=20ms,tokens=128,slots=32,seed=7
   baton mock fault=429:0.05,fault=cut:0.01
-  baton mock rate=60/m,burst=5,duplicate-window=30s")]
+  baton mock rate=60/m,burst=5,duplicate-window=30s
+  baton mock token-life=2s,token-grace=5s")]
 pub(super) struct MockOptions {
     /// What the relay is like, as in ttft=80ms,gap=20ms,tokens=64,slots=64,seed=1
     #[arg(value_name = "SPEC", default_value = "")]

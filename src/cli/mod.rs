@@ -1,5 +1,6 @@
 //! The command tree: one file a subcommand with its flags and its wiring, flag groups in `options` and `connection`.
 
+mod auth;
 mod batch;
 mod bench;
 mod cache;
@@ -87,6 +88,8 @@ enum Command {
     Mock(Box<mock::MockOptions>),
     /// List the models that the relay offers
     Models(Box<models::ModelsOptions>),
+    /// Log in where a relay wants tokens, and look after the login
+    Auth(auth::AuthCommand),
     /// Look at the cache of answers, or empty it
     Cache(cache::CacheCommand),
     /// Print a shell's completion script
@@ -263,6 +266,7 @@ fn carry_out(baton: Baton) -> anyhow::Result<()> {
         Command::Report(command) => report::run(&command, baton.talk),
         Command::Mock(options) => mock::run(&options, baton.talk),
         Command::Models(options) => models::run(&options, baton.talk),
+        Command::Auth(command) => auth::run(&command, baton.talk),
         Command::Cache(options) => cache::run(&options),
         Command::Completions(options) => completions::run(&options),
         Command::Man(options) => man::run(&options),

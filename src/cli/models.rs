@@ -16,7 +16,7 @@ use crate::wire::{Dialect, Model};
 use super::connection::{ConnectionOptions, Unasked, without_limit_of_requests};
 use super::options::TargetOptions;
 use super::output::Output;
-use super::relay::settle;
+use super::relay::{authorise, settle};
 use super::{Talk, Usage};
 
 /// The flags of `baton models`.
@@ -61,6 +61,7 @@ pub(super) fn run(options: &ModelsOptions, talk: Talk) -> anyhow::Result<()> {
     }
     options.connection.fits(&connection, &settings.base)?;
     let pool = Pool::new(&connection, &settings.base).map_err(|error| options.connection.explain(error))?;
+    authorise(&settings, &connection, talk)?;
     let given = options.connection.timeouts(&settings.policy);
     // A list need not be generated, so that its first byte comes as soon as that of a stream.
     let timeouts = Timeouts { first_byte_whole: given.first_byte_stream, ..given };

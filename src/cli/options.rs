@@ -37,6 +37,10 @@ pub(super) struct TargetOptions {
     /// Take the key from what a shell command prints, as a password manager does
     #[arg(long, value_name = "COMMAND")]
     pub(super) key_command: Option<String>,
+    /// Send nothing unless the profile's token allows this (repeatable)
+    #[arg(long, value_name = "SCOPE", value_parser = scope)]
+    #[arg(conflicts_with_all = ["mock", "key_file", "key_command"])]
+    pub(super) require_scope: Vec<String>,
     #[command(flatten)]
     pub(super) profile: ProfileOptions,
 }
@@ -71,6 +75,7 @@ impl TargetOptions {
             api: self.api,
             model: model.map(str::to_owned),
             headers: self.headers.clone(),
+            require_scope: self.require_scope.clone(),
             key: file.or_else(|| self.key_command.clone().map(KeySource::Command)),
             ..self.profile.given()
         }
@@ -80,6 +85,17 @@ impl TargetOptions {
 /// A dialect's name; help, completions and the refusal of another one list all five.
 fn dialect() -> impl TypedValueParser<Value = Dialect> {
     PossibleValuesParser::new(Dialect::ALL.map(Dialect::name)).try_map(|name| name.parse::<Dialect>())
+}
+
+/// One scope (RFC 6749, section 3.3).
+fn scope(text: &str) -> Result<String, &'static str> {
+    let is_one =
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte));
+    if is_one {
+        Ok(text.to_owned())
+    } else {
+        Err("write one scope, as in prompts; repeat the flag for another")
+    }
 }
 
 /// How much is said about a request.

@@ -7,7 +7,8 @@ use crate::client::{Budget, Call, Client, Content, Policy, Timeouts};
 use crate::config;
 use crate::config::{Environment, Settings};
 use crate::mock;
-use crate::net::{Connection, Pool, Url};
+use crate::net;
+use crate::net::{Connection, Credential, Pool, Url};
 use crate::wire::{Prompt, WireError};
 
 use super::connection::{ConnectionOptions, Unasked};
@@ -58,6 +59,7 @@ pub(super) struct Site {
     timeouts: Timeouts,
     pub(super) policy: Policy,
     request_id_prefix: String,
+    talk: Talk,
     /// Lives as long as the command needs it; dropping it stops it.
     pub(super) embedded: Option<mock::Relay>,
 }
@@ -160,6 +162,7 @@ impl Site {
             timeouts: way.connection.timeouts(&own),
             policy: way.policy.policy(approach.attempts, &own),
             request_id_prefix: way.policy.request_id_prefix.clone(),
+            talk,
             embedded,
         })
     }
@@ -200,6 +203,7 @@ impl Site {
         options: &ConnectionOptions,
     ) -> anyhow::Result<Client<Pool>> {
         let pool = Pool::new(connection, target).map_err(|error| options.explain(error))?;
+        authorise(&self.settings, connection, self.talk)?;
         let credential = self.settings.credential.clone();
         let client = Client::new(pool, credential, self.policy, self.timeouts);
         Ok(client.with_request_id_prefix(&self.request_id_prefix))
@@ -219,6 +223,20 @@ pub(super) fn settle(
         talk.notice(format_args!("note: {notice}"));
     }
     Ok((embedded, settings))
+}
+
+/// Makes sure of a token before anything is sent, where the credential is one.
+pub(super) fn authorise(
+    settings: &Settings,
+    connection: &Connection,
+    talk: Talk,
+) -> Result<(), net::AuthError> {
+    let Some(keeper) = settings.credential.as_ref().and_then(Credential::keeper) else { return Ok(()) };
+    keeper.reach_by(connection);
+    if let Some(remark) = keeper.prepare()? {
+        talk.notice(format_args!("note: {remark}"));
+    }
+    Ok(())
 }
 
 /// Files, pipes, signals and the runtimes' own.

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-use crate::net::{Advice, Request, Transport};
+use crate::net::{Advice, Credential, Request, Transport};
 
 use super::deadlines::{Deadlines, Progress};
 use super::exchange::{Exchange, Ids};
@@ -27,6 +27,8 @@ pub(super) struct Turn<'a> {
 pub(super) struct Departure<'a> {
     pub(super) request: Request,
     pub(super) began: Instant,
+    /// The number of its token, where its credential is one.
+    pub(super) token: Option<u64>,
     /// What must not be shown of the relay's words.
     pub(super) secrets: &'a Mask,
 }
@@ -45,17 +47,19 @@ impl<T: Transport> Client<T> {
             }
         };
         // The credential is added after every wait, so that it is in force when it leaves.
+        let token = self.credential.as_ref().and_then(Credential::generation);
         let request = self.request(call, ids, with_usage);
         let secrets = Mask::of(&request.headers);
         leave.depart();
-        let mut exchange = match self.depart(call, Departure { request, began, secrets: &secrets }).await {
-            Ok(Arrival { exchange, head, mut reader }) => {
-                let mut exchange = reader.read_answer(exchange, &head, sink).await;
-                exchange.mask(&secrets);
-                exchange
-            }
-            Err(exchange) => *exchange,
-        };
+        let mut exchange =
+            match self.depart(call, Departure { request, began, token, secrets: &secrets }).await {
+                Ok(Arrival { exchange, head, mut reader }) => {
+                    let mut exchange = reader.read_answer(exchange, &head, sink).await;
+                    exchange.mask(&secrets);
+                    exchange
+                }
+                Err(exchange) => *exchange,
+            };
         exchange.ids.request.clone_from(&ids.request);
         leave.end(call, &mut exchange).await;
         exchange
@@ -68,8 +72,8 @@ impl<T: Transport> Client<T> {
         departure: Departure<'c>,
     ) -> Result<Arrival<'c>, Box<Exchange>> {
         let start = Instant::now();
-        let Departure { request, began, secrets } = departure;
-        let mut exchange = Exchange::starting(call, start);
+        let Departure { request, began, token, secrets } = departure;
+        let mut exchange = Exchange { token, ..Exchange::starting(call, start) };
         let deadlines = Deadlines { timeouts: self.timeouts, began, start, stream: call.stream };
         let mut patience = Patience::new(deadlines, self.stop.as_deref());
         let journey = request.journey.clone();

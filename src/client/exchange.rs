@@ -71,6 +71,9 @@ pub enum Trouble {
     /// It exceeds a limit of the client's own.
     #[error("{0}")]
     Limit(#[from] net::TooLarge),
+    /// There is no token to send it with.
+    #[error("{0}")]
+    Token(#[from] net::AuthError),
     /// No reply, or the reply broke off.
     #[error("{0}")]
     Net(#[from] net::Error),
@@ -206,6 +209,8 @@ pub struct Exchange {
     pub cache: Option<Form>,
     /// Whether the answer came from the cache.
     pub cached: bool,
+    /// The number of the token that the last attempt was sent with, where another one may serve better.
+    pub(super) token: Option<u64>,
     /// How long the last attempt waited for the client's own limits.
     pub(super) limited: Duration,
 }
@@ -237,6 +242,7 @@ impl Exchange {
             advice: None,
             cache: None,
             cached: false,
+            token: None,
             limited: Duration::ZERO,
         }
     }
@@ -268,6 +274,9 @@ impl Exchange {
         self.marks.dns = reply.connection.dns;
         self.marks.connect = reply.connection.connect;
         self.marks.headers = Some(self.marks.start.elapsed());
+        if net::lacks_scope(&reply.headers) {
+            self.token = None;
+        }
     }
 
     /// Whether the reply was a refusal of `stream_options`, which can be left out.
@@ -285,7 +294,8 @@ impl Exchange {
             _ if self.method == Method::Get || self.unsent => false,
             Some(Trouble::Net(error)) => error.may_have_been_sent(),
             Some(Trouble::Timeout { .. }) => self.class != Class::TimeoutConnect,
-            Some(Trouble::Status(_) | Trouble::Redirect(_) | Trouble::Limit(_)) | None => false,
+            Some(Trouble::Status(_) | Trouble::Redirect(_) | Trouble::Limit(_) | Trouble::Token(_))
+            | None => false,
             Some(_) => true,
         }
     }

@@ -1,4 +1,4 @@
-//! The leave of an attempt: a place for its connection and the limiter's grant, waited for before anything is sent.
+//! The leave of an attempt: a place for its connection, the limiter's grant and a token, waited for before anything is sent.
 
 use tokio::time::Instant;
 
@@ -39,14 +39,23 @@ impl Leave<'_> {
 
 impl<T: Transport> Client<T> {
     /// Waits until the request may leave: for a place among the requests under way, then for the limiter, so that
-    /// nothing that was granted is held up. That is no fault of the relay's: only the total limit counts it.
+    /// nothing that was granted is held up, then for a token that is in force. That is no fault of the relay's: only the total limit counts it.
     pub(super) async fn leave(&self, call: &Call, began: Instant) -> Result<Leave<'_>, Halt> {
         let mut patience = self.outside(began);
         let place = patience.wait(Progress::default(), self.transport.place()).await?;
-        let Some(limiter) = self.limiter.as_deref() else { return Ok(Leave { place, grant: None }) };
-        let cost = if limiter.counts_tokens() { call.cost() } else { Cost::default() };
-        let grant = patience.wait(Progress::default(), limiter.grant(cost)).await?;
-        grant.map(|grant| Leave { place, grant: Some(grant) }).map_err(Halt::Limit)
+        let grant = match self.limiter.as_deref() {
+            None => None,
+            Some(limiter) => {
+                let cost = if limiter.counts_tokens() { call.cost() } else { Cost::default() };
+                let grant = patience.wait(Progress::default(), limiter.grant(cost)).await?;
+                Some(grant.map_err(Halt::Limit)?)
+            }
+        };
+        if let Some(credential) = &self.credential {
+            // Not the relay's time either; a grant that is dropped with an error is given back.
+            patience.wait(Progress::default(), credential.ready(&call.url)).await?.map_err(Halt::Token)?;
+        }
+        Ok(Leave { place, grant })
     }
 
     /// How long anything is waited for before the relay has anything to do with it.

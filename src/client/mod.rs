@@ -17,6 +17,7 @@ mod mask;
 mod models;
 mod patience;
 mod reader;
+mod repair;
 mod retry;
 mod sink;
 
@@ -42,6 +43,7 @@ pub use self::sink::Sink;
 
 use self::attempt::Turn;
 use self::cache::Cache;
+use self::repair::Repairs;
 
 /// What a sink is told while an exchange goes on.
 #[derive(Debug)]
@@ -153,7 +155,7 @@ impl<T: Transport> Client<T> {
     /// The order of policies, of which these exist so far:
     /// 0. the cache comes first, so that a hit costs neither a connection nor a limit;
     /// 1. each attempt, a repair too, waits for the limiter's leave, because each is a request to the relay;
-    /// 2. then it adds its credential, which is bound to the origin that the attempt goes to, so that it is fresh;
+    /// 2. then it adds its credential, bound to the origin that the attempt goes to and renewed if need be, so that it is fresh;
     /// 3. the transport sends exactly those bytes;
     /// 4. what became of the attempt is reported to the limiter, before anything else happens with it;
     /// 5. its typed outcome reaches the retry decision, never a message, and a retry is paid from the budget.
@@ -175,7 +177,7 @@ impl<T: Transport> Client<T> {
         let began = Instant::now();
         self.budget.iter().for_each(|budget| budget.earn());
         let mut past: Vec<Attempt> = Vec::new();
-        let mut counted = 1;
+        let (mut counted, mut repairs) = (1, Repairs { usage: false, token: false, began });
         loop {
             let with_usage = !self.usage_rejected.load(Ordering::Relaxed);
             let number = u32::try_from(past.len()).unwrap_or(u32::MAX).saturating_add(1);
@@ -184,9 +186,9 @@ impl<T: Transport> Client<T> {
             }
             let exchange = self.attempt(call, Turn { ids: &ids, began, with_usage }, sink).await;
             let mut attempt = exchange.summarise(number, began);
-            if with_usage && call.can_go_without_usage() && exchange.usage_was_rejected() {
-                self.usage_rejected.store(true, Ordering::Relaxed);
-                let _ = sink.take(Piece::Repair(&attempt, "sent again without stream_options"));
+            repairs.usage |= !with_usage;
+            if let Some(change) = self.repair(call, &exchange, &mut repairs).await {
+                let _ = sink.take(Piece::Repair(&attempt, change));
                 past.push(attempt);
                 continue;
             }

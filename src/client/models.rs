@@ -23,7 +23,7 @@ impl<T: Transport> Client<T> {
         let began = Instant::now();
         let request = self.request(call, &ids, true);
         let secrets = Mask::of(&request.headers);
-        let page = self.page(call, Departure { request, began, secrets: &secrets }).await;
+        let page = self.page(call, Departure { request, began, token: None, secrets: &secrets }).await;
         page.map_err(|mut exchange| {
             exchange.mask(&secrets);
             exchange.ids.request = ids.request;

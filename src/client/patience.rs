@@ -21,6 +21,7 @@ pub(super) enum Halt {
     Wire(WireError),
     TooLarge,
     Limit(net::TooLarge),
+    Token(net::AuthError),
     Stopped,
 }
 

@@ -293,6 +293,7 @@ pub(super) fn halted(exchange: Exchange, fold: &Fold, halt: Halt) -> Exchange {
         Halt::Wire(error) => exchange.fail(Class::Protocol, error),
         Halt::TooLarge => exchange.fail(Class::Protocol, Trouble::TooLarge { limit: WHOLE_BODY_LIMIT }),
         Halt::Limit(error) => exchange.fail(Class::ClientLimit, error),
+        Halt::Token(error) => exchange.fail(error.class(), error),
         Halt::Stopped => Exchange { class: Class::Cancelled, ..exchange },
     }
 }

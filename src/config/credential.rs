@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use crate::net::{Credential, HeaderMap, HeaderName, HeaderValue};
 use crate::units::Secret;
@@ -47,6 +48,7 @@ pub(super) enum Pick<'a> {
 /// Picks the credential and reads it.
 pub(super) fn choose(from: Sources<'_>, bound: &Bindings, headers: &HeaderMap) -> Result<Chosen, Error> {
     let Picked { pick, notices } = pick(from, bound, headers)?;
+    refuse_idle_scope(from, &pick)?;
     let header = key_header(bound.dialect);
     let read = |key: &Secret, source: &str| credential(key, header, bound, source).map(Some);
     let (credential, story) = match pick {
@@ -78,6 +80,9 @@ pub(super) fn choose(from: Sources<'_>, bound: &Bindings, headers: &HeaderMap) -
                 ProfileKey::Variable(name) => read(&variable(from, name, &source)?, name)?,
                 ProfileKey::Header(name, value) => {
                     Some(Credential::new(name.clone(), value.clone(), bound.origin.clone(), source))
+                }
+                ProfileKey::Token(oauth) => {
+                    Some(Credential::token(Arc::new(oauth.keeper(from)?), bound.origin.clone(), source))
                 }
             };
             (credential, story)
@@ -152,6 +157,16 @@ fn refusal(name: &str, reason: &Withheld, bound: &Bindings) -> String {
     }
 }
 
+/// Refuses a demand for scopes where what is sent has none.
+fn refuse_idle_scope(from: Sources<'_>, pick: &Pick<'_>) -> Result<(), Error> {
+    let is_token = matches!(pick, Pick::Profile(_, ProfileKey::Token(_)));
+    if from.given.require_scope.is_empty() || is_token {
+        return Ok(());
+    }
+    let error = Error::new("--require-scope has no effect: what is sent is no token of an oauth profile");
+    Err(error.hint("choose a profile with an oauth table with --profile"))
+}
+
 impl Pick<'_> {
     /// What decided it, and how, for a list of all settings.
     pub(super) fn origin(&self) -> Option<(Source, String)> {
@@ -166,7 +181,7 @@ impl Pick<'_> {
     }
 }
 
-fn variable(from: Sources<'_>, name: &str, source: &str) -> Result<Secret, Error> {
+pub(super) fn variable(from: Sources<'_>, name: &str, source: &str) -> Result<Secret, Error> {
     let text = from.environment.value(name);
     text.map(Secret::new).ok_or_else(|| Error::new(format!("{source}: the variable is not set")))
 }
@@ -184,7 +199,7 @@ fn credential(key: &Secret, header: KeyHeader, bound: &Bindings, source: &str) -
     Ok(Credential::new(HeaderName::from_static(name), value, bound.origin.clone(), source))
 }
 
-fn read_file(path: &Path, source: &str) -> Result<Secret, Error> {
+pub(super) fn read_file(path: &Path, source: &str) -> Result<Secret, Error> {
     let named = |problem: &dyn std::fmt::Display| Error::new(format!("{source}: {problem}"));
     let text = fs::read_to_string(path).map_err(|error| named(&error))?;
     let key = text.trim();
@@ -198,7 +213,7 @@ fn read_file(path: &Path, source: &str) -> Result<Secret, Error> {
 const COMMAND_HINT: &str = "a shell runs the command: it must print the key and end with exit code 0";
 
 /// Runs the command in the user's shell; what it prints is the key, and never shown.
-fn run(command: &str, source: &str) -> Result<Secret, Error> {
+pub(super) fn run(command: &str, source: &str) -> Result<Secret, Error> {
     let shell = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
     let mut run = Command::new(shell.0);
     run.arg(shell.1).arg(command).stdin(Stdio::inherit()).stderr(Stdio::inherit());

@@ -10,6 +10,7 @@ mod environment;
 mod file;
 mod headers;
 mod inventory;
+mod oauth;
 mod price;
 mod profile;
 mod target;
@@ -29,6 +30,7 @@ use self::profile::Profile;
 pub use self::environment::Environment;
 pub use self::file::{Place, place, profiles};
 pub use self::inventory::{Inventory, Setting, inventory};
+pub use self::oauth::keeper;
 pub use self::price::Prices;
 
 /// What was typed on the command line, as far as it names the relay and how to speak to it.
@@ -46,6 +48,8 @@ pub struct Given {
     pub headers: Vec<String>,
     /// Where an explicit key comes from.
     pub key: Option<KeySource>,
+    /// Each `--require-scope`.
+    pub require_scope: Vec<String>,
     /// `--profile`.
     pub profile: Option<String>,
     /// `--config`.

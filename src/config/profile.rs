@@ -8,6 +8,7 @@ use crate::wire::Dialect;
 
 use super::document::{Entry, Section};
 use super::headers::{CREDENTIAL_HEADERS, field};
+use super::oauth::OAuth;
 use super::{Error, PolicyDefaults, target};
 
 /// What a `[profile.NAME]` table says.
@@ -36,6 +37,8 @@ pub(super) enum ProfileKey {
     Variable(String),
     /// A credential among the headers.
     Header(HeaderName, HeaderValue),
+    /// `oauth`, a token that is renewed.
+    Token(Box<OAuth>),
 }
 
 impl ProfileKey {
@@ -46,6 +49,7 @@ impl ProfileKey {
             Self::Command(_) => "key-command".to_owned(),
             Self::Variable(name) => format!("key-env {name}"),
             Self::Header(name, _) => format!("headers.{name}"),
+            Self::Token(oauth) => format!("oauth {}", oauth.grant()),
         }
     }
 }
@@ -64,7 +68,7 @@ impl Profile {
     pub(super) fn read(entry: &Entry<'_>, folders: Folders<'_>) -> Result<Self, Error> {
         let section = entry.section()?;
         let mut known =
-            vec!["api", "model", "url", "endpoint", "key-file", "key-command", "key-env", "headers"];
+            vec!["api", "model", "url", "endpoint", "key-file", "key-command", "key-env", "headers", "oauth"];
         known.extend(["attempts", "rate", "burst", "token-rate", "cache", "cache-ttl", "cache-size"]);
         known.extend(PolicyDefaults::TIMES);
         section.only(&known)?;
@@ -82,8 +86,12 @@ impl Profile {
         }
         let keys = ["key-file", "key-command", "key-env"];
         for entry in keys.into_iter().filter_map(|key| section.entry(key)) {
-            let key = read_key(&entry, folders)?;
+            let key = read_key((&entry, entry.key), folders)?;
             profile.take_key(&entry, key)?;
+        }
+        if let Some(entry) = section.entry("oauth") {
+            let oauth = OAuth::read(&profile.name, &entry, folders)?;
+            profile.take_key(&entry, ProfileKey::Token(Box::new(oauth)))?;
         }
         if profile.url.is_none() && (profile.key.is_some() || profile.secret.is_some()) {
             let error = section.refuse("has a key and no url");
@@ -151,23 +159,34 @@ fn read_url(section: &Section<'_>) -> Result<Option<Url>, Error> {
     Ok(found.pop())
 }
 
-fn read_key(entry: &Entry<'_>, folders: Folders<'_>) -> Result<ProfileKey, Error> {
+/// Reads where a secret comes from; `like` says by which of a key's three ways.
+pub(super) fn read_key((entry, like): (&Entry<'_>, &str), folders: Folders<'_>) -> Result<ProfileKey, Error> {
     let text = entry.text()?;
-    Ok(match entry.key {
+    Ok(match like {
         "key-command" => ProfileKey::Command(text.to_owned()),
         "key-env" if is_variable(text) => ProfileKey::Variable(text.to_owned()),
         // What stands there may be the key itself, written into the wrong place.
         "key-env" => {
-            return Err(entry
-                .refuse("this is not the name of a variable")
-                .hint("key-env names the environment variable that holds the key, as in \"RELAY_KEY\""));
+            let hint = format!(
+                "{} names the environment variable that holds the key, as in \"RELAY_KEY\"",
+                entry.key
+            );
+            return Err(entry.refuse("this is not the name of a variable").hint(hint));
         }
-        _ => ProfileKey::File(match (text.strip_prefix("~/"), folders.home) {
+        _ => ProfileKey::File(folders.resolve(entry)?),
+    })
+}
+
+impl Folders<'_> {
+    /// A path as it is seen from these folders.
+    pub(super) fn resolve(&self, entry: &Entry<'_>) -> Result<PathBuf, Error> {
+        let text = entry.text()?;
+        Ok(match (text.strip_prefix("~/"), self.home) {
             (Some(rest), Some(home)) => home.join(rest),
             (Some(_), None) => return Err(entry.refuse("'~' cannot be resolved: HOME is not set")),
-            (None, _) => folders.own.join(text),
-        }),
-    })
+            (None, _) => self.own.join(text),
+        })
+    }
 }
 
 fn is_variable(text: &str) -> bool {

@@ -52,7 +52,10 @@ pub(super) fn of_exchange(exchange: &Exchange, credential: &str) -> Story {
     };
     let what = trouble.map(ToString::to_string).unwrap_or_default();
     let address = net::shown_url(&exchange.url);
-    let mut because = vec![format!("{} {address}{verb}{status} {what}", exchange.method.name())];
+    let mut because = match trouble {
+        Some(Trouble::Token(_)) => vec![what],
+        _ => vec![format!("{} {address}{verb}{status} {what}", exchange.method.name())],
+    };
     if exchange.class == Class::Auth {
         because.push(credential.to_owned());
     }
@@ -69,6 +72,7 @@ pub(super) fn of_exchange(exchange: &Exchange, credential: &str) -> Story {
             Some(Trouble::Net(net::Error::Closed { .. })) => {
                 "the relay closed the connection without an answer"
             }
+            Some(Trouble::Token(_)) => "there is no token for the relay",
             _ => headline(exchange.class),
         }
         .to_owned(),
@@ -109,6 +113,7 @@ const PROXY_HINT: &str = "is the proxy running, and is its address right? the re
 /// The next step, where there is one.
 fn hint(exchange: &Exchange, credential: &str) -> Option<String> {
     let text = match (exchange.class, exchange.trouble.as_ref()?) {
+        (_, Trouble::Token(error)) => return error.hint(),
         (Class::Auth, _) if credential.contains("came from") => {
             "is it the right key for this relay, and in force?"
         }

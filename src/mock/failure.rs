@@ -143,6 +143,18 @@ impl Failure {
         Self { retry_after: Some(whole_seconds(wait)), ..limited.coded("rate_limit_exceeded") }
     }
 
+    /// There is no token, or none that is good (RFC 6750, section 3.1).
+    pub(crate) fn token() -> Self {
+        let message = "The access token is missing, has ended or is not good.";
+        Self::new(401, "authentication_error", "invalid_request_error", message).coded("invalid_token")
+    }
+
+    /// The token does not allow it (the same section).
+    pub(crate) fn scope() -> Self {
+        let message = "The access token does not allow prompts.";
+        Self::new(403, "permission_error", "invalid_request_error", message).coded("insufficient_scope")
+    }
+
     /// The same content came a moment ago.
     pub(crate) fn duplicate(wait: Duration) -> Self {
         let message = "The same content was requested a moment ago.";
@@ -183,7 +195,9 @@ impl Failure {
     pub(crate) fn headers(&self) -> Vec<(&'static str, String)> {
         let coding = (self.status == 415).then(|| ("accept-encoding", "identity".to_owned()));
         let wait = self.retry_after.map(|wait| ("retry-after", wait.to_string()));
-        coding.into_iter().chain(wait).collect()
+        let token = self.code.filter(|code| matches!(*code, "invalid_token" | "insufficient_scope"));
+        let challenge = token.map(|code| ("www-authenticate", format!("Bearer error=\"{code}\"")));
+        coding.into_iter().chain(wait).chain(challenge).collect()
     }
 
     /// The members of Anthropic's `error`, as JSON text.

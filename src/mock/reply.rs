@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
+use hyper::HeaderMap;
 use hyper::Response;
 use tokio::time::Instant;
 
@@ -20,6 +21,7 @@ use crate::mock::faults;
 use crate::mock::faults::Fault;
 use crate::mock::faults::Kind;
 use crate::mock::faults::Strikes;
+use crate::mock::oauth::Refusal;
 use crate::mock::pace;
 use crate::mock::pace::Pace;
 use crate::mock::plan;
@@ -59,6 +61,18 @@ impl Reply<'_> {
         let Some(wait) = wait else { return Ok(()) };
         ticket.note_fault("rate");
         Err(Failure::rate_limited(wait, &rate.to_string()))
+    }
+
+    /// Holds the request against the authorization server's rules.
+    pub(crate) fn authorise(&self, headers: &HeaderMap, ticket: &mut Ticket) -> Result<(), Failure> {
+        let Some(refusal) = self.shared.oauth.as_ref().and_then(|oauth| oauth.admit(headers).err()) else {
+            return Ok(());
+        };
+        ticket.note_fault("token");
+        Err(match refusal {
+            Refusal::Token => Failure::token(),
+            Refusal::Scope => Failure::scope(),
+        })
     }
 
     /// Refuses content that came a moment ago.

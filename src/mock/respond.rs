@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -10,6 +11,7 @@ use hyper::HeaderMap;
 use hyper::Request;
 use hyper::Response;
 use hyper::body::{Body as _, Incoming};
+use hyper::http::request::Parts;
 use serde_json::json;
 
 use crate::mock::body::Body;
@@ -18,6 +20,10 @@ use crate::mock::body::Severed;
 use crate::mock::failure::Failure;
 use crate::mock::faults;
 use crate::mock::faults::Kind;
+use crate::mock::oauth;
+use crate::mock::oauth::OAuth;
+use crate::mock::oauth::Place;
+use crate::mock::oauth::Trick;
 use crate::mock::reply::Outcome;
 use crate::mock::reply::Reply;
 use crate::mock::request;
@@ -36,6 +42,11 @@ pub(crate) async fn respond(worker: Rc<Worker>, request: Request<Incoming>) -> O
     let path = head.uri.path();
     let route = routes::find(&head.method, path);
     let shared = &worker.shared;
+    if let Some(oauth) = &shared.oauth
+        && let Some(place) = oauth::find(&head.method, path)
+    {
+        return grant(oauth, place, (&head, body)).await;
+    }
     match route {
         Route::Health => return Ok(json_reply(200, json!({ "status": "ok" }).to_string())),
         Route::Stats => {
@@ -65,7 +76,8 @@ pub(crate) async fn respond(worker: Rc<Worker>, request: Request<Incoming>) -> O
     let id = format!("mock_{:08x}{number:x}", shared.nonce);
     let mut reply = Reply { shared, dialect, number, id, kind: None, standing: None };
     let coding = text("content-encoding").filter(|coding| *coding != "identity");
-    let understood = reply.admit(&mut ticket).and_then(|()| match coding {
+    let admitted = reply.admit(&mut ticket).and_then(|()| reply.authorise(&head.headers, &mut ticket));
+    let understood = admitted.and_then(|()| match coding {
         Some(coding) => Err(Failure::coding(coding)),
         None => request::read(dialect, &body),
     });
@@ -73,6 +85,27 @@ pub(crate) async fn respond(worker: Rc<Worker>, request: Request<Incoming>) -> O
         Ok(ask) => reply.answer(ask, path, ticket).await,
         Err(failure) => Ok(reply.refuse(&failure, ticket)),
     }
+}
+
+/// How long the authorization server takes where it is late.
+const LATE: Duration = Duration::from_secs(60);
+
+/// Answers a request to the authorization server.
+async fn grant(oauth: &OAuth, place: Place, (head, body): (&Parts, Incoming)) -> Outcome {
+    let Some(body) = read(body).await? else {
+        return Ok(json_reply(413, json!({ "error": "invalid_request" }).to_string()));
+    };
+    let trick = oauth.trick(place, &body);
+    if let Some((status, kind, text)) = trick.and_then(Trick::answer) {
+        return Ok(reply_of(status, kind, text.to_owned()));
+    }
+    let (status, document) = oauth.answer(place, head, &body);
+    match trick {
+        Some(Trick::Lost) => return Err(Severed),
+        Some(Trick::Late) => tokio::time::sleep(LATE).await,
+        _ => {}
+    }
+    Ok(json_reply(status, document.to_string()))
 }
 
 /// A request's body; none where it announces more than is kept, and is read to its end so that its sender sees why.
@@ -92,10 +125,15 @@ fn has_prompt(body: &Bytes) -> bool {
 
 /// A reply in JSON to a request that is not counted.
 fn json_reply(status: u16, body: String) -> Response<Body> {
+    reply_of(status, "application/json", body)
+}
+
+/// The same of another kind.
+fn reply_of(status: u16, kind: &str, body: String) -> Response<Body> {
     let body = Body::Parcel(Box::new(Parcel::whole(body.into(), None)));
     Response::builder()
         .status(status)
-        .header("content-type", "application/json")
+        .header("content-type", kind)
         .body(body)
         .expect("the parts of a reply are valid")
 }

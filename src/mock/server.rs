@@ -32,6 +32,7 @@ use tokio::time::Instant;
 use crate::mock::duplicates::Duplicates;
 use crate::mock::log;
 use crate::mock::metronome::Metronome;
+use crate::mock::oauth::OAuth;
 use crate::mock::once::Once;
 use crate::mock::rate::Gate;
 use crate::mock::respond;
@@ -49,6 +50,9 @@ const BACKLOG: u32 = 4096;
 
 /// How many streams one HTTP/2 connection may carry; the relay limits requests by its slots instead.
 const STREAMS: u32 = 100_000;
+
+/// How long a refresh token that was replaced serves once more, where nothing else is said.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Where and how the relay runs.
 #[derive(Debug, Clone)]
@@ -112,6 +116,8 @@ pub(crate) struct Shared {
     pub(crate) gate: Option<Gate>,
     /// What is refused because it was asked for before.
     pub(crate) duplicates: Option<Duplicates>,
+    /// The authorization server, whose tokens prompts need.
+    pub(crate) oauth: Option<OAuth>,
     /// What fills pieces that are larger than a word.
     pub(crate) filler: Filler,
     pub(crate) counters: Counters,
@@ -174,6 +180,9 @@ impl Relay {
             slots: Slots::new(spec.slots),
             gate: spec.rate.map(|rate| Gate::new(rate, spec.burst)),
             duplicates: spec.duplicate_window.map(Duplicates::new),
+            oauth: spec
+                .token_life
+                .map(|life| OAuth::new(life, spec.token_grace.unwrap_or(GRACE), spec.token_fault)),
             filler: Filler::new(spec.chunk),
             spec,
             epoch: Instant::now(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::mock::faults;
 use crate::mock::faults::Fault;
 use crate::mock::freeze::Freeze;
+use crate::mock::oauth::TokenFault;
 use crate::mock::pace::Distribution;
 use crate::units::Rate;
 use crate::units::Size;
@@ -14,7 +15,7 @@ use crate::units::Span;
 use crate::units::UnitError;
 
 /// The settings a description may have.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 14] = [
     "ttft",
     "gap",
     "tokens",
@@ -24,6 +25,9 @@ const KEYS: [&str; 11] = [
     "burst",
     "duplicate-window",
     "freeze",
+    "token-life",
+    "token-grace",
+    "token-fault",
     "seed",
     "fault",
 ];
@@ -61,6 +65,12 @@ pub struct Spec {
     pub duplicate_window: Option<Duration>,
     /// Whether and when the relay stands still.
     pub freeze: Option<Freeze>,
+    /// How long the access tokens live of which each prompt needs one; `None` is without an authorization server.
+    pub token_life: Option<Duration>,
+    /// How long a refresh token that was replaced serves once more; `None` is 5 s.
+    pub token_grace: Option<Duration>,
+    /// What befalls the first requests for a token.
+    pub token_fault: Option<TokenFault>,
     /// What all random draws grow from.
     pub seed: u64,
     /// Faults that befall requests by chance.
@@ -143,6 +153,9 @@ impl Default for Spec {
             burst: None,
             duplicate_window: None,
             freeze: None,
+            token_life: None,
+            token_grace: None,
+            token_fault: None,
             seed: 1,
             faults: Vec::new(),
         }
@@ -172,6 +185,10 @@ impl FromStr for Spec {
         }
         if spec.burst.is_some() && spec.rate.is_none() {
             return Err(SpecError::Alone { key: "burst", missing: "rate" });
+        }
+        let idle = [("token-grace", spec.token_grace.is_some()), ("token-fault", spec.token_fault.is_some())];
+        if let (Some((key, _)), None) = (idle.into_iter().find(|(_, given)| *given), spec.token_life) {
+            return Err(SpecError::Alone { key, missing: "token-life" });
         }
         Ok(spec)
     }
@@ -219,6 +236,17 @@ impl Spec {
                 self.duplicate_window = Some(window.ok_or_else(|| refuse("duplicate-window", WINDOW))?);
             }
             "freeze" => self.freeze = Some(value.parse().map_err(|expected| refuse("freeze", expected))?),
+            "token-life" => {
+                let life = time(value).filter(|life| !life.is_zero());
+                self.token_life = Some(life.ok_or_else(|| refuse("token-life", WINDOW))?);
+            }
+            "token-grace" => {
+                self.token_grace =
+                    Some(time(value).ok_or_else(|| refuse("token-grace", "write a time up to 1d (5s)"))?);
+            }
+            "token-fault" => {
+                self.token_fault = Some(value.parse().map_err(|expected| refuse("token-fault", expected))?);
+            }
             "seed" => self.seed = value.parse().map_err(|_| refuse("seed", "write a whole number"))?,
             "fault" => self.faults.push(self.fault(value).map_err(|expected| refuse("fault", &expected))?),
             _ => return Err(SpecError::UnknownKey { key: key.into() }),
@@ -299,6 +327,15 @@ impl fmt::Display for Spec {
         }
         if let Some(freeze) = self.freeze {
             write!(out, "freeze={freeze},")?;
+        }
+        if let Some(life) = self.token_life {
+            write!(out, "token-life={},", exact(life))?;
+        }
+        if let Some(grace) = self.token_grace {
+            write!(out, "token-grace={},", exact(grace))?;
+        }
+        if let Some(fault) = self.token_fault {
+            write!(out, "token-fault={fault},")?;
         }
         write!(out, "seed={}", self.seed)?;
         self.faults

@@ -36,6 +36,13 @@ pub fn should_retry(headers: &HeaderMap) -> Option<bool> {
     }
 }
 
+/// Whether a refusal says that the token does not allow enough, which another like it would not either (RFC 6750, section
+/// 3.1).
+pub fn lacks_scope(headers: &HeaderMap) -> bool {
+    let values = headers.get_all("www-authenticate").into_iter();
+    values.filter_map(|value| value.to_str().ok()).any(|value| value.contains("insufficient_scope"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

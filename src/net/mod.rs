@@ -25,11 +25,14 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::yield_now;
 pub use url::Url;
 
-pub use self::auth::{Credential, Origin, is_secret_header, shown_url};
+pub use self::auth::{
+    AuthError, Authority, Credential, GrantKind, Invitation, Keeper, Origin, Spent, Standing,
+};
+pub use self::auth::{Store, is_private, is_secret_header, log_in, shown_url};
 pub use self::connection::{ClientCertificate, Connection, HttpVersion, ProxyChoice, Reuse, Trust};
 pub use self::detour::{ConnectTo, DetourError, Detours, Resolve, Route};
 pub use self::error::{Error, TlsFault};
-pub use self::hint::{retry_after, should_retry};
+pub use self::hint::{lacks_scope, retry_after, should_retry};
 pub use self::limit::{Adapt, Advice, Cost, Grant, Limiter, Limits, Report, TokenRateError, TokenRates};
 pub use self::limit::{TooLarge, Used};
 pub use self::pool::{Body, Pool};

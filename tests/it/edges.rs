@@ -205,12 +205,14 @@ fn a_prompt_of_many_megabytes_arrives_whole() {
 
 #[test]
 fn only_these_files_read_the_clock_on_the_wall_which_can_be_set_back() {
-    // Each names a moment for people or reads one that a relay names; no duration is made of two of them.
-    const READERS: [(&str, &str); 6] = [
+    // Each names a moment for people or reads one that a relay names; no duration is made of two of them, but where a moment
+    // has to outlive the process.
+    const READERS: [(&str, &str); 7] = [
         ("check/headers.rs", "how far a relay's Date is off"),
         ("cli", "when a run began or ended, for people"),
         ("client", "how long it is until the date in a Retry-After"),
         ("mock", "when an answer was made"),
+        ("net/auth/", "when a stored token ends, which other processes read, too"),
         ("net/hint.rs", "the same date, in tests"),
         ("units/clock.rs", "one moment that a monotonic clock is set by"),
     ];

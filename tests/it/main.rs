@@ -23,6 +23,8 @@ mod limit;
 mod log;
 mod mock;
 mod models;
+mod oauth;
+mod oauth_faults;
 mod open;
 mod papers;
 mod secrets;

@@ -21,7 +21,7 @@ use crate::wire::Usage as TokenUsage;
 
 use super::connection::Unasked;
 use super::output::Output;
-use super::relay::settle;
+use super::relay::{authorise, settle};
 use super::signals::Signals;
 use super::{Ending, Talk, Usage};
 
@@ -79,6 +79,7 @@ pub(super) fn run(options: &CheckOptions, talk: Talk) -> anyhow::Result<()> {
     if options.dry_run {
         return dry_run(options, &settings, talk);
     }
+    authorise(&settings, &subject.connection, talk)?;
     let mut output = Output::open(options.output.as_deref())?;
     let stage = options.upstream.map(|listen| Stage::start(listen, options.time_scale)).transpose()?;
     subject.upstream = stage.as_ref().map(|stage| stage.ear.sightings().clone());

@@ -46,7 +46,7 @@ impl Key {
         hash.bytes(call.url.as_str().as_bytes());
         let mut headers = call.headers().clone();
         if let Some(credential) = credential {
-            credential.apply(&call.url, &mut headers);
+            credential.identify(&call.url, &mut headers);
         }
         hash.headers(&headers);
         let read = match form {

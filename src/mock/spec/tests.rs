@@ -34,6 +34,7 @@ fn a_description_reads_back_as_itself() {
         "ttft=0,gap=1500us,tokens=lognormal:64:0.5,slots=inf,seed=18446744073709551615",
         "ttft=exp:1m30s,gap=0.123us,tokens=exp:3,fault=500-once:0.125,fault=silent:0.25",
         "chunk=64k,rate=90/m,burst=3,duplicate-window=1m30s",
+        "token-life=2s,token-grace=0,token-fault=lost:3",
     ] {
         let spec: Spec = text.parse().unwrap();
         assert_eq!(spec.to_string().parse(), Ok(spec));
@@ -47,7 +48,7 @@ fn a_wrong_key_is_named_beside_the_right_ones() {
     assert_eq!(
         problem.to_string(),
         "'tokns' is no setting of the relay: it has ttft, gap, tokens, chunk, slots, rate, burst, duplicate-window, \
-         freeze, seed, fault"
+         freeze, token-life, token-grace, token-fault, seed, fault"
     );
     assert_eq!("gap".parse::<Spec>(), Err(SpecError::NoValue { item: "gap".into() }));
     let alone = SpecError::Alone { key: "burst", missing: "rate" };

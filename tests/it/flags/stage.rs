@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use baton::mock::Relay;
@@ -16,6 +17,8 @@ use crate::papers::{Clients, Papers};
 /// Everything that a row may need.
 pub(super) struct Stage {
     _relay: Relay,
+    /// A relay of profile `o`, which wants tokens.
+    issuer: Relay,
     papers: Papers,
     /// `{url}`: the relay, everything sent to it noted.
     tap: Front,
@@ -99,47 +102,46 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
+/// The files that no row changes.
+fn write_files(folder: &Path) {
+    for (name, text) in [
+        ("text.txt", "zebra from a file"),
+        ("latin.txt", ""),
+        ("talk.json", r#"[{"role":"user","content":"zebra"},{"role":"assistant","content":"ok"}]"#),
+        ("body.json", r#"{"model":"m","max_tokens":5,"messages":[{"role":"user","content":"zebra"}]}"#),
+        ("key", "sk-zebra\n"),
+        ("secret", "mock-secret\n"),
+        ("empty", ""),
+        ("trace.jsonl", r#"{"offset_s": 0, "prompt": "zebra"}"#),
+        ("rows.jsonl", "{\"prompt\":\"zebra\"}\n{\"prompt\":\"lion\"}\n{\"prompt\":\"lion\"}\n"),
+        ("many.jsonl", &(0..40).map(|row| format!("\"row {row}\"\n")).collect::<Vec<_>>().concat()),
+        ("bad.jsonl", "no row\n"),
+        ("ask.txt", "Greet the {{ prompt }}"),
+        ("known.json", r#"{"schema":"baton.check/1","findings":[{"id":"C21","verdict":"fail"}]}"#),
+        ("priced.toml", "[price.\"m\"]\ninput = 1000000\noutput = 0\n"),
+    ] {
+        fs::write(folder.join(name), text).unwrap();
+    }
+    fs::write(folder.join("latin.txt"), b"caf\xe9").unwrap();
+}
+
+/// Saved results of the relay.
+fn save_runs(relay: &Relay, folder: &Path) {
+    for (name, count) in [("run.json", "1"), ("other.json", "3")] {
+        let (url, path) = (relay.base_url(), folder.join(name));
+        let ask =
+            ["bench", "--url", &url, "--model", "m", "-c", "1", "--warmup", "0", "--workers", "1", "Hello"];
+        run(&[&ask[..], &["-n", count, "--save", path.to_str().unwrap()]].concat());
+    }
+}
+
 impl Stage {
     pub(super) fn new() -> Self {
         let relay = relay("ttft=0,gap=0,tokens=6,slots=inf");
         let papers = Papers::new();
         let fixed = tempfile::tempdir().unwrap();
-        for (name, text) in [
-            ("text.txt", "zebra from a file"),
-            ("latin.txt", ""),
-            ("talk.json", r#"[{"role":"user","content":"zebra"},{"role":"assistant","content":"ok"}]"#),
-            ("body.json", r#"{"model":"m","max_tokens":5,"messages":[{"role":"user","content":"zebra"}]}"#),
-            ("key", "sk-zebra\n"),
-            ("empty", ""),
-            ("trace.jsonl", r#"{"offset_s": 0, "prompt": "zebra"}"#),
-            ("rows.jsonl", "{\"prompt\":\"zebra\"}\n{\"prompt\":\"lion\"}\n{\"prompt\":\"lion\"}\n"),
-            ("many.jsonl", &(0..40).map(|row| format!("\"row {row}\"\n")).collect::<Vec<_>>().concat()),
-            ("bad.jsonl", "no row\n"),
-            ("ask.txt", "Greet the {{ prompt }}"),
-            ("known.json", r#"{"schema":"baton.check/1","findings":[{"id":"C21","verdict":"fail"}]}"#),
-            ("priced.toml", "[price.\"m\"]\ninput = 1000000\noutput = 0\n"),
-        ] {
-            fs::write(fixed.path().join(name), text).unwrap();
-        }
-        fs::write(fixed.path().join("latin.txt"), b"caf\xe9").unwrap();
-        for (name, count) in [("run.json", "1"), ("other.json", "3")] {
-            let (url, path) = (relay.base_url(), fixed.path().join(name));
-            let ask = [
-                "bench",
-                "--url",
-                &url,
-                "--model",
-                "m",
-                "-c",
-                "1",
-                "--warmup",
-                "0",
-                "--workers",
-                "1",
-                "Hello",
-            ];
-            run(&[&ask[..], &["-n", count, "--save", path.to_str().unwrap()]].concat());
-        }
+        write_files(fixed.path());
+        save_runs(&relay, fixed.path());
         papers.write("both.pem", &(papers.client.signing_key.serialize_pem() + &papers.client.cert.pem()));
         let stage = Self {
             tap: front::tap(&relay),
@@ -154,10 +156,14 @@ impl Stage {
             papers,
             fixed,
             _relay: relay,
+            issuer: crate::baton::relay("ttft=0,gap=0,tokens=6,slots=inf,token-life=1h"),
         };
         let config = format!(
-            "[profile.p]\nurl = 'http://127.0.0.1:{}'\nmodel = 'zebra'\n[profile.once]\nattempts = 1\n",
-            stage.tap.port
+            "[profile.p]\nurl = 'http://127.0.0.1:{}'\nmodel = 'zebra'\n[profile.once]\nattempts = 1\n\
+             [profile.o]\nurl = '{1}'\n[profile.o.oauth]\ngrant = 'client-credentials'\nissuer = '{1}'\n\
+             client-id = 'baton'\nclient-secret-file = 'secret'\nstore = 'token.json'\n",
+            stage.tap.port,
+            stage.issuer.base_url()
         );
         fs::write(stage.fixed.path().join("config.toml"), config).unwrap();
         stage

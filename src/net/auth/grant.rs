@@ -1,0 +1,246 @@
+//! One question to the authorization server, and its answer (RFC 6749, sections 4 to 6).
+
+use std::time::{Duration, SystemTime};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use url::form_urlencoded::{Serializer, byte_serialize};
+
+use crate::net::{Error, HeaderMap, HeaderValue, Journey, Method, Request, Transport, Url};
+use crate::outcome::Class;
+use crate::units::{Secret, Span};
+
+use super::token::{Token, UNTOLD, jwt_lifetime};
+use super::{AuthError, Authority};
+
+/// How long an answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The largest answer that is read.
+const LARGEST: usize = 1 << 20;
+/// No token is good for longer, whatever its server says.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 86_400);
+
+/// What a token is asked for by.
+#[derive(Debug, Clone)]
+pub(super) enum Grant {
+    /// The client's own id and secret.
+    Client,
+    /// A refresh token.
+    Refresh(Secret),
+    /// The device code of a login under way.
+    Device(Secret),
+}
+
+/// Why a question brought no token.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The server refused, with its word for the reason.
+    Refused { error: String, description: Option<String> },
+    /// No answer, or none that can be read; `ambiguous` where the server may have done what was asked.
+    Unavailable { class: Class, detail: String, ambiguous: bool },
+}
+
+/// A reply's status, the server's clock, and its JSON, if it is any.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    date: Option<SystemTime>,
+    pub(super) json: Option<Value>,
+    /// What it is instead of JSON.
+    form: String,
+}
+
+impl Failure {
+    /// The error of it, at this address.
+    pub(super) fn at(self, url: &Url) -> AuthError {
+        let url = super::shown_url(url);
+        match self {
+            Self::Refused { error, description } => AuthError::Refused { url, error, description },
+            Self::Unavailable { class, detail, .. } => AuthError::Unavailable { url, detail, class },
+        }
+    }
+
+    /// Whether the server refused for this reason.
+    pub(super) fn is(&self, reason: &str) -> bool {
+        matches!(self, Self::Refused { error, .. } if error == reason)
+    }
+}
+
+/// Asks for a token.
+pub(super) async fn token<T: Transport>(
+    transport: &T,
+    authority: &Authority,
+    (url, grant): (&Url, &Grant),
+) -> Result<Token, Failure> {
+    let asked = SystemTime::now();
+    let answer = ask(transport, authority, (url, fields(authority, grant))).await?;
+    let (200, Some(json)) = (answer.status, &answer.json) else { return Err(answer.refusal()) };
+    read_token(json, authority, (asked, answer.date)).map_err(|problem| Failure::Unavailable {
+        class: Class::Protocol,
+        detail: format!("its answer is no token: {problem}"),
+        ambiguous: true,
+    })
+}
+
+/// The form's fields.
+fn fields<'a>(authority: &'a Authority, grant: &'a Grant) -> Vec<(&'static str, &'a str)> {
+    let mut fields = match grant {
+        Grant::Client => vec![("grant_type", "client_credentials")],
+        Grant::Refresh(token) => vec![("grant_type", "refresh_token"), ("refresh_token", token.expose())],
+        Grant::Device(code) => vec![
+            ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
+            ("device_code", code.expose()),
+        ],
+    };
+    if matches!(grant, Grant::Client) {
+        fields.extend(authority.audience.as_deref().map(|audience| ("audience", audience)));
+    }
+    fields
+}
+
+/// Posts a form as this client. Its secret travels as the standard prefers, and where that is refused, as the form's field.
+pub(super) async fn ask<T: Transport>(
+    transport: &T,
+    authority: &Authority,
+    (url, mut fields): (&Url, Vec<(&'static str, &str)>),
+) -> Result<Answer, Failure> {
+    let scope = authority.scope.join(" ");
+    let refreshes = fields.contains(&("grant_type", "refresh_token"));
+    // A refresh without a scope keeps the one that was granted.
+    if !scope.is_empty() && !refreshes && fields.iter().all(|(name, _)| *name != "device_code") {
+        fields.push(("scope", &scope));
+    }
+    let id = authority.client_id.as_str();
+    let Some(secret) = &authority.client_secret else {
+        fields.push(("client_id", id));
+        return post(transport, url, (&fields, None)).await;
+    };
+    let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+    let pair = STANDARD.encode(format!("{}:{}", encoded(id), encoded(secret.expose())));
+    let mut basic = HeaderValue::try_from(format!("Basic {pair}")).expect("base64 is printable");
+    basic.set_sensitive(true);
+    let answer = post(transport, url, (&fields, Some(basic))).await?;
+    if !(matches!(answer.status, 400 | 401) && answer.error() == Some("invalid_client")) {
+        return Ok(answer);
+    }
+    fields.extend([("client_id", id), ("client_secret", secret.expose())]);
+    post(transport, url, (&fields, None)).await
+}
+
+async fn post<T: Transport>(
+    transport: &T,
+    url: &Url,
+    (fields, basic): (&[(&'static str, &str)], Option<HeaderValue>),
+) -> Result<Answer, Failure> {
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", HeaderValue::from_static("application/x-www-form-urlencoded"));
+    headers.extend(basic.map(|basic| (reqwest::header::AUTHORIZATION, basic)));
+    let body = Serializer::new(String::new()).extend_pairs(fields).finish().into();
+    let (method, url, journey) = (Method::Post, url.clone(), Journey::default());
+    exchange(transport, Request { method, url, headers, body, journey }).await
+}
+
+/// Sends a request and reads its answer to the end.
+pub(super) async fn exchange<T: Transport>(transport: &T, mut request: Request) -> Result<Answer, Failure> {
+    request.headers.insert("accept", HeaderValue::from_static("application/json"));
+    let agent = concat!("baton/", env!("CARGO_PKG_VERSION"));
+    request.headers.insert("user-agent", HeaderValue::from_static(agent));
+    let journey = request.journey.clone();
+    let answer = async {
+        let mut reply = transport.send(request).await?;
+        let mut body = Vec::new();
+        while let Some(chunk) = reply.body.chunk().await? {
+            if body.len() + chunk.len() > LARGEST {
+                break;
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok::<_, Error>((reply, body))
+    };
+    match tokio::time::timeout(PATIENCE, answer).await {
+        Ok(Ok((reply, body))) => Ok(Answer::read(reply.status, &reply.headers, &body)),
+        Ok(Err(error)) => Err(Failure::Unavailable {
+            class: error.class(),
+            ambiguous: error.may_have_been_sent(),
+            detail: error.to_string(),
+        }),
+        Err(_) => Err(Failure::Unavailable {
+            class: Class::TimeoutFirstByte,
+            detail: format!("no answer within {}", Span(PATIENCE)),
+            ambiguous: !journey.is_connecting(),
+        }),
+    }
+}
+
+impl Answer {
+    fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let kind =
+            header("content-type").map_or("no content-type", |kind| kind.split(';').next().unwrap_or(kind));
+        Self {
+            status,
+            date: header("date").and_then(|date| httpdate::parse_http_date(date).ok()),
+            json: serde_json::from_slice(body).ok().filter(Value::is_object),
+            // Only its form: its words may hold what was sent.
+            form: format!("{} bytes of {kind}", body.len()),
+        }
+    }
+
+    /// The server's word for why it refused.
+    fn error(&self) -> Option<&str> {
+        self.json.as_ref()?["error"].as_str()
+    }
+
+    /// What kept it from being a success.
+    pub(super) fn refusal(&self) -> Failure {
+        let text = |name: &str| {
+            let text = self.json.as_ref()?[name].as_str()?;
+            Some(text.chars().filter(|c| !c.is_control()).take(200).collect::<String>())
+        };
+        if let (400 | 401 | 403, Some(error)) = (self.status, text("error")) {
+            return Failure::Refused { error, description: text("error_description") };
+        }
+        let (class, ambiguous) = match self.status {
+            200..=299 => (Class::Protocol, true),
+            429 => (Class::RateLimited, false),
+            300..=399 => (Class::Http3xx, false),
+            400..=499 => (Class::Http4xx, false),
+            _ => (Class::Http5xx, true),
+        };
+        let detail = match &self.json {
+            Some(_) => format!("it answered {}", self.status),
+            None => format!("it answered {} with {}, which is no JSON", self.status, self.form),
+        };
+        Failure::Unavailable { class, detail, ambiguous }
+    }
+}
+
+/// Reads a token's parts; `asked` is when it was asked for, `date` the server's clock as it answered.
+fn read_token(
+    json: &Value,
+    authority: &Authority,
+    (asked, date): (SystemTime, Option<SystemTime>),
+) -> Result<Token, &'static str> {
+    let text = |name: &str| json[name].as_str().filter(|text| !text.is_empty());
+    let access = text("access_token").ok_or("it has no access_token")?;
+    if !access.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("its access_token has characters that no token has");
+    }
+    if text("token_type").is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
+        return Err("its token_type is not Bearer");
+    }
+    let seconds = match &json["expires_in"] {
+        Value::String(text) => text.parse().ok(),
+        other => other.as_f64(),
+    };
+    let told = seconds.filter(|seconds| (0.0..1e10).contains(seconds)).map(Duration::from_secs_f64);
+    let lifetime =
+        told.or_else(|| jwt_lifetime(access, date.unwrap_or(asked))).unwrap_or(UNTOLD).min(LONGEST);
+    let scope = match text("scope") {
+        Some(scope) => scope.split_ascii_whitespace().map(str::to_owned).collect(),
+        // Section 5.1: as was asked for.
+        None => authority.scope.clone(),
+    };
+    let refresh = text("refresh_token").map(Secret::new);
+    Ok(Token { access: Secret::new(access), refresh, scope, obtained: asked, lifetime })
+}

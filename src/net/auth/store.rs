@@ -1,0 +1,200 @@
+//! Where a token lies between runs: one file for its owner's eyes, a lock beside it, and never less in it than before.
+
+use std::fs;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
+use tokio::time::{Instant, sleep};
+
+use crate::units::Secret;
+
+use super::token::Token;
+use super::{AuthError, Authority};
+
+/// How long another process may take over its renewal.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often the lock is tried: the system has no lock with a time limit.
+const POLL: Duration = Duration::from_millis(10);
+
+/// The file of one token.
+#[derive(Debug, Clone)]
+pub struct Store {
+    path: PathBuf,
+}
+
+/// What the file says.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct StoredToken {
+    /// The authorization server that it belongs to.
+    authority: String,
+    client_id: String,
+    access_token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    scope: Vec<String>,
+    /// Milliseconds since 1970.
+    obtained_ms: u64,
+    lifetime_ms: u64,
+    /// Why the refresh token is of no use any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) login_required: Option<String>,
+}
+
+/// The right to change the file, given up when dropped.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+}
+
+impl Store {
+    /// The file at a path; its folder is made when something is written.
+    pub fn at(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What it holds for this client of this server; nothing where there is no file, or one of another's.
+    pub(super) fn read(&self, authority: &Authority) -> Result<Option<StoredToken>, AuthError> {
+        let file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(self.failed(error)),
+        };
+        self.refuse_readable(&file)?;
+        let stored: StoredToken = serde_json::from_reader(io::BufReader::new(file)).map_err(|error| {
+            self.failed(format_args!("it is no file of a token ({error}); remove it and log in"))
+        })?;
+        let is_ours = stored.authority == authority.mark() && stored.client_id == authority.client_id;
+        Ok(Some(stored).filter(|_| is_ours))
+    }
+
+    /// Replaces what it holds; whoever reads it sees the old or the new, also after a crash.
+    pub(super) fn write(&self, stored: &StoredToken) -> Result<(), AuthError> {
+        self.write_whole(stored).map_err(|error| self.failed(error))
+    }
+
+    fn write_whole(&self, stored: &StoredToken) -> io::Result<()> {
+        let folder = self.make_folder()?;
+        // Such a file is made with mode 0600.
+        let mut file = NamedTempFile::new_in(folder)?;
+        file.write_all(&serde_json::to_vec_pretty(stored)?)?;
+        file.write_all(b"\n")?;
+        file.as_file().sync_all()?;
+        file.persist(&self.path).map_err(|error| error.error)?;
+        // The new name has to last, too.
+        #[cfg(unix)]
+        File::open(folder)?.sync_all()?;
+        Ok(())
+    }
+
+    fn make_folder(&self) -> io::Result<&Path> {
+        let folder =
+            self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder)?;
+        Ok(folder)
+    }
+
+    /// Waits for the right to change the file; the lock's file stays, since removing it would let two in.
+    pub(super) async fn lock(&self) -> Result<Lock, AuthError> {
+        self.make_folder().map_err(|error| self.failed(error))?;
+        let mut path = self.path.clone().into_os_string();
+        path.push(".lock");
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).map_err(|error| self.failed(error))?;
+        let began = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Lock { _file: file }),
+                Err(fs::TryLockError::WouldBlock) if began.elapsed() < PATIENCE => sleep(POLL).await,
+                Err(fs::TryLockError::WouldBlock) => {
+                    return Err(self.failed("another process has held its lock for 30 s"));
+                }
+                Err(fs::TryLockError::Error(error)) => return Err(self.failed(error)),
+            }
+        }
+    }
+
+    /// Removes the token, if there is one.
+    pub(super) fn remove(&self) -> Result<bool, AuthError> {
+        match fs::remove_file(&self.path) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    /// Refuses a file that other users of the machine can read.
+    fn refuse_readable(&self, file: &File) -> Result<(), AuthError> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = file.metadata().map_err(|error| self.failed(error))?.permissions().mode() & 0o777;
+            if mode & 0o077 != 0 {
+                let path = self.path.display();
+                return Err(self.failed(format_args!(
+                    "others can read it (mode {mode:03o}): chmod 600 {path}, and log in again if others may have"
+                )));
+            }
+        }
+        #[cfg(not(unix))]
+        let _ = file;
+        Ok(())
+    }
+
+    fn failed(&self, detail: impl std::fmt::Display) -> AuthError {
+        AuthError::Store { path: self.path.clone(), detail: detail.to_string() }
+    }
+}
+
+impl StoredToken {
+    /// A token of a client of this server.
+    pub(super) fn new(authority: &Authority, token: &Token) -> Self {
+        let since = token.obtained.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            authority: authority.mark(),
+            client_id: authority.client_id.clone(),
+            access_token: token.access.expose().to_owned(),
+            refresh_token: token.refresh.as_ref().map(|refresh| refresh.expose().to_owned()),
+            scope: token.scope.clone(),
+            obtained_ms: millis(since),
+            lifetime_ms: millis(token.lifetime),
+            login_required: None,
+        }
+    }
+
+    pub(super) fn token(&self) -> Token {
+        let now = SystemTime::now();
+        let obtained = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(self.obtained_ms));
+        Token {
+            access: Secret::new(&self.access_token),
+            refresh: self.refresh_token.as_deref().map(Secret::new),
+            scope: self.scope.clone(),
+            // One from the future was written by another clock: it is as good as ended.
+            obtained: obtained.filter(|moment| *moment <= now + POLL).unwrap_or(SystemTime::UNIX_EPOCH),
+            lifetime: Duration::from_millis(self.lifetime_ms),
+        }
+    }
+}
+
+impl std::fmt::Debug for StoredToken {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("StoredToken").field("client_id", &self.client_id).finish_non_exhaustive()
+    }
+}
