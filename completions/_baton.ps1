@@ -33,7 +33,7 @@ Register-ArgumentCompleter -Native -CommandName 'baton' -ScriptBlock {
             [CompletionResult]::new('batch', 'batch', [CompletionResultType]::ParameterValue, 'Carry a file of prompts to a file of answers; resumable')
             [CompletionResult]::new('bench', 'bench', [CompletionResultType]::ParameterValue, 'Sweep concurrency levels and print the average/TP99 table')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Find out whether a relay is fit for use')
-            [CompletionResult]::new('report', 'report', [CompletionResultType]::ParameterValue, 'Look at saved results again')
+            [CompletionResult]::new('report', 'report', [CompletionResultType]::ParameterValue, 'Print, join and compare saved results')
             [CompletionResult]::new('mock', 'mock', [CompletionResultType]::ParameterValue, 'Run the embedded relay as a server of its own')
             [CompletionResult]::new('models', 'models', [CompletionResultType]::ParameterValue, 'List the models that the relay offers')
             [CompletionResult]::new('cache', 'cache', [CompletionResultType]::ParameterValue, 'Look at the cache of answers, or empty it')
@@ -194,7 +194,7 @@ Register-ArgumentCompleter -Native -CommandName 'baton' -ScriptBlock {
             [CompletionResult]::new('--template', '--template', [CompletionResultType]::ParameterName, 'Make each prompt of this file, in which {{field}} stands for a field of the row')
             [CompletionResult]::new('--skip', '--skip', [CompletionResultType]::ParameterName, 'Pass over so many rows at the beginning')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Look at no more than so many rows')
-            [CompletionResult]::new('--shard', '--shard', [CompletionResultType]::ParameterName, 'Send only every OF-th row, as in 1/4 to 4/4; the outputs of all parts, merged by index, are one run''s')
+            [CompletionResult]::new('--shard', '--shard', [CompletionResultType]::ParameterName, 'Send only every OF-th row, as in 1/4 to 4/4, or auto (see bench); the outputs of all parts, merged by index, are one run''s')
             [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'Model to ask for')
             [CompletionResult]::new('--model', '--model', [CompletionResultType]::ParameterName, 'Model to ask for')
             [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'System prompt, or @FILE to read it from a file')
@@ -322,6 +322,9 @@ Register-ArgumentCompleter -Native -CommandName 'baton' -ScriptBlock {
             [CompletionResult]::new('--slo', '--slo', [CompletionResultType]::ParameterName, 'Count the requests that meet this, as in ''ttft < 500ms'': the goodput (repeatable)')
             [CompletionResult]::new('--baseline', '--baseline', [CompletionResultType]::ParameterName, 'Exit with 99 where a figure is worse than in this earlier result of the same plan, beyond the noise')
             [CompletionResult]::new('--noise', '--noise', [CompletionResultType]::ParameterName, 'Relative change up to which a figure counts as unchanged [default: 5%]')
+            [CompletionResult]::new('--shard', '--shard', [CompletionResultType]::ParameterName, 'Carry only part NUMBER of so many, as in 2/4; auto reads it from JOB_COMPLETION_INDEX and JOB_COMPLETIONS, SLURM_PROCID and SLURM_NTASKS, or MPI''s variables')
+            [CompletionResult]::new('--start-at', '--start-at', [CompletionResultType]::ParameterName, 'Begin the first level at this time (RFC 3339, as in 2026-11-23T05:12:00Z), and each further one a slot later')
+            [CompletionResult]::new('--slot', '--slot', [CompletionResultType]::ParameterName, 'Time from the beginning of one level to that of the next [default: warm-up, window and drain]')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Form of the report')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the report to a file')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the report to a file')
@@ -428,7 +431,32 @@ Register-ArgumentCompleter -Native -CommandName 'baton' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Silence notices and progress')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print a saved result in any form')
+            [CompletionResult]::new('merge', 'merge', [CompletionResultType]::ParameterValue, 'Add up the results of the shards of one plan')
             [CompletionResult]::new('compare', 'compare', [CompletionResultType]::ParameterValue, 'Compare a result with an earlier one')
+            break
+        }
+        'baton;report;show' {
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Form of the report')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the report to a file')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the report to a file')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How an error is printed on standard error')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Silence notices and progress')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Silence notices and progress')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'baton;report;merge' {
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Form of the report')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Write the report to a file')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Write the report to a file')
+            [CompletionResult]::new('--save', '--save', [CompletionResultType]::ParameterName, 'Keep the sum, histograms included, as JSON')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How an error is printed on standard error')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Silence notices and progress')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Silence notices and progress')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'baton;report;compare' {

@@ -48,7 +48,7 @@ complete -c baton -n "__fish_baton_needs_command" -f -a "stream" -d 'Write one a
 complete -c baton -n "__fish_baton_needs_command" -f -a "batch" -d 'Carry a file of prompts to a file of answers; resumable'
 complete -c baton -n "__fish_baton_needs_command" -f -a "bench" -d 'Sweep concurrency levels and print the average/TP99 table'
 complete -c baton -n "__fish_baton_needs_command" -f -a "check" -d 'Find out whether a relay is fit for use'
-complete -c baton -n "__fish_baton_needs_command" -f -a "report" -d 'Look at saved results again'
+complete -c baton -n "__fish_baton_needs_command" -f -a "report" -d 'Print, join and compare saved results'
 complete -c baton -n "__fish_baton_needs_command" -f -a "mock" -d 'Run the embedded relay as a server of its own'
 complete -c baton -n "__fish_baton_needs_command" -f -a "models" -d 'List the models that the relay offers'
 complete -c baton -n "__fish_baton_needs_command" -f -a "cache" -d 'Look at the cache of answers, or empty it'
@@ -196,7 +196,7 @@ complete -c baton -n "__fish_baton_using_subcommand stream" -s h -l help -d 'Pri
 complete -c baton -n "__fish_baton_using_subcommand batch" -l template -d 'Make each prompt of this file, in which {{field}} stands for a field of the row' -r -F
 complete -c baton -n "__fish_baton_using_subcommand batch" -l skip -d 'Pass over so many rows at the beginning' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l limit -d 'Look at no more than so many rows' -r
-complete -c baton -n "__fish_baton_using_subcommand batch" -l shard -d 'Send only every OF-th row, as in 1/4 to 4/4; the outputs of all parts, merged by index, are one run\'s' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l shard -d 'Send only every OF-th row, as in 1/4 to 4/4, or auto (see bench); the outputs of all parts, merged by index, are one run\'s' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -s m -l model -d 'Model to ask for' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -s s -l system -d 'System prompt, or @FILE to read it from a file' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l max-tokens -d 'Largest number of tokens to generate; k stands for thousands [default: 64 in bench; else 4096 where the dialect wants a limit]' -r
@@ -313,6 +313,9 @@ complete -c baton -n "__fish_baton_using_subcommand bench" -l fail-if -d 'Exit w
 complete -c baton -n "__fish_baton_using_subcommand bench" -l slo -d 'Count the requests that meet this, as in \'ttft < 500ms\': the goodput (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l baseline -d 'Exit with 99 where a figure is worse than in this earlier result of the same plan, beyond the noise' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -l noise -d 'Relative change up to which a figure counts as unchanged [default: 5%]' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l shard -d 'Carry only part NUMBER of so many, as in 2/4; auto reads it from JOB_COMPLETION_INDEX and JOB_COMPLETIONS, SLURM_PROCID and SLURM_NTASKS, or MPI\'s variables' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l start-at -d 'Begin the first level at this time (RFC 3339, as in 2026-11-23T05:12:00Z), and each further one a slot later' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l slot -d 'Time from the beginning of one level to that of the next [default: warm-up, window and drain]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l format -d 'Form of the report' -r -f -a "table\t''
 json\t''
 csv\t''
@@ -404,11 +407,34 @@ complete -c baton -n "__fish_baton_using_subcommand check" -s k -l insecure -d '
 complete -c baton -n "__fish_baton_using_subcommand check" -l no-keepalive -d 'Make a new connection for each request'
 complete -c baton -n "__fish_baton_using_subcommand check" -s q -l quiet -d 'Silence notices and progress'
 complete -c baton -n "__fish_baton_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c baton -n "__fish_baton_using_subcommand report; and not __fish_seen_subcommand_from compare" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+complete -c baton -n "__fish_baton_using_subcommand report; and not __fish_seen_subcommand_from show merge compare" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
 json\t'One JSON object'"
-complete -c baton -n "__fish_baton_using_subcommand report; and not __fish_seen_subcommand_from compare" -s q -l quiet -d 'Silence notices and progress'
-complete -c baton -n "__fish_baton_using_subcommand report; and not __fish_seen_subcommand_from compare" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c baton -n "__fish_baton_using_subcommand report; and not __fish_seen_subcommand_from compare" -f -a "compare" -d 'Compare a result with an earlier one'
+complete -c baton -n "__fish_baton_using_subcommand report; and not __fish_seen_subcommand_from show merge compare" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand report; and not __fish_seen_subcommand_from show merge compare" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand report; and not __fish_seen_subcommand_from show merge compare" -f -a "show" -d 'Print a saved result in any form'
+complete -c baton -n "__fish_baton_using_subcommand report; and not __fish_seen_subcommand_from show merge compare" -f -a "merge" -d 'Add up the results of the shards of one plan'
+complete -c baton -n "__fish_baton_using_subcommand report; and not __fish_seen_subcommand_from show merge compare" -f -a "compare" -d 'Compare a result with an earlier one'
+complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subcommand_from show" -l format -d 'Form of the report' -r -f -a "table\t''
+json\t''
+csv\t''
+markdown\t''
+junit\t''"
+complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subcommand_from show" -s o -l output -d 'Write the report to a file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subcommand_from show" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subcommand_from merge" -l format -d 'Form of the report' -r -f -a "table\t''
+json\t''
+csv\t''
+markdown\t''
+junit\t''"
+complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subcommand_from merge" -s o -l output -d 'Write the report to a file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subcommand_from merge" -l save -d 'Keep the sum, histograms included, as JSON' -r -F
+complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subcommand_from merge" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subcommand_from merge" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subcommand_from merge" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subcommand_from compare" -l noise -d 'Relative change up to which a figure counts as unchanged [default: 5%]' -r
 complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subcommand_from compare" -l format -d 'Form of the report' -r -f -a "table\t''
 json\t''

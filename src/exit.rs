@@ -154,6 +154,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
             | Ending::Regressed(_)
             | Ending::NoCapacity(_) => code::THRESHOLD,
             Ending::NothingSucceeded
+            | Ending::ShardsMissing(_)
             | Ending::ThresholdsUndecided { .. }
             | Ending::ComparisonUndecided(_)
             | Ending::CapacityUnknown(_) => code::UNTRUSTED,

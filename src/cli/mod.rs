@@ -18,11 +18,13 @@ mod mock;
 mod models;
 mod options;
 mod output;
+mod paper;
 mod prompt;
 mod relay;
 mod rendering;
 mod report;
 mod send;
+mod shard;
 mod show;
 mod signals;
 mod stream;
@@ -82,7 +84,7 @@ enum Command {
     Bench(Box<bench::BenchOptions>),
     /// Find out whether a relay is fit for use
     Check(Box<check::CheckOptions>),
-    /// Look at saved results again
+    /// Print, join and compare saved results
     Report(report::ReportCommand),
     /// Run the embedded relay as a server of its own
     Mock(Box<mock::MockOptions>),
@@ -204,6 +206,9 @@ pub enum Ending {
     /// A search that came to no answer that could be trusted.
     #[error("the capacity is not known")]
     CapacityUnknown(String),
+    /// A sum that lacks some of the shards of its plan.
+    #[error("the sum lacks shard{} {}", if .0.len() == 1 { "" } else { "s" }, .0.iter().map(u64::to_string).collect::<Vec<_>>().join(", "))]
+    ShardsMissing(Vec<u64>),
     /// A run in which nothing succeeded.
     #[error("nothing succeeded, so nothing was measured")]
     NothingSucceeded,

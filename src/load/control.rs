@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio::time::sleep_until;
 
 use crate::outcome::Class;
 
@@ -82,6 +83,15 @@ impl Control {
     /// Whether the run has been stopped, by whom ever.
     pub fn is_stopping(&self) -> bool {
         self.shared.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Waits for a moment; says at once if the run is stopped before it.
+    pub(super) async fn stops_before(&self, moment: Instant) -> bool {
+        let mut orders = self.orders();
+        tokio::select! {
+            () = sleep_until(moment) => self.is_stopping(),
+            stopped = orders.wait_for(|order| !matches!(order, Order::Run)) => stopped.is_ok(),
+        }
     }
 
     /// Stops the run because one failure repeats itself.

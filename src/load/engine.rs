@@ -27,6 +27,7 @@ use super::objective::Objective;
 use super::plan::Plan;
 use super::plan::PlanError;
 use super::plan::Step;
+use super::plan::share;
 use super::plan::share_start;
 use super::recorder::Recorder;
 use super::schedule::Schedule;
@@ -39,9 +40,13 @@ use super::worker::Part;
 use super::worker::Report;
 use super::worker::Shift;
 use super::worker::work;
+use crate::units::Shard;
 
 /// How far ahead of its start a level is announced, so that every worker is awake by then.
 const NOTICE: Duration = Duration::from_millis(20);
+
+/// How far ahead of its slot a level is waited for, so that a busy machine announces it in time.
+const AHEAD: Duration = Duration::from_millis(100);
 
 /// What a run yields.
 #[derive(Debug)]
@@ -97,7 +102,14 @@ where
     let mut agenda = Agenda::of(plan);
     let mut position = 0;
     while let Some(step) = agenda.next(levels.last()).filter(|_| !crew.control.is_stopping()) {
-        let t0 = Instant::now() + NOTICE;
+        let due = plan.slots.map(|slots| slots.begin(position));
+        if let Some(due) = due
+            && crew.control.stops_before(due - AHEAD).await
+        {
+            break;
+        }
+        let soon = Instant::now() + NOTICE;
+        let t0 = due.map_or(soon, |due| due.max(soon));
         let schedule = Schedule {
             level: position,
             users: step.users,
@@ -107,7 +119,7 @@ where
             extent: plan.extent,
             drain: plan.drain,
         };
-        let (recorder, health) = crew.run_level(schedule, &step, &mut on_live).await?;
+        let (recorder, health) = crew.run_level(schedule, (&step, plan.shard), &mut on_live).await?;
         let stopped_at = crew.control.stopped_at();
         let arrivals = step.arrivals.as_ref();
         let course = Course {
@@ -117,6 +129,7 @@ where
             stopped_at,
             arrivals,
             has_objectives: !plan.objectives.is_empty(),
+            late: due.map(|due| t0 - due),
             previous: levels.last(),
         };
         let summary = Summary::of(course);
@@ -176,19 +189,21 @@ impl Crew {
         Ok(crew)
     }
 
-    /// Runs one level on all workers.
+    /// Runs this process's part of one level on all workers.
     async fn run_level(
         &mut self,
         schedule: Schedule,
-        step: &Step,
+        (step, shard): (&Step, Shard),
         on_live: &mut impl FnMut(Live),
     ) -> Result<(Recorder, Health), LoadError> {
         // A worker without a place for a request would never send its share of the arrivals.
-        let carriers = (self.workers.len() as u64).min(step.users.into());
+        let places = share(step.users.into(), shard.place(), shard.of());
+        let carriers = (self.workers.len() as u64).min(places);
         for (index, worker) in (0..).zip(&self.workers) {
             // A worker that is gone is noticed below.
             let objectives = Arc::clone(&self.objectives);
-            let _ = worker.shifts.send(Shift { schedule, part: part(step, index, carriers), objectives });
+            let part = part(step, shard, (index, carriers));
+            let _ = worker.shifts.send(Shift { schedule, part, objectives });
         }
         let mut views = interval_at(schedule.t0 + INTERVAL, INTERVAL);
         views.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -248,10 +263,13 @@ impl Drop for Crew {
     }
 }
 
-/// What falls to one of so many workers.
-fn part(step: &Step, index: u64, carriers: u64) -> Part {
+/// What falls to one of so many workers of the process that carries a shard.
+fn part(step: &Step, shard: Shard, (index, carriers): (u64, u64)) -> Part {
+    let users = u64::from(step.users);
+    let places = share(users, shard.place(), shard.of());
+    let before = share_start(users, shard.place(), shard.of());
     let first = |index: u64| {
-        let start = share_start(u64::from(step.users), index.min(carriers), carriers);
+        let start = before + share_start(places, index.min(carriers), carriers);
         u32::try_from(start).expect("a share of a u32 is a u32")
     };
     let (from, to) = (first(index), first(index + 1));
@@ -259,8 +277,8 @@ fn part(step: &Step, index: u64, carriers: u64) -> Part {
         None => Part::Users(from..to),
         Some(arrivals) => Part::Arrivals(Stripe {
             arrivals: arrivals.clone(),
-            first: index,
-            step: carriers,
+            first: shard.place() + shard.of() * index,
+            step: shard.of() * carriers,
             cap: to - from,
         }),
     }
@@ -312,7 +330,8 @@ mod tests {
     fn plan(levels: &[u32], extent: Extent) -> Plan {
         let (warmup, drain) = (Duration::from_millis(20), Duration::from_secs(5));
         let levels = levels.iter().copied().map(Step::closed).collect();
-        Plan { levels, search: None, extent, warmup, drain, workers: 2, objectives: Arc::default() }
+        let (shard, objectives) = (Shard::WHOLE, Arc::default());
+        Plan { levels, search: None, extent, warmup, drain, workers: 2, objectives, shard, slots: None }
     }
 
     #[tokio::test]

@@ -1,5 +1,7 @@
 //! The distribution of one duration: an HDR histogram, exact sums beside it, and percentiles that admit what they miss.
 
+mod saved;
+
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -8,6 +10,9 @@ use hdrhistogram::serialization::Serializer;
 use hdrhistogram::serialization::V2DeflateSerializer;
 
 use super::quantile::Percentile;
+
+pub use self::saved::RestoreError;
+pub use self::saved::SavedMetric;
 
 /// Largest duration kept apart, in µs (24 h); anything above counts as this. The same bounds everywhere, so that
 /// histograms of different runs add exactly.
@@ -96,6 +101,16 @@ impl Metric {
     /// Exact sum of the values.
     pub fn sum(&self) -> Duration {
         duration(u64::try_from(self.sum_us).unwrap_or(u64::MAX))
+    }
+
+    /// Exact sum of the squares of the values in µs.
+    pub const fn sum_of_squares_us(&self) -> u128 {
+        self.sum_of_squares_us
+    }
+
+    /// The largest age at which a request was cut.
+    pub fn censored_max(&self) -> Option<Duration> {
+        self.censored.as_ref().map(|_| duration(self.censored_max_us))
     }
 
     /// Arithmetic mean of the values, exact to the µs.

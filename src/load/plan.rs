@@ -4,9 +4,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::arrivals::Arrivals;
 use super::objective::Objective;
 use super::search::Search;
+use crate::units::Shard;
 use crate::units::Span;
 
 /// Most users that one level may have.
@@ -58,6 +61,26 @@ pub struct Plan {
     pub workers: usize,
     /// What the times of each request should be; those that meet all of it are counted.
     pub objectives: Arc<[Objective]>,
+    /// The part of the users and arrivals that this process carries.
+    pub shard: Shard,
+    /// When levels begin, where that is fixed beforehand.
+    pub slots: Option<Slots>,
+}
+
+/// Moments at which levels begin, the same on every machine that carries a part of the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slots {
+    /// When the first level begins, its warm-up included.
+    pub first: Instant,
+    /// From the beginning of one level to that of the next.
+    pub length: Duration,
+}
+
+impl Slots {
+    /// When the level at this position, from 0, begins.
+    pub(super) fn begin(&self, position: u32) -> Instant {
+        self.first + self.length * position
+    }
 }
 
 /// Why a plan makes no sense.
@@ -89,6 +112,22 @@ pub enum PlanError {
     /// An open loop in which nothing is ever due.
     #[error("no request is due within {}: raise the rate or the length", Span(*.0))]
     NoArrivals(Duration),
+    /// Some parts of the plan would have nothing to do.
+    #[error("{what} cannot be spread over {shards} shards: some would have none")]
+    FewerThanShards {
+        /// What there is too little of, with its number.
+        what: String,
+        /// Parts asked for.
+        shards: u64,
+    },
+    /// A level would still run when the next one is to begin.
+    #[error("a slot of {} is too short for a level of {}: warm-up, window and drain", Span(*length), Span(*level))]
+    SlotTooShort {
+        /// The length asked for.
+        length: Duration,
+        /// How long a level may take.
+        level: Duration,
+    },
 }
 
 impl Plan {
@@ -118,7 +157,51 @@ impl Plan {
                 return Err(PlanError::NoArrivals(window));
             }
         }
+        self.fits_its_slots()?;
+        self.fills_its_shards()?;
         if self.workers == 0 { Err(PlanError::NoWorkers) } else { Ok(()) }
+    }
+
+    /// The longest that a level can take, where it has an end of its own.
+    pub fn level_length(&self) -> Option<Duration> {
+        match self.extent {
+            Extent::Window(window) => Some(self.warmup + window + self.drain),
+            Extent::Requests(_) => None,
+        }
+    }
+
+    /// Refuses slots in which a level might still run when the next one is to begin.
+    fn fits_its_slots(&self) -> Result<(), PlanError> {
+        match (self.slots, self.level_length()) {
+            (Some(slots), Some(level)) if self.levels.len() > 1 && slots.length < level => {
+                Err(PlanError::SlotTooShort { length: slots.length, level })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses more parts than there are users, requests or arrivals at some level. All parts are refused alike.
+    fn fills_its_shards(&self) -> Result<(), PlanError> {
+        let shards = self.shard.of();
+        let refuse = |what: String| Err(PlanError::FewerThanShards { what, shards });
+        for step in &self.levels {
+            if u64::from(step.users) < shards {
+                return refuse(format!("the level c={}", step.users));
+            }
+            let Some(arrivals) = &step.arrivals else { continue };
+            match self.extent {
+                Extent::Requests(requests) if requests < shards => return refuse(format!("-n {requests}")),
+                Extent::Requests(_) => {}
+                Extent::Window(window) => {
+                    let most = usize::try_from(shards).unwrap_or(usize::MAX);
+                    let count = arrivals.offsets().take(most).take_while(|offset| *offset < window).count();
+                    if (count as u64) < shards {
+                        return refuse(format!("the {count} arrivals of {}", Span(window)));
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -229,6 +312,8 @@ mod tests {
             drain: Duration::ZERO,
             workers: 2,
             objectives: Arc::default(),
+            shard: Shard::WHOLE,
+            slots: None,
         }
     }
 

@@ -1,5 +1,7 @@
 //! The result of one level: what all of its workers wrote down, added up and judged.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::arrivals::Arrivals;
@@ -27,7 +29,9 @@ pub struct Summary {
     pub rate: Option<f64>,
     /// What became of the arrivals of an open loop.
     pub delivery: Option<Delivery>,
-    /// Length in seconds of the window to which the rates refer.
+    /// When the window to which the rates refer began.
+    pub window_from: Instant,
+    /// Its length in seconds.
     pub window_s: f64,
     /// Recorded requests that ended by themselves, failures included, cut ones not.
     pub requests: u64,
@@ -57,6 +61,8 @@ pub struct Summary {
     pub verdict: Verdict,
     /// Whether the level was stopped before its planned end.
     pub ended_early: bool,
+    /// How long after its slot began the level did; absent where there are no slots.
+    pub late: Option<Duration>,
 }
 
 /// What a summary is made of.
@@ -71,6 +77,8 @@ pub(super) struct Course<'a> {
     pub arrivals: Option<&'a Arrivals>,
     /// Whether requests were held to objectives.
     pub has_objectives: bool,
+    /// How long after its slot began the level did.
+    pub late: Option<Duration>,
     /// The level before.
     pub previous: Option<&'a Summary>,
 }
@@ -79,7 +87,8 @@ impl Summary {
     /// Adds up a level; `None` where it was stopped before anything was measured.
     pub(super) fn of(level: Course<'_>) -> Option<Self> {
         let (from, to) = window(&level)?;
-        let Course { schedule, recorder, health, stopped_at, arrivals, has_objectives, previous } = level;
+        let Course { schedule, recorder, health, stopped_at, arrivals, has_objectives, late, previous } =
+            level;
         let delivery = arrivals.map(|_| recorder.delivery);
         let rates = recorder.throughput.rates(from, to);
         let (ok, errors) = (recorder.classes.ok(), recorder.classes.failures());
@@ -110,6 +119,7 @@ impl Summary {
             concurrency: schedule.users,
             rate: arrivals.and_then(Arrivals::rate),
             delivery,
+            window_from: from,
             window_s: to.saturating_duration_since(from).as_secs_f64(),
             requests: ok + errors,
             ok,
@@ -125,6 +135,7 @@ impl Summary {
             health,
             verdict,
             ended_early,
+            late,
         })
     }
 }
@@ -150,6 +161,7 @@ pub(super) mod tests {
             concurrency: 1,
             rate: None,
             delivery: None,
+            window_from: Instant::now(),
             window_s: 1.0,
             requests: 0,
             ok: 0,
@@ -165,6 +177,7 @@ pub(super) mod tests {
             health: Health::default(),
             verdict: Verdict::Ok,
             ended_early: false,
+            late: None,
         }
     }
 }

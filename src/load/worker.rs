@@ -218,6 +218,7 @@ mod tests {
             stopped_at,
             arrivals: None,
             has_objectives: false,
+            late: None,
             previous: None,
         })
     }

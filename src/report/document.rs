@@ -45,6 +45,37 @@ pub struct Document {
     pub capacity: Option<Capacity>,
     /// Where the requests went.
     pub endpoints: Vec<Endpoint>,
+    /// The parts that were added up, where this is the sum of several runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged: Option<Merged>,
+}
+
+/// What a document is the sum of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Merged {
+    /// How many shards the plan was spread over.
+    pub of: u64,
+    /// Numbers of those, from 1, that are not among the parts.
+    pub missing: Vec<u64>,
+    /// The parts, in the order of their numbers.
+    pub parts: Vec<MergedPart>,
+}
+
+/// One of the runs that were added up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MergedPart {
+    /// Which part of the plan it was, as in `2/4`.
+    pub shard: String,
+    /// When it began, RFC 3339 in UTC.
+    pub started: String,
+    /// Where it was carried.
+    pub machine: Machine,
+    /// Levels that it measured.
+    pub levels: usize,
+    /// The longest that one of its levels began after its slot; `None` where there were no slots.
+    pub late_s: Option<f64>,
+    /// How long after the first part to do so one of its levels began to be measured, at most.
+    pub behind_s: f64,
 }
 
 /// What a run was to do.
@@ -81,6 +112,12 @@ pub struct PlanInfo {
     pub drain_s: f64,
     /// Threads that carried the users.
     pub workers: usize,
+    /// The part of the plan that was carried, as in `2/4`; `None` where it was all of it.
+    pub shard: Option<String>,
+    /// When the first level was to begin, RFC 3339 in UTC; `None` where it began at once.
+    pub start_at: Option<String>,
+    /// From the beginning of one level to that of the next, where levels had slots.
+    pub slot_s: Option<f64>,
 }
 
 /// How the arrivals of an open loop are planned.
@@ -166,7 +203,9 @@ pub struct Level {
     pub rate: Option<f64>,
     /// What became of the arrivals; `None` in a closed loop.
     pub arrivals: Option<ArrivalCounts>,
-    /// Length of the window to which rates refer.
+    /// When the window to which rates refer began, counted from `started`.
+    pub window_at_s: f64,
+    /// Length of that window.
     pub window_s: f64,
     /// Recorded requests that ended by themselves, failures included.
     pub requests: u64,
@@ -216,6 +255,8 @@ pub struct Level {
     pub client: Client,
     /// Whether the level was stopped before its planned end.
     pub ended_early: bool,
+    /// How long after its slot began the level did; `None` where there are no slots.
+    pub late_s: Option<f64>,
     /// What the figures are worth.
     pub verdict: Verdict,
 }
@@ -231,6 +272,8 @@ pub struct Distribution {
     pub sd: Option<f64>,
     /// Exact sum of the values.
     pub sum: f64,
+    /// Exact sum of the squares of the values in µs, a whole number of more digits than a JSON number keeps.
+    pub sum_of_squares_us2: String,
     /// Smallest value.
     pub min: f64,
     /// Half of the values are at most this; `None` below 2 samples.
@@ -262,6 +305,9 @@ pub struct Distribution {
     /// Ages in µs at which requests were cut, in the same form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub censored_hdr: Option<String>,
+    /// The largest of those ages, exact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub censored_max: Option<f64>,
 }
 
 /// What a percentile says about the truth where it is not the truth itself.

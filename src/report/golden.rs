@@ -8,6 +8,8 @@ use std::time::Duration;
 use super::compare::Comparison;
 use super::compare::Plans;
 use super::compare::Terms;
+use tokio::time::Instant;
+
 use super::document::ArrivalCounts;
 use super::document::ArrivalsInfo;
 use super::document::Document;
@@ -33,6 +35,7 @@ use crate::load::Step;
 use crate::load::Summary;
 use crate::load::judge;
 use crate::outcome::Class;
+use crate::units::Shard;
 
 /// Holds a text against its golden file.
 pub(super) fn compare(name: &str, text: &str) {
@@ -143,7 +146,7 @@ pub(super) fn stopped() -> Document {
     document(traffic(), vec![level], Ended::GaveUp { class: Class::Auth, message })
 }
 
-fn traffic() -> Traffic {
+pub(super) fn traffic() -> Traffic {
     Traffic {
         api: "messages".to_owned(),
         model: Some("claude-x".to_owned()),
@@ -153,10 +156,15 @@ fn traffic() -> Traffic {
         attempts: 1,
         mock: None,
         arrivals: None,
+        start_at: None,
     }
 }
 
-fn document(traffic: Traffic, levels: Vec<Summary>, ended: Ended) -> Document {
+pub(super) fn document(traffic: Traffic, mut levels: Vec<Summary>, ended: Ended) -> Document {
+    let began = Instant::now();
+    for (position, level) in (0..).zip(&mut levels) {
+        level.window_from = began + Duration::from_secs(2 + 12 * position);
+    }
     let plan = Plan {
         levels: levels.iter().map(|level| Step::closed(level.concurrency)).collect(),
         search: None,
@@ -165,6 +173,8 @@ fn document(traffic: Traffic, levels: Vec<Summary>, ended: Ended) -> Document {
         drain: Duration::from_secs(30),
         workers: 2,
         objectives: Arc::default(),
+        shard: Shard::WHOLE,
+        slots: None,
     };
     let info = RunInfo {
         plan: PlanInfo::of(&plan, traffic),
@@ -175,6 +185,7 @@ fn document(traffic: Traffic, levels: Vec<Summary>, ended: Ended) -> Document {
             version: "0.1.0".to_owned(),
         },
         started: "2026-11-23T05:12:00.25Z".parse().unwrap(),
+        began,
         urls: vec!["https://relay.example".to_owned()],
         scale: None,
     };
@@ -182,7 +193,7 @@ fn document(traffic: Traffic, levels: Vec<Summary>, ended: Ended) -> Document {
 }
 
 /// A level of `ok` requests whose latencies spread evenly from half to one and a half times the average.
-fn level(concurrency: u32, ok: u32, average_ms: u32) -> Summary {
+pub(super) fn level(concurrency: u32, ok: u32, average_ms: u32) -> Summary {
     let mut metrics = Metrics::default();
     let mut classes = ClassCounts::default();
     for number in 0..ok {
@@ -206,6 +217,7 @@ fn level(concurrency: u32, ok: u32, average_ms: u32) -> Summary {
         concurrency,
         rate: None,
         delivery: None,
+        window_from: Instant::now(),
         window_s: 10.0,
         requests: ok.into(),
         ok: ok.into(),
@@ -226,6 +238,7 @@ fn level(concurrency: u32, ok: u32, average_ms: u32) -> Summary {
         },
         verdict,
         ended_early: false,
+        late: None,
     }
 }
 

@@ -18,6 +18,9 @@ use crate::units::grouped;
 /// Most characters shown of a message.
 const MESSAGE_CHARS: usize = 160;
 
+/// How late a part of a plan may be before it is worth a word: more than clocks of one network differ by.
+const LATE_S: f64 = 0.1;
+
 /// The notes, a line each with a final newline; empty where there is nothing to say.
 pub fn notes(document: &Document) -> String {
     let mut lines = errors(document);
@@ -28,6 +31,7 @@ pub fn notes(document: &Document) -> String {
     lines.extend(thresholds(document));
     lines.extend(compared(document));
     lines.extend(ending(document));
+    lines.extend(spread(document));
     lines.into_iter().map(|line| line + "\n").collect()
 }
 
@@ -116,6 +120,35 @@ fn ending(document: &Document) -> Option<String> {
         let last = if unfinished { ", the last one cut short" } else { "" };
         format!("ended   interrupted: {run} of {planned} levels{last}")
     })
+}
+
+/// Which parts of the plan are missing, short or late.
+fn spread(document: &Document) -> Vec<String> {
+    let is_late = |seconds: &f64| *seconds > LATE_S;
+    let Some(merged) = &document.merged else {
+        let late = |level: &Level| {
+            let seconds = level.late_s.filter(is_late)?;
+            Some(format!("late    c={} began {} after its slot", level.concurrency, span(seconds)))
+        };
+        return document.levels.iter().filter_map(late).collect();
+    };
+    let mut lines = vec![format!("shards  {} of {} added up", merged.parts.len(), merged.of)];
+    if !merged.missing.is_empty() {
+        let missing: Vec<_> = merged.missing.iter().map(|number| format!("{number}/{}", merged.of)).collect();
+        lines.push(format!("missing {}: the load was less than the plan says", missing.join(", ")));
+    }
+    for part in &merged.parts {
+        let shard = &part.shard;
+        if part.levels < document.levels.len() {
+            lines.push(format!("short   {shard} has {} of {} levels", part.levels, document.levels.len()));
+        }
+        if let Some(seconds) = part.late_s.filter(is_late) {
+            lines.push(format!("late    {shard} began a level {} after its slot", span(seconds)));
+        } else if is_late(&part.behind_s) {
+            lines.push(format!("late    {shard} was measured up to {} after the first", span(part.behind_s)));
+        }
+    }
+    lines
 }
 
 /// A relay's words on one line of bounded length, without control characters that a terminal would obey.

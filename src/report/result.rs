@@ -6,6 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::capacity::Capacity;
 use super::document::ArrivalCounts;
@@ -35,6 +36,7 @@ use crate::load::Quantile;
 use crate::load::Run;
 use crate::load::Scale;
 use crate::load::Summary;
+use crate::units::Shard;
 
 /// What the caller knows about a run and the engine does not.
 #[derive(Debug, Clone)]
@@ -45,6 +47,8 @@ pub struct RunInfo {
     pub machine: Machine,
     /// When the run began.
     pub started: Timestamp,
+    /// The same moment on the clock of the engine.
+    pub began: Instant,
     /// Base URLs that the requests went to, without credentials.
     pub urls: Vec<String>,
     /// Along what a search went, if there was one.
@@ -70,6 +74,8 @@ pub struct Traffic {
     pub mock: Option<String>,
     /// How arrivals are planned; `None` in a closed loop.
     pub arrivals: Option<ArrivalsInfo>,
+    /// When the first level is to begin; `None` where that is at once.
+    pub start_at: Option<Timestamp>,
 }
 
 impl PlanInfo {
@@ -96,6 +102,9 @@ impl PlanInfo {
             warmup_s: plan.warmup.as_secs_f64(),
             drain_s: plan.drain.as_secs_f64(),
             workers: plan.workers,
+            shard: (plan.shard != Shard::WHOLE).then(|| plan.shard.to_string()),
+            start_at: traffic.start_at.map(|start_at| format!("{start_at:.3}")),
+            slot_s: plan.slots.map(|slots| slots.length.as_secs_f64()),
         }
     }
 }
@@ -121,7 +130,7 @@ impl Document {
             }
             Ended::Completed | Ended::Interrupted => None,
         };
-        let levels: Vec<_> = run.levels.iter().map(Level::of).collect();
+        let levels: Vec<_> = run.levels.iter().map(|level| Level::of(level, info.began)).collect();
         // The levels of a search come as it needs them, some twice.
         let knee = if run.capacity.is_none() { Knee::of(&levels) } else { None };
         let capacity = run.capacity.as_ref().zip(info.scale.as_ref());
@@ -139,19 +148,21 @@ impl Document {
             knee,
             capacity: capacity.map(|(capacity, scale)| Capacity::of(capacity, scale)),
             endpoints: info.urls.into_iter().map(|url| Endpoint { url }).collect(),
+            merged: None,
         }
     }
 }
 
 impl Level {
-    /// The entry of one level.
-    fn of(summary: &Summary) -> Self {
+    /// The entry of one level of a run that began at `began`.
+    fn of(summary: &Summary, began: Instant) -> Self {
         let metrics = &summary.metrics;
         let classes = summary.classes.iter().map(|(class, count)| (class.name().to_owned(), count));
         Self {
             concurrency: summary.concurrency,
             rate: summary.rate,
             arrivals: summary.delivery.as_ref().map(ArrivalCounts::of),
+            window_at_s: rounded(summary.window_from.saturating_duration_since(began).as_secs_f64()),
             window_s: rounded(summary.window_s),
             requests: summary.requests,
             errors: summary.errors,
@@ -181,6 +192,7 @@ impl Level {
                 busy_max: summary.health.busy_max.map(rounded),
             },
             ended_early: summary.ended_early,
+            late_s: summary.late.map(|late| rounded(late.as_secs_f64())),
             verdict: summary.verdict,
         }
     }
@@ -204,7 +216,7 @@ impl ArrivalCounts {
 
 impl Distribution {
     /// The figures of a metric; `None` where it has no value, so that what does not exist is never 0.
-    fn of(metric: &Metric) -> Option<Self> {
+    pub(super) fn of(metric: &Metric) -> Option<Self> {
         let quantile = |percentile| metric.quantile(percentile);
         let (p50, p90) = (quantile(Percentile::P50), quantile(Percentile::P90));
         let (p95, p99) = (quantile(Percentile::P95), quantile(Percentile::P99));
@@ -215,6 +227,7 @@ impl Distribution {
             avg: millis(metric.average()?),
             sd: metric.deviation_s().map(|seconds| rounded(seconds * 1e3)),
             sum: millis(metric.sum()),
+            sum_of_squares_us2: metric.sum_of_squares_us().to_string(),
             min: millis(metric.min()?),
             p50: ms(p50),
             p90: ms(p90),
@@ -228,6 +241,7 @@ impl Distribution {
             p99_bound: tail(p99),
             hdr: BASE64_STANDARD.encode(metric.encoded()?),
             censored_hdr: metric.encoded_censored().map(|bytes| BASE64_STANDARD.encode(bytes)),
+            censored_max: metric.censored_max().map(millis),
         })
     }
 }
@@ -259,7 +273,7 @@ fn millis(duration: Duration) -> f64 {
 }
 
 /// A figure to six decimals: more digits than were measured, and fewer than a division makes up.
-fn rounded(value: f64) -> f64 {
+pub(super) fn rounded(value: f64) -> f64 {
     (value * 1e6).round() / 1e6
 }
 

@@ -16,6 +16,21 @@ impl Shard {
     /// All of the work in one part.
     pub const WHOLE: Self = Self { number: 1, of: 1 };
 
+    /// The part that stands at a place, counted from 0, among so many; `None` where there is no such place.
+    pub const fn at(place: u64, of: u64) -> Option<Self> {
+        if place < of { Some(Self { number: place + 1, of }) } else { None }
+    }
+
+    /// Its place among the parts, from 0.
+    pub const fn place(self) -> u64 {
+        self.number - 1
+    }
+
+    /// How many parts there are.
+    pub const fn of(self) -> u64 {
+        self.of
+    }
+
     /// Whether the piece of work that stands at this place, counted from 0, belongs to this part: every `of`-th does.
     pub const fn holds(self, index: u64) -> bool {
         index % self.of == self.number - 1

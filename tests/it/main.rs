@@ -29,6 +29,7 @@ mod open;
 mod papers;
 mod secrets;
 mod send;
+mod shards;
 mod signals;
 mod stream;
 mod terminal;

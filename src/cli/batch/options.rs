@@ -17,6 +17,7 @@ use super::super::connection::ConnectionOptions;
 use super::super::limits::LimitOptions;
 use super::super::options::{PolicyOptions, TargetOptions, VerbosityOptions};
 use super::super::prompt::{FieldOptions, read_whole};
+use super::super::shard::shard;
 
 /// The flags of `baton batch`.
 #[derive(Debug, Args)]
@@ -113,8 +114,9 @@ pub(super) struct RowOptions {
     /// Look at no more than so many rows
     #[arg(long, value_name = "COUNT")]
     limit: Option<Count>,
-    /// Send only every OF-th row, as in 1/4 to 4/4; the outputs of all parts, merged by index, are one run's
-    #[arg(long, value_name = "NUMBER/OF")]
+    /// Send only every OF-th row, as in 1/4 to 4/4, or auto (see bench); the outputs of all parts, merged by index,
+    /// are one run's
+    #[arg(long, value_name = "NUMBER/OF", value_parser = shard)]
     shard: Option<Shard>,
 }
 

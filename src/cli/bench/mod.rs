@@ -4,31 +4,33 @@ mod arrivals;
 mod capacity;
 mod options;
 mod requests;
+mod spread;
 mod sweep;
 mod verdicts;
 
-use std::io::{IsTerminal, stderr, stdout};
+use std::io::{IsTerminal, stderr};
 
 use crate::client::Content;
 use crate::load;
 use crate::load::{Ended, Extent, LogSender, Plan, Run};
 use crate::net::shown_url;
-use crate::report;
-use crate::report::{Document, Machine, PlanInfo, Progress, RequestLog, RunInfo, Style, Tint, Traffic};
+use crate::report::{Document, Machine, PlanInfo, Progress, RequestLog, RunInfo, Traffic};
 use crate::units::{Span, grouped};
 use crate::wire::Dialect;
 
 use self::arrivals::OpenLoop;
 pub(super) use self::options::BenchOptions;
-use self::options::{Format, ReportOptions};
+use self::options::ReportOptions;
+use self::spread::SpreadOptions;
 use self::sweep::{Sweep, sweep};
 use self::verdicts::Judgement;
 use super::connection::Unasked;
 use super::options::{Attempts, TargetOptions};
 use super::output::{Output, append_to};
+use super::paper::keep;
 use super::prompt::{Defaults, Stdin};
 use super::relay::{Flags, Manner, Wired, descriptors_for, enough_descriptors};
-use super::{Ending, OutputError, Signal, Talk, colour_is_wanted, terminal_obeys};
+use super::{Ending, OutputError, Signal, Talk, terminal_obeys};
 
 /// What is asked for where nothing is given: short, harmless, and long enough to be answered in more than a word.
 const PROMPT: &str = "In one short sentence, say what a river is.";
@@ -37,11 +39,13 @@ const MAX_TOKENS: u64 = 64;
 
 /// Carries out the sweep and prints its table.
 pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
-    let BenchOptions { prompt, target, load, verdicts, report, connection, policy, verbosity } = options;
+    let BenchOptions { prompt, target, load, verdicts, spread, report, connection, policy, verbosity } =
+        options;
     let flags = Flags { target, prompt, connection, policy };
     let open = load.arrivals.open_loop()?;
     let mut plan = load.plan(open.as_ref(), descriptors_for(flags.way()))?;
     verdicts.settle(&mut plan, load, descriptors_for(flags.way()))?;
+    spread.settle(&mut plan)?;
     plan.validate().map_err(load::LoadError::from)?;
     enough_descriptors(plan.levels.iter().map(|step| step.users).max().unwrap_or(0), flags.way())?;
     let manner = Manner {
@@ -54,10 +58,10 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     let mut outputs = Outputs::open(report)?;
     let crew = wired.crew(flags, plan.workers)?;
     plan.workers = crew.workers.len();
-    let view = PlanInfo::of(&plan, traffic(&wired, target, open.as_ref()));
+    let view = PlanInfo::of(&plan, traffic(&wired, (target, spread), open.as_ref()));
     let baseline = verdicts.baseline(&view)?;
     announce(&view, &wired, &plan, talk);
-    let started = jiff::Timestamp::now();
+    let (started, began) = (jiff::Timestamp::now(), tokio::time::Instant::now());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let progress = match (talk.is_quiet(), stderr().is_terminal()) {
         (true, _) => None,
@@ -75,7 +79,7 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     let (run, signal) = swept?;
     let scale = plan.search.as_ref().map(|search| search.scale.clone());
     let urls = vec![shown_url(&wired.call.url)];
-    let info = RunInfo { plan: view, machine: Machine::here(), started, urls, scale };
+    let info = RunInfo { plan: view, machine: Machine::here(), started, began, urls, scale };
     let mut document = Document::of(info, &run);
     let judgement = verdicts.judge(&run, &mut document, baseline.as_ref());
     let logged = journal.map_or(Ok(()), |journal| whole(journal, report));
@@ -114,59 +118,17 @@ impl Outputs {
             RequestLog::start(append_to(path)?).map_err(failed)
         };
         let log = options.log.as_ref().map(log).transpose()?;
-        Ok(Self { report: Output::open(options.output.as_deref())?, save, log })
+        Ok(Self { report: options.paper.open()?, save, log })
     }
 
-    fn print(mut self, document: &Document, options: &ReportOptions, talk: Talk) -> anyhow::Result<()> {
-        let mut left_out = None;
-        let text = match options.format {
-            Format::Table => {
-                let style = style(options);
-                let table = report::table(document, style);
-                left_out = narrowed(&table, style);
-                table.text
-            }
-            Format::Json => report::json(document),
-            Format::Csv => report::csv(document),
-            Format::Markdown => report::markdown(document),
-            Format::Junit => report::junit(document),
-        };
-        if options.format == Format::Table {
-            talk.notice("");
-        }
-        self.report.write(text.as_bytes())?;
-        self.report.finish()?;
-        if let Some(left_out) = left_out {
-            talk.notice(left_out);
-        }
-        let notes = report::notes(document);
-        if options.format != Format::Markdown && !notes.is_empty() {
-            talk.notice(format_args!("\n{}", notes.trim_end()));
-        }
-        if let (Some(mut save), Some(path)) = (self.save.take(), &options.save) {
-            // Last, so that a place that has vanished takes nothing of the report with it.
-            save.write(report::json(document).as_bytes())?;
-            save.finish()?;
+    fn print(self, document: &Document, options: &ReportOptions, talk: Talk) -> anyhow::Result<()> {
+        options.paper.print(document, self.report, talk)?;
+        keep(document, self.save)?;
+        if let Some(path) = &options.save {
             talk.notice(format_args!("saved   {}", path.display()));
         }
         Ok(())
     }
-}
-
-/// What to say of a table that the terminal has not enough columns for.
-fn narrowed(table: &report::Table, style: Style) -> Option<String> {
-    let width = style.width.filter(|_| !table.left_out.is_empty())?;
-    let headings = table.left_out.join(", ");
-    Some(format!("narrow  no room in {width} columns for {headings}; --format csv has them all"))
-}
-
-/// A terminal gets a table that fits it, in colour where that is wanted.
-fn style(options: &ReportOptions) -> Style {
-    if options.output.is_some() || !stdout().is_terminal() {
-        return Style::default();
-    }
-    let width = terminal_size::terminal_size().map(|(width, _)| width.0);
-    Style { width, tint: if colour_is_wanted() { Tint::Accent } else { Tint::Plain } }
 }
 
 /// The lines above the table.
@@ -207,7 +169,11 @@ fn announce(view: &PlanInfo, wired: &Wired, plan: &Plan, talk: Talk) {
     talk.notice(format_args!("client  {workers} worker{plural} · {} descriptors", grouped(descriptors)));
 }
 
-fn traffic(wired: &Wired, target: &TargetOptions, open: Option<&OpenLoop>) -> Traffic {
+fn traffic(
+    wired: &Wired,
+    (target, spread): (&TargetOptions, &SpreadOptions),
+    open: Option<&OpenLoop>,
+) -> Traffic {
     let prompt = match &wired.content {
         Content::Prompt(prompt) => Some(prompt),
         Content::Body(_) => None,
@@ -222,6 +188,7 @@ fn traffic(wired: &Wired, target: &TargetOptions, open: Option<&OpenLoop>) -> Tr
         attempts: wired.site.policy.attempts,
         mock: target.mock.as_ref().map(ToString::to_string),
         arrivals: open.map(|open| open.info.clone()),
+        start_at: spread.start_at,
     }
 }
 

@@ -6,16 +6,18 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::cli::Usage;
 use crate::cli::connection::ConnectionOptions;
 use crate::cli::options::{PolicyOptions, TargetOptions, VerbosityOptions};
+use crate::cli::paper::PaperOptions;
 use crate::cli::prompt::PromptOptions;
 use crate::load::{Extent, Levels, Plan, Step};
-use crate::units::{Count, Span, whole};
+use crate::units::{Count, Shard, Span, whole};
 
 use super::arrivals::{ArrivalOptions, OpenLoop};
+use super::spread::SpreadOptions;
 use super::verdicts::VerdictOptions;
 
 /// The flags of `baton bench`.
@@ -38,6 +40,8 @@ pub(in crate::cli) struct BenchOptions {
     pub(super) load: LoadOptions,
     #[command(flatten)]
     pub(super) verdicts: VerdictOptions,
+    #[command(flatten)]
+    pub(super) spread: SpreadOptions,
     #[command(flatten)]
     pub(super) report: ReportOptions,
     #[command(flatten)]
@@ -82,27 +86,14 @@ pub(super) struct LoadOptions {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Report")]
 pub(super) struct ReportOptions {
-    /// Form of the report
-    #[arg(long, value_name = "FORM", default_value = "table")]
-    pub(super) format: Format,
-    /// Write the report to a file
-    #[arg(short, long, value_name = "FILE")]
-    pub(super) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) paper: PaperOptions,
     /// Keep the whole result, histograms included, as JSON
     #[arg(long, value_name = "FILE")]
     pub(super) save: Option<PathBuf>,
     /// Append a JSON line for each request to a file as the run goes: its id, its class, its times in Unix nanoseconds
     #[arg(long, value_name = "FILE")]
     pub(super) log: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    Table,
-    Json,
-    Csv,
-    Markdown,
-    Junit,
 }
 
 fn some_time(text: &str) -> Result<Span, String> {
@@ -143,6 +134,8 @@ impl LoadOptions {
             drain: self.drain.0,
             workers: self.workers.map_or(cores, usize::from),
             objectives: Arc::default(),
+            shard: Shard::WHOLE,
+            slots: None,
         })
     }
 }

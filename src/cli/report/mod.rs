@@ -1,6 +1,8 @@
 //! `baton report`: saved results, looked at again.
 
 mod compare;
+mod merge;
+mod show;
 
 use clap::{Args, Subcommand};
 
@@ -18,6 +20,10 @@ pub(super) struct ReportCommand {
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    /// Print a saved result in any form
+    Show(show::ShowOptions),
+    /// Add up the results of the shards of one plan
+    Merge(merge::MergeOptions),
     /// Compare a result with an earlier one
     Compare(compare::CompareOptions),
 }
@@ -25,6 +31,8 @@ enum Action {
 /// Carries out one of them.
 pub(super) fn run(command: &ReportCommand, talk: Talk) -> anyhow::Result<()> {
     match &command.action {
+        Action::Show(options) => show::run(options, talk),
+        Action::Merge(options) => merge::run(options, talk),
         Action::Compare(options) => compare::run(options, talk),
     }
 }

@@ -9,8 +9,8 @@ use crate::report::document::Document;
 use crate::report::document::Level;
 use crate::report::document::PlanInfo;
 
-/// What the machine decides and the relay never sees.
-const OF_THE_MACHINE: [&str; 1] = ["workers"];
+/// What the machine or the day decides and the relay never sees.
+const OF_THE_MACHINE: [&str; 2] = ["workers", "start_at"];
 
 /// In what two plans differ, a line each: `window_s: 10.0 and 30.0`.
 pub fn plan_differences(before: &PlanInfo, after: &PlanInfo) -> Vec<String> {

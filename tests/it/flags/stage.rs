@@ -102,6 +102,16 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
+/// Writes the results of both shards of a small plan, `1.json` and `2.json`.
+fn write_shards(folder: &Path) {
+    for number in ["1", "2"] {
+        let (shard, place) = (format!("{number}/2"), folder.join(format!("{number}.json")));
+        let plan = ["bench", "--mock=ttft=0,gap=0,tokens=2", "-c", "2", "-n", "8", "--warmup", "0"];
+        let kept = ["--shard", &shard, "--save", place.to_str().unwrap()];
+        assert_eq!(run(&[&plan[..], &kept].concat()).code, 0);
+    }
+}
+
 /// The files that no row changes.
 fn write_files(folder: &Path) {
     for (name, text) in [
@@ -166,6 +176,7 @@ impl Stage {
             stage.issuer.base_url()
         );
         fs::write(stage.fixed.path().join("config.toml"), config).unwrap();
+        write_shards(stage.fixed.path());
         stage
     }
 

@@ -1,0 +1,172 @@
+//! Adds up the results of the shards of one plan: histograms and counts exactly, and says which parts are missing or late.
+
+mod level;
+mod plans;
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use self::level::Part;
+use self::plans::differences;
+use super::document::Document;
+use super::document::Merged;
+use super::document::MergedPart;
+use super::knee::Knee;
+use crate::load::RestoreError;
+use crate::units::Shard;
+
+/// A saved result and what to call it.
+#[derive(Debug, Clone)]
+pub struct Saved {
+    /// Its name, as messages have it.
+    pub name: String,
+    /// The result.
+    pub document: Document,
+}
+
+/// Why results do not add up.
+#[derive(Debug, thiserror::Error)]
+pub enum MergeError {
+    /// There is nothing to add.
+    #[error("there is no result to merge")]
+    Nothing,
+    /// A result that is no part of anything.
+    #[error("{name} is no shard: {why}")]
+    NotAShard {
+        /// Its name.
+        name: String,
+        /// What it is instead.
+        why: &'static str,
+    },
+    /// One part in two results.
+    #[error("shard {shard} is both {one} and {other}")]
+    Twice {
+        /// The part.
+        shard: String,
+        /// One of the results.
+        one: String,
+        /// The other one.
+        other: String,
+    },
+    /// Parts of different plans.
+    #[error("{one} and {other} are no parts of one plan: {}", differences.join("; "))]
+    Different {
+        /// One of the results.
+        one: String,
+        /// The other one.
+        other: String,
+        /// What they differ in.
+        differences: Vec<String>,
+    },
+    /// A distribution that does not add exactly to others.
+    #[error("{name}, level {level}: {metric} cannot be added")]
+    Metric {
+        /// Name of the result.
+        name: String,
+        /// Number of the level, from 1.
+        level: usize,
+        /// Name of the distribution.
+        metric: &'static str,
+        /// Why it cannot.
+        source: RestoreError,
+    },
+    /// A result that says something that cannot be.
+    #[error("{name} was not written by baton: {what}")]
+    Damaged {
+        /// Name of the result.
+        name: String,
+        /// What cannot be.
+        what: String,
+    },
+}
+
+/// Adds up the parts of one plan, in whatever order they are given. Missing parts are named in the result.
+pub fn merge(saved: &[Saved]) -> Result<Document, MergeError> {
+    let mut parts = saved.iter().map(Part::of).collect::<Result<Vec<_>, _>>()?;
+    parts.sort_by_key(|part| part.shard.place());
+    let first = parts.first().ok_or(MergeError::Nothing)?;
+    let of = first.shard.of();
+    for pair in parts.windows(2) {
+        let different = differences(&pair[0], &pair[1]);
+        let (one, other) = (pair[0].name.to_owned(), pair[1].name.to_owned());
+        if !different.is_empty() {
+            return Err(MergeError::Different { one, other, differences: different });
+        }
+        if pair[0].shard == pair[1].shard {
+            return Err(MergeError::Twice { shard: pair[0].shard.to_string(), one, other });
+        }
+    }
+    let there: BTreeSet<u64> = parts.iter().map(|part| part.shard.place() + 1).collect();
+    let missing = (1..=of).filter(|number| !there.contains(number)).collect();
+    let started = parts.iter().map(|part| part.started).min().unwrap_or_default();
+    let most = parts.iter().map(|part| part.document.levels.len()).max().unwrap_or(0);
+    let mut levels = Vec::with_capacity(most);
+    for position in 0..most {
+        levels.push(level::merged(&parts, position, (started, levels.last()))?);
+    }
+    let head = first.document;
+    let knee = Knee::of(&levels);
+    let mut plan = head.plan.clone();
+    plan.shard = None;
+    plan.workers = parts.iter().map(|part| part.document.plan.workers).sum();
+    let mut endpoints = Vec::new();
+    for endpoint in parts.iter().flat_map(|part| &part.document.endpoints) {
+        if !endpoints.contains(endpoint) {
+            endpoints.push(endpoint.clone());
+        }
+    }
+    Ok(Document {
+        plan,
+        started: format!("{started:.3}"),
+        interrupted: parts.iter().any(|part| part.document.interrupted),
+        gave_up: parts.iter().find_map(|part| part.document.gave_up.clone()),
+        levels,
+        knee,
+        thresholds: Vec::new(),
+        comparison: None,
+        endpoints,
+        merged: Some(Merged { of, missing, parts: parts.iter().map(|part| entry(part, &parts)).collect() }),
+        ..head.clone()
+    })
+}
+
+/// What the sum says of one of its parts.
+fn entry(part: &Part<'_>, all: &[Part<'_>]) -> MergedPart {
+    let levels = &part.document.levels;
+    let behind = |position: usize| {
+        let mine = part.window_at(position)?;
+        let first = all.iter().filter_map(|other| other.window_at(position)).min()?;
+        Some(mine.duration_since(first).as_secs_f64())
+    };
+    MergedPart {
+        shard: part.shard.to_string(),
+        started: part.document.started.clone(),
+        machine: part.document.machine.clone(),
+        levels: levels.len(),
+        late_s: levels.iter().filter_map(|level| level.late_s).reduce(f64::max),
+        behind_s: (0..levels.len()).filter_map(behind).fold(0.0, f64::max),
+    }
+}
+
+impl<'a> Part<'a> {
+    /// Reads what of a result must be right before it can be added to others.
+    fn of(saved: &'a Saved) -> Result<Self, MergeError> {
+        let Saved { name, document } = saved;
+        let alone = |why| MergeError::NotAShard { name: name.clone(), why };
+        if document.merged.is_some() {
+            return Err(alone("it is a sum of shards already"));
+        }
+        let shard = document.plan.shard.as_ref().ok_or_else(|| alone("it was made without --shard"))?;
+        let damaged = |what: String| MergeError::Damaged { name: name.clone(), what };
+        Ok(Self {
+            name,
+            shard: shard.parse::<Shard>().map_err(|error| damaged(error.to_string()))?,
+            started: document.started.parse::<Timestamp>().map_err(|error| damaged(error.to_string()))?,
+            document,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
