@@ -86,6 +86,12 @@ _baton() {
             baton__subcmd__report,compare)
                 cmd="baton__subcmd__report__subcmd__compare"
                 ;;
+            baton__subcmd__report,merge)
+                cmd="baton__subcmd__report__subcmd__merge"
+                ;;
+            baton__subcmd__report,show)
+                cmd="baton__subcmd__report__subcmd__show"
+                ;;
             *)
                 ;;
         esac
@@ -377,7 +383,7 @@ _baton() {
             return 0
             ;;
         baton__subcmd__bench)
-            opts="-f -m -s -u -a -H -c -r -z -d -n -o -t -k -x -v -q -h --file --messages --model --system --max-tokens --temperature --param --bare-prompt --body --url --mock --api --header --key-file --key-command --profile --config --concurrency --rate --arrivals --arrival --seed --stage --replay --duration --requests --warmup --drain --no-stream --workers --fail-if --slo --find-capacity --baseline --noise --force --format --output --save --log --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --cert --cert-key --proxy --resolve --connect-to --unix-socket --max-connections --no-keepalive --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --verbose --quiet --error-format --help"
+            opts="-f -m -s -u -a -H -c -r -z -d -n -o -t -k -x -v -q -h --file --messages --model --system --max-tokens --temperature --param --bare-prompt --body --url --mock --api --header --key-file --key-command --profile --config --concurrency --rate --arrivals --arrival --seed --stage --replay --duration --requests --warmup --drain --no-stream --workers --fail-if --slo --find-capacity --baseline --noise --force --shard --start-at --slot --format --output --save --log --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --cert --cert-key --proxy --resolve --connect-to --unix-socket --max-connections --no-keepalive --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --verbose --quiet --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -555,8 +561,20 @@ _baton() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --shard)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --start-at)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --slot)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
-                    COMPREPLY=($(compgen -W "table json csv markdown junit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "table json csv markdown junit html hdr" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -1219,7 +1237,7 @@ _baton() {
             return 0
             ;;
         baton__subcmd__report)
-            opts="-q -h --quiet --error-format --help compare"
+            opts="-q -h --quiet --error-format --help show merge compare"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1249,6 +1267,70 @@ _baton() {
                     ;;
                 --format)
                     COMPREPLY=($(compgen -W "table json markdown" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        baton__subcmd__report__subcmd__merge)
+            opts="-o -q -h --format --output --save --quiet --error-format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "table json csv markdown junit html hdr" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --save)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        baton__subcmd__report__subcmd__show)
+            opts="-o -q -h --format --output --quiet --error-format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "table json csv markdown junit html hdr" -- "${cur}"))
                     return 0
                     ;;
                 --output)

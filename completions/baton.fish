@@ -320,7 +320,9 @@ complete -c baton -n "__fish_baton_using_subcommand bench" -l format -d 'Form of
 json\t''
 csv\t''
 markdown\t''
-junit\t''"
+junit\t''
+html\t''
+hdr\t''"
 complete -c baton -n "__fish_baton_using_subcommand bench" -s o -l output -d 'Write the report to a file' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -l save -d 'Keep the whole result, histograms included, as JSON' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -l log -d 'Append a JSON line for each request to a file as the run goes: its id, its class, its times in Unix nanoseconds' -r -F
@@ -418,7 +420,9 @@ complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subc
 json\t''
 csv\t''
 markdown\t''
-junit\t''"
+junit\t''
+html\t''
+hdr\t''"
 complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subcommand_from show" -s o -l output -d 'Write the report to a file' -r -F
 complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subcommand_from show" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
 json\t'One JSON object'"
@@ -428,7 +432,9 @@ complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subc
 json\t''
 csv\t''
 markdown\t''
-junit\t''"
+junit\t''
+html\t''
+hdr\t''"
 complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subcommand_from merge" -s o -l output -d 'Write the report to a file' -r -F
 complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subcommand_from merge" -l save -d 'Keep the sum, histograms included, as JSON' -r -F
 complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subcommand_from merge" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'

@@ -31,6 +31,8 @@ pub(super) enum Format {
     Csv,
     Markdown,
     Junit,
+    Html,
+    Hdr,
 }
 
 impl PaperOptions {
@@ -59,6 +61,8 @@ impl PaperOptions {
             Format::Csv => report::csv(document),
             Format::Markdown => report::markdown(document),
             Format::Junit => report::junit(document),
+            Format::Html => report::html(document),
+            Format::Hdr => report::hdr(document),
         };
         output.write(text.as_bytes())?;
         output.finish()?;

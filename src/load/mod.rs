@@ -28,6 +28,7 @@ mod summary;
 mod tally;
 mod threshold;
 mod throughput;
+mod timeline;
 mod verdict;
 mod worker;
 
@@ -89,6 +90,7 @@ pub use tally::Failure;
 pub use threshold::Row;
 pub use threshold::Ruling;
 pub use threshold::Standing;
+pub use timeline::{Second, Timeline};
 pub use verdict::Evidence;
 pub use verdict::Verdict;
 pub use verdict::judge;

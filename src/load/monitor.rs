@@ -90,6 +90,8 @@ pub(super) async fn monitor<T: Target>(desk: Rc<Desk<T>>, watch: Rc<RefCell<Watc
             watch.first.get_or_insert(state);
             watch.last = Some(state);
         }
+        let in_flight = desk.in_flight.get();
+        desk.recorder.borrow_mut().timeline.under_way(desk.schedule.measured_from, now, in_flight);
         if now >= publish_at {
             slot.as_ref().put(snapshot(&desk));
             desk.journal.iter().for_each(Journal::flush);

@@ -14,6 +14,7 @@ use super::schedule::Schedule;
 use super::tally::ClassCounts;
 use super::tally::Failure;
 use super::throughput::Throughput;
+use super::timeline::Timeline;
 use crate::outcome::Class;
 use crate::outcome::Sample;
 
@@ -134,6 +135,8 @@ pub(super) struct Recorder {
     pub goodput: Goodput,
     /// Successful requests that ended since the window began; for the live view only.
     pub completions: u64,
+    /// What happened in each second.
+    pub timeline: Timeline,
     /// Start of the first recorded request.
     pub first_start: Option<Instant>,
     /// End of the last recorded request.
@@ -170,6 +173,7 @@ impl Recorder {
             return;
         }
         self.span(flight.start, end);
+        self.timeline.ended(end.saturating_duration_since(schedule.measured_from), sample);
         self.classes.count(sample.class);
         self.goodput.count(objectives, sample, flight.lag());
         if sample.class.is_ok() {
@@ -201,6 +205,7 @@ impl Recorder {
         self.delivery.merge(&other.delivery);
         self.goodput.merge(&other.goodput);
         self.completions += other.completions;
+        self.timeline.merge(&other.timeline);
         self.first_start = self.first_start.into_iter().chain(other.first_start).min();
         self.last_end = self.last_end.max(other.last_end);
         for theirs in &other.failures {

@@ -15,6 +15,7 @@ use super::recorder::Recorder;
 use super::schedule::Schedule;
 use super::tally::ClassCounts;
 use super::tally::Failure;
+use super::timeline::Timeline;
 use super::verdict::Evidence;
 use super::verdict::Verdict;
 use super::verdict::judge;
@@ -61,6 +62,8 @@ pub struct Summary {
     pub verdict: Verdict,
     /// Whether the level was stopped before its planned end.
     pub ended_early: bool,
+    /// What happened in each second from the beginning of the measured part on.
+    pub timeline: Timeline,
     /// How long after its slot began the level did; absent where there are no slots.
     pub late: Option<Duration>,
 }
@@ -135,6 +138,7 @@ impl Summary {
             health,
             verdict,
             ended_early,
+            timeline: recorder.timeline,
             late,
         })
     }
@@ -177,6 +181,7 @@ pub(super) mod tests {
             health: Health::default(),
             verdict: Verdict::Ok,
             ended_early: false,
+            timeline: Timeline::default(),
             late: None,
         }
     }

@@ -257,8 +257,25 @@ pub struct Level {
     pub ended_early: bool,
     /// How long after its slot began the level did; `None` where there are no slots.
     pub late_s: Option<f64>,
+    /// Each second from the beginning of the measured part on, the drain included.
+    pub timeline: Vec<Second>,
     /// What the figures are worth.
     pub verdict: Verdict,
+}
+
+/// What happened in one second of a level.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Second {
+    /// Requests that succeeded in it.
+    pub ok: u64,
+    /// Requests that failed in it.
+    pub errors: u64,
+    /// Requests under way when it was last looked at.
+    pub in_flight: u32,
+    /// Successes in it with a time to the first token.
+    pub ttft_n: u64,
+    /// The mean of those times.
+    pub ttft_avg_ms: Option<f64>,
 }
 
 /// The distribution of one duration, in ms to the µs.

@@ -31,8 +31,10 @@ use crate::load::Metrics;
 use crate::load::Plan;
 use crate::load::Ruling;
 use crate::load::Run;
+use crate::load::Second;
 use crate::load::Step;
 use crate::load::Summary;
+use crate::load::Timeline;
 use crate::load::judge;
 use crate::outcome::Class;
 use crate::units::Shard;
@@ -238,8 +240,21 @@ pub(super) fn level(concurrency: u32, ok: u32, average_ms: u32) -> Summary {
         },
         verdict,
         ended_early: false,
+        timeline: timeline(ok, average_ms),
         late: None,
     }
+}
+
+/// Ten seconds of so many successes, the third of them with failures.
+fn timeline(ok: u32, average_ms: u32) -> Timeline {
+    let second = |number: u64| Second {
+        ok: u64::from(ok) / 10,
+        errors: u64::from(number == 2 && ok == 250) * 44,
+        in_flight: 50,
+        ttft_count: u64::from(ok) / 10,
+        ttft_sum: Duration::from_millis(u64::from(ok) / 10 * (u64::from(average_ms) / 4 + number)),
+    };
+    Timeline((0..10).map(second).collect())
 }
 
 /// The same level with requests turned away.

@@ -13,6 +13,8 @@ mod csv;
 mod document;
 #[cfg(test)]
 mod golden;
+mod hdr;
+mod html;
 mod json;
 mod junit;
 mod knee;
@@ -55,6 +57,8 @@ pub use document::SCHEMA;
 pub use document::StageInfo;
 pub use document::Tail;
 pub use document::{Merged, MergedPart};
+pub use hdr::hdr;
+pub use html::html;
 pub use json::ReadError;
 pub use json::json;
 pub use json::read;

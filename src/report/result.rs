@@ -21,9 +21,11 @@ use super::document::Level;
 use super::document::Machine;
 use super::document::PlanInfo;
 use super::document::SCHEMA;
+use super::document::Second;
 use super::document::Tail;
 use super::knee::Knee;
 use super::threshold::Goodput;
+use crate::load;
 use crate::load::Bound;
 use crate::load::Delivery;
 use crate::load::Ended;
@@ -192,8 +194,23 @@ impl Level {
                 busy_max: summary.health.busy_max.map(rounded),
             },
             ended_early: summary.ended_early,
+            timeline: summary.timeline.0.iter().map(Second::of).collect(),
             late_s: summary.late.map(|late| rounded(late.as_secs_f64())),
             verdict: summary.verdict,
+        }
+    }
+}
+
+impl Second {
+    /// One second of a level.
+    fn of(second: &load::Second) -> Self {
+        let mean = u32::try_from(second.ttft_count).ok().and_then(|count| second.ttft_sum.checked_div(count));
+        Self {
+            ok: second.ok,
+            errors: second.errors,
+            in_flight: second.in_flight,
+            ttft_n: second.ttft_count,
+            ttft_avg_ms: mean.map(millis),
         }
     }
 }

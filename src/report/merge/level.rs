@@ -11,6 +11,7 @@ use super::super::document::Distribution;
 use super::super::document::Document;
 use super::super::document::FailureNote;
 use super::super::document::Level;
+use super::super::document::Second;
 use super::super::restored::metric;
 use super::super::result::rounded;
 use super::super::threshold::Goodput;
@@ -95,6 +96,7 @@ pub(super) fn merged(
             event_loop_delay_p99_ms: levels().filter_map(delay).reduce(f64::max),
             busy_max: levels().filter_map(|level| level.client.busy_max).reduce(f64::max),
         },
+        timeline: timeline(levels()),
         ended_early: levels().any(|level| level.ended_early),
         late_s: levels().filter_map(|level| level.late_s).reduce(f64::max),
         verdict: Verdict::Ok,
@@ -190,6 +192,30 @@ fn goodput<'a>(parts: impl Iterator<Item = &'a Goodput>) -> Option<Goodput> {
         })
     };
     parts.cloned().reduce(add)
+}
+
+/// Each second of all parts, counted from where each of them began.
+fn timeline<'a>(parts: impl Iterator<Item = &'a Level>) -> Vec<Second> {
+    let mut sum: Vec<Second> = Vec::new();
+    for part in parts {
+        for (at, second) in part.timeline.iter().enumerate() {
+            let Some(mine) = sum.get_mut(at) else {
+                sum.push(second.clone());
+                continue;
+            };
+            #[expect(clippy::cast_precision_loss, reason = "counts of one second stay far below 2^52")]
+            let waits = |second: &Second| second.ttft_avg_ms.map(|mean| mean * second.ttft_n as f64);
+            let total = waits(mine).into_iter().chain(waits(second)).reduce(|one, other| one + other);
+            mine.ok += second.ok;
+            mine.errors += second.errors;
+            mine.in_flight += second.in_flight;
+            mine.ttft_n += second.ttft_n;
+            #[expect(clippy::cast_precision_loss, reason = "counts of one second stay far below 2^52")]
+            let count = mine.ttft_n as f64;
+            mine.ttft_avg_ms = total.map(|total| (total / count * 1e3).round() / 1e3);
+        }
+    }
+    sum
 }
 
 /// What became of the arrivals of all parts.
