@@ -51,6 +51,7 @@ complete -c baton -n "__fish_baton_needs_command" -f -a "check" -d 'Find out whe
 complete -c baton -n "__fish_baton_needs_command" -f -a "report" -d 'Print, join and compare saved results'
 complete -c baton -n "__fish_baton_needs_command" -f -a "mock" -d 'Run the embedded relay as a server of its own'
 complete -c baton -n "__fish_baton_needs_command" -f -a "models" -d 'List the models that the relay offers'
+complete -c baton -n "__fish_baton_needs_command" -f -a "auth" -d 'Log in where a relay wants tokens, and look after the login'
 complete -c baton -n "__fish_baton_needs_command" -f -a "cache" -d 'Look at the cache of answers, or empty it'
 complete -c baton -n "__fish_baton_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
 complete -c baton -n "__fish_baton_needs_command" -f -a "man" -d 'Print the manual page, or write one for each command into a folder'
@@ -73,6 +74,7 @@ raw\t''"
 complete -c baton -n "__fish_baton_using_subcommand send" -s H -l header -d 'Add a header, written \'Name: value\', replacing the one that would be sent under that name (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l key-file -d 'Read the key from a file' -r -F
 complete -c baton -n "__fish_baton_using_subcommand send" -l key-command -d 'Take the key from what a shell command prints, as a password manager does' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l require-scope -d 'Send nothing unless the profile\'s token allows this (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
 complete -c baton -n "__fish_baton_using_subcommand send" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
 complete -c baton -n "__fish_baton_using_subcommand send" -l format -d 'Form of the answer: its text, one JSON object, a JSON line for each event, or the wire\'s bytes' -r -f -a "text\t''
@@ -147,6 +149,7 @@ raw\t''"
 complete -c baton -n "__fish_baton_using_subcommand stream" -s H -l header -d 'Add a header, written \'Name: value\', replacing the one that would be sent under that name (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -l key-file -d 'Read the key from a file' -r -F
 complete -c baton -n "__fish_baton_using_subcommand stream" -l key-command -d 'Take the key from what a shell command prints, as a password manager does' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l require-scope -d 'Send nothing unless the profile\'s token allows this (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
 complete -c baton -n "__fish_baton_using_subcommand stream" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
 complete -c baton -n "__fish_baton_using_subcommand stream" -s o -l output -d 'Write the answer to this file, called FILE.partial until it is whole, or to standard output for `-`' -r -F
@@ -212,6 +215,7 @@ raw\t''"
 complete -c baton -n "__fish_baton_using_subcommand batch" -s H -l header -d 'Add a header, written \'Name: value\', replacing the one that would be sent under that name (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l key-file -d 'Read the key from a file' -r -F
 complete -c baton -n "__fish_baton_using_subcommand batch" -l key-command -d 'Take the key from what a shell command prints, as a password manager does' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l require-scope -d 'Send nothing unless the profile\'s token allows this (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
 complete -c baton -n "__fish_baton_using_subcommand batch" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
 complete -c baton -n "__fish_baton_using_subcommand batch" -s o -l output -d 'Where answers go, in the order of the rows [default: standard output]' -r -F
@@ -295,6 +299,7 @@ raw\t''"
 complete -c baton -n "__fish_baton_using_subcommand bench" -s H -l header -d 'Add a header, written \'Name: value\', replacing the one that would be sent under that name (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l key-file -d 'Read the key from a file' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -l key-command -d 'Take the key from what a shell command prints, as a password manager does' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l require-scope -d 'Send nothing unless the profile\'s token allows this (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
 complete -c baton -n "__fish_baton_using_subcommand bench" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -s c -l concurrency -d 'Users at once, level by level: a list (50,100,200), ranges (10..200:10, 1..8) or both; in an open loop the most requests in flight [default: 50,100,200; in an open loop as many as there are descriptors for]' -r
@@ -369,6 +374,7 @@ raw\t''"
 complete -c baton -n "__fish_baton_using_subcommand check" -s H -l header -d 'Add a header, written \'Name: value\', replacing the one that would be sent under that name (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand check" -l key-file -d 'Read the key from a file' -r -F
 complete -c baton -n "__fish_baton_using_subcommand check" -l key-command -d 'Take the key from what a shell command prints, as a password manager does' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l require-scope -d 'Send nothing unless the profile\'s token allows this (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand check" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
 complete -c baton -n "__fish_baton_using_subcommand check" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
 complete -c baton -n "__fish_baton_using_subcommand check" -s m -l model -d 'Model to ask for' -r
@@ -377,6 +383,11 @@ complete -c baton -n "__fish_baton_using_subcommand check" -l only -d 'Make only
 complete -c baton -n "__fish_baton_using_subcommand check" -l skip -d 'Leave these checks out' -r
 complete -c baton -n "__fish_baton_using_subcommand check" -l severity -d 'Make only checks of at least this severity: low, medium or high' -r
 complete -c baton -n "__fish_baton_using_subcommand check" -l max-requests -d 'Make at most this many requests; checks beyond are skipped' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l max-cost -d 'Spend at most so many dollars, at the configured prices; checks beyond are skipped' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l limit -d 'Check that the relay holds this rate limit (60/m) for the key, by asking for more; with --intrusive' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l soak -d 'Ask for so long and watch the relay\'s memory; with --intrusive, and --pid or --metrics-url' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l pid -d 'Process of this machine whose memory is watched' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l metrics-url -d 'Page in Prometheus\' form that states the relay\'s resident memory' -r
 complete -c baton -n "__fish_baton_using_subcommand check" -l time-scale -d 'Multiply every wait by this, on both ends; for trying the checks themselves' -r
 complete -c baton -n "__fish_baton_using_subcommand check" -l format -d 'Form of the report' -r -f -a "table\t''
 json\t''
@@ -400,7 +411,8 @@ complete -c baton -n "__fish_baton_using_subcommand check" -l unix-socket -d 'Co
 complete -c baton -n "__fish_baton_using_subcommand check" -l max-connections -d 'Have at most this many requests, and so connections, under way at once [default: no limit]' -r
 complete -c baton -n "__fish_baton_using_subcommand check" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
 json\t'One JSON object'"
-complete -c baton -n "__fish_baton_using_subcommand check" -l intrusive -d 'Also make checks that load the relay: large bodies'
+complete -c baton -n "__fish_baton_using_subcommand check" -l intrusive -d 'Also make checks that load the relay: large bodies, one that unpacks to far more, and those of --limit and --soak'
+complete -c baton -n "__fish_baton_using_subcommand check" -l self -d 'Examine this machine and this installation, and ask no relay'
 complete -c baton -n "__fish_baton_using_subcommand check" -l dry-run -d 'Say what would be asked, and ask nothing'
 complete -c baton -n "__fish_baton_using_subcommand check" -l list-checks -d 'List the checks and exit; --format markdown explains them'
 complete -c baton -n "__fish_baton_using_subcommand check" -l http1 -d 'Speak HTTP/1.1 only'
@@ -474,6 +486,7 @@ raw\t''"
 complete -c baton -n "__fish_baton_using_subcommand models" -s H -l header -d 'Add a header, written \'Name: value\', replacing the one that would be sent under that name (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand models" -l key-file -d 'Read the key from a file' -r -F
 complete -c baton -n "__fish_baton_using_subcommand models" -l key-command -d 'Take the key from what a shell command prints, as a password manager does' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l require-scope -d 'Send nothing unless the profile\'s token allows this (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand models" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
 complete -c baton -n "__fish_baton_using_subcommand models" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
 complete -c baton -n "__fish_baton_using_subcommand models" -l format -d 'Form of the list: a table, or one JSON object' -r -f -a "table\t''
@@ -500,6 +513,41 @@ complete -c baton -n "__fish_baton_using_subcommand models" -s k -l insecure -d 
 complete -c baton -n "__fish_baton_using_subcommand models" -l no-keepalive -d 'Make a new connection for each request'
 complete -c baton -n "__fish_baton_using_subcommand models" -s q -l quiet -d 'Silence notices and progress'
 complete -c baton -n "__fish_baton_using_subcommand models" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand auth; and not __fish_seen_subcommand_from status login refresh logout" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand auth; and not __fish_seen_subcommand_from status login refresh logout" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand auth; and not __fish_seen_subcommand_from status login refresh logout" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand auth; and not __fish_seen_subcommand_from status login refresh logout" -f -a "status" -d 'Print whether the profile\'s token holds, and for how long; exit with code 3 if a login is required'
+complete -c baton -n "__fish_baton_using_subcommand auth; and not __fish_seen_subcommand_from status login refresh logout" -f -a "login" -d 'Log in: by a code that is typed in a browser, by a refresh token, or by the client\'s own secret, as the profile says'
+complete -c baton -n "__fish_baton_using_subcommand auth; and not __fish_seen_subcommand_from status login refresh logout" -f -a "refresh" -d 'Renew the token now'
+complete -c baton -n "__fish_baton_using_subcommand auth; and not __fish_seen_subcommand_from status login refresh logout" -f -a "logout" -d 'Forget the token; the server is not told'
+complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from status" -l format -d 'Form of what is printed' -r -f -a "table\t''
+json\t''"
+complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from status" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
+complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from status" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from status" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from login" -l refresh-token-file -d 'Begin with the refresh token in this file instead' -r -F
+complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from login" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
+complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from login" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from login" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from login" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from login" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from refresh" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
+complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from refresh" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from refresh" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from refresh" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from refresh" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from logout" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
+complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from logout" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from logout" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from logout" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from logout" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c baton -n "__fish_baton_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
 json\t'One JSON object'"
 complete -c baton -n "__fish_baton_using_subcommand cache; and not __fish_seen_subcommand_from stats clear" -s q -l quiet -d 'Silence notices and progress'

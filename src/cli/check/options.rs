@@ -55,7 +55,7 @@ pub(in crate::cli) struct CheckOptions {
     #[arg(long, value_name = "TIME", help_heading = "Checks", requires_all = ["intrusive", "gauge"], value_parser = soak)]
     soak: Option<Span>,
     /// Process of this machine whose memory is watched
-    #[arg(long, value_name = "PID", help_heading = "Checks", group = "gauge", requires = "soak")]
+    #[arg(long, value_name = "PID", help_heading = "Checks", group = "gauge", requires = "soak", value_parser = |text: &str| whole::<u32>(text, 1..=4_194_304))]
     pid: Option<u32>,
     /// Page in Prometheus' form that states the relay's resident memory
     #[arg(long, value_name = "URL", help_heading = "Checks", group = "gauge", requires = "soak", value_parser = page)]
