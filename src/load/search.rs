@@ -4,6 +4,8 @@
 //! and so is its neighbour above; what a fresh run overturns is searched for again. Doubling and halving as in Nighthawk's
 //! adaptive load controller, with percentiles as objectives and the confirmation on both sides.
 
+use serde::{Deserialize, Serialize};
+
 use super::arrivals::Arrivals;
 use super::criterion::Criterion;
 use super::criterion::is_same_rate;
@@ -61,7 +63,8 @@ pub struct Capacity {
 }
 
 /// How a search ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum SearchEnd {
     /// A fresh run of both neighbours confirmed the answer.
     Confirmed,

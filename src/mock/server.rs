@@ -387,7 +387,7 @@ async fn converse(connection: TcpStream, worker: Rc<Worker>) {
 
 /// Runs HTTP/2's tasks on the thread of their connection.
 #[derive(Debug, Clone, Copy)]
-struct Locally;
+pub(super) struct Locally;
 
 impl<F> hyper::rt::Executor<F> for Locally
 where

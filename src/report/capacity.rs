@@ -20,25 +20,7 @@ pub struct Capacity {
     /// The objectives that fail there, with what was seen.
     pub binding: Vec<String>,
     /// How the search ended.
-    pub ended: CapacityEnd,
-}
-
-/// How a search ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CapacityEnd {
-    /// A fresh run of both neighbours confirmed the answer.
-    Confirmed,
-    /// Even the smallest load failed.
-    NothingPasses,
-    /// Even the largest load passed.
-    EverythingPasses,
-    /// The client was the bottleneck, again and again.
-    ClientBound,
-    /// Fresh runs kept overturning one another.
-    Unsteady,
-    /// The run was stopped.
-    Stopped,
+    pub ended: SearchEnd,
 }
 
 impl Capacity {
@@ -47,20 +29,7 @@ impl Capacity {
         let load::Capacity { passing, failing, binding, ended } = capacity.clone();
         let unit = if *scale == Scale::Users { "users" } else { "per_s" }.to_owned();
         let rounded = |load: f64| (load * 1e6).round() / 1e6;
-        Self {
-            unit,
-            passing: passing.map(rounded),
-            failing: failing.map(rounded),
-            binding,
-            ended: match ended {
-                SearchEnd::Confirmed => CapacityEnd::Confirmed,
-                SearchEnd::NothingPasses => CapacityEnd::NothingPasses,
-                SearchEnd::EverythingPasses => CapacityEnd::EverythingPasses,
-                SearchEnd::ClientBound => CapacityEnd::ClientBound,
-                SearchEnd::Unsteady => CapacityEnd::Unsteady,
-                SearchEnd::Stopped => CapacityEnd::Stopped,
-            },
-        }
+        Self { unit, passing: passing.map(rounded), failing: failing.map(rounded), binding, ended }
     }
 
     /// The answer in words.
@@ -71,12 +40,12 @@ impl Capacity {
             self.passing.map_or_else(|| "no load passes".to_owned(), |load| format!("{} passes", show(load)));
         let failing = self.failing.map(|load| format!("; {} fails {}", show(load), self.binding.join(", ")));
         let ended = match self.ended {
-            CapacityEnd::Confirmed => "both confirmed by fresh runs",
-            CapacityEnd::NothingPasses => "nothing smaller was left to try",
-            CapacityEnd::EverythingPasses => "nothing larger was left to try",
-            CapacityEnd::ClientBound => "the search ended there: this client was the bottleneck",
-            CapacityEnd::Unsteady => "not confirmed: fresh runs kept overturning one another",
-            CapacityEnd::Stopped => "not confirmed: the search was stopped",
+            SearchEnd::Confirmed => "both confirmed by fresh runs",
+            SearchEnd::NothingPasses => "nothing smaller was left to try",
+            SearchEnd::EverythingPasses => "nothing larger was left to try",
+            SearchEnd::ClientBound => "the search ended there: this client was the bottleneck",
+            SearchEnd::Unsteady => "not confirmed: fresh runs kept overturning one another",
+            SearchEnd::Stopped => "not confirmed: the search was stopped",
         };
         format!("{passing}{} ({ended})", failing.unwrap_or_default())
     }

@@ -49,6 +49,11 @@ pub(super) fn compare(name: &str, text: &str) {
     assert_eq!(text, golden, "{} is stale: run with UPDATE_GOLDEN=1", path.display());
 }
 
+/// One of each kind.
+pub(super) fn all() -> [Document; 6] {
+    [streamed(), whole(), stopped(), open(), judged(), compared()]
+}
+
 /// A streamed sweep of three levels: a healthy one, one with refusals, and a short one that was cut.
 pub(super) fn streamed() -> Document {
     let mut cut = level(200, 180, 230);

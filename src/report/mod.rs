@@ -33,7 +33,7 @@ pub use batch::BatchProgress;
 pub use batch::batch_line;
 pub use batch::batch_summary;
 pub use batch::batch_summary_json;
-pub use capacity::{Capacity, CapacityEnd};
+pub use capacity::Capacity;
 pub use check::{Accepted, CheckInfo, CheckReport};
 pub use check::{check_docs, check_json, check_junit, check_line, check_markdown, check_text};
 pub use compare::stories;

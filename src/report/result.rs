@@ -309,14 +309,7 @@ mod tests {
         let schema = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         jsonschema::draft202012::meta::validate(&schema).unwrap();
         let validator = jsonschema::draft202012::new(&schema).unwrap();
-        for document in [
-            golden::streamed(),
-            golden::whole(),
-            golden::stopped(),
-            golden::open(),
-            golden::judged(),
-            golden::compared(),
-        ] {
+        for document in golden::all() {
             let value = serde_json::to_value(document).unwrap();
             let errors: Vec<_> =
                 validator.iter_errors(&value).map(|e| format!("{}: {e}", e.instance_path())).collect();
@@ -344,14 +337,7 @@ mod tests {
 
     #[test]
     fn a_document_is_read_back_as_it_was_written() {
-        for document in [
-            golden::streamed(),
-            golden::whole(),
-            golden::stopped(),
-            golden::open(),
-            golden::judged(),
-            golden::compared(),
-        ] {
+        for document in golden::all() {
             assert_eq!(read(&json(&document)).unwrap(), document);
         }
     }

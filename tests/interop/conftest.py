@@ -79,24 +79,27 @@ class Server:
             self.process.wait()
 
 
-@pytest.fixture(scope="session")
-def mock(tmp_path_factory):
-    """The embedded relay as a process of its own."""
-    log = tmp_path_factory.mktemp("mock") / "mock.jsonl"
-    spec = "ttft=20ms,gap=2ms,tokens=12,slots=inf,seed=1"
+def embedded(folder, spec):
+    """The embedded relay as a process of its own, with a log."""
+    log = folder / "mock.jsonl"
     server = Server([str(BATON), "mock", "--log", str(log), spec], r"http://127\.0\.0\.1:\d+", 20)
     server.log = log
+    return server
+
+
+@pytest.fixture(scope="session")
+def mock(tmp_path_factory):
+    """An embedded relay without fault."""
+    server = embedded(tmp_path_factory.mktemp("mock"), "ttft=20ms,gap=2ms,tokens=12,slots=inf,seed=1")
     yield server
     server.stop()
 
 
 @pytest.fixture(scope="session")
 def shaky(tmp_path_factory):
-    """The embedded relay as one that refuses some requests for their rate and breaks some streams off."""
-    log = tmp_path_factory.mktemp("shaky") / "mock.jsonl"
+    """One that refuses some requests for their rate and breaks some streams off."""
     spec = "ttft=20ms,gap=2ms,tokens=12,slots=inf,seed=5,fault=429:0.06,fault=cut:0.15"
-    server = Server([str(BATON), "mock", "--log", str(log), spec], r"http://127\.0\.0\.1:\d+", 20)
-    server.log = log
+    server = embedded(tmp_path_factory.mktemp("shaky"), spec)
     yield server
     server.stop()
 

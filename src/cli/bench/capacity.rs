@@ -3,8 +3,8 @@
 use clap::Args;
 
 use crate::cli::{Ending, Usage};
-use crate::load::{Arrivals, Criterion, Extent, Objective, Plan, Quantity, Scale, Search, Step};
-use crate::report::{Capacity, CapacityEnd};
+use crate::load::{Arrivals, Criterion, Extent, Objective, Plan, Quantity, Scale, Search, SearchEnd, Step};
+use crate::report::Capacity;
 
 /// The search for a relay's capacity.
 #[derive(Debug, Args)]
@@ -98,9 +98,9 @@ fn most_users(extent: Extent) -> f64 {
 /// What follows from a search.
 pub(super) fn conclusion(found: &Capacity) -> Result<(), Ending> {
     match found.ended {
-        CapacityEnd::Confirmed | CapacityEnd::EverythingPasses => Ok(()),
-        CapacityEnd::NothingPasses => Err(Ending::NoCapacity(found.story())),
-        CapacityEnd::ClientBound | CapacityEnd::Unsteady | CapacityEnd::Stopped => {
+        SearchEnd::Confirmed | SearchEnd::EverythingPasses => Ok(()),
+        SearchEnd::NothingPasses => Err(Ending::NoCapacity(found.story())),
+        SearchEnd::ClientBound | SearchEnd::Unsteady | SearchEnd::Stopped => {
             Err(Ending::CapacityUnknown(found.story()))
         }
     }
