@@ -134,6 +134,11 @@ impl Control {
         let _ = phase.wait_for(|phase| *phase == Phase::Aborted).await;
     }
 
+    /// Stops the run where whoever holds this panics.
+    pub(super) const fn part(&self) -> Part<'_> {
+        Part(self)
+    }
+
     /// Whether rows may still be started.
     pub(super) fn is_running(&self) -> bool {
         *self.phase.borrow() == Phase::Running
@@ -213,6 +218,18 @@ impl Control {
     }
 }
 
+/// Held by a part of the run for as long as it works: a run of which a part has panicked is stopped, since its rows are
+/// waited for in vain.
+pub(super) struct Part<'a>(&'a Control);
+
+impl Drop for Part<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.stop(Stop::Broken(Error::Panicked));
+        }
+    }
+}
+
 fn hopeless(exchange: &Exchange) -> Stop {
     let message = exchange.trouble.as_ref().map(ToString::to_string).unwrap_or_default();
     Stop::Hopeless { class: exchange.class, message }
@@ -248,6 +265,19 @@ mod tests {
         let control = Control::new(Limits { max_requests: Some(2), ..Limits::default() });
         assert!(control.allows_request() && control.allows_request() && !control.allows_request());
         assert!(matches!(control.why(), Some(Stop::Requests(2))));
+    }
+
+    #[test]
+    fn a_part_that_panics_stops_the_run_and_one_that_ends_does_not() {
+        let control = Control::new(Limits::default());
+        drop(control.part());
+        assert!(control.is_running());
+        let panicked = std::panic::catch_unwind(|| {
+            let _part = control.part();
+            panic!("a part of the run");
+        });
+        assert!(panicked.is_err() && !control.is_running());
+        assert!(matches!(control.why(), Some(Stop::Broken(Error::Panicked))));
     }
 
     #[test]

@@ -64,4 +64,10 @@ pub enum Error {
     /// A record of the journal that cannot be read back.
     #[error("a record of the journal cannot be read back: {0}")]
     Record(serde_json::Error),
+    /// A thread of the run that could not begin.
+    #[error("a thread of the run could not begin: {0}")]
+    Start(std::io::Error),
+    /// A defect of this program.
+    #[error("a part of the run panicked, which is a defect of baton's; what was finished is kept")]
+    Panicked,
 }

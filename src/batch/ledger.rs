@@ -105,6 +105,7 @@ impl<'a> Ledger<'a> {
 
     /// Takes in entries until there are no more; an error is told at once, and what still comes is let go.
     pub(super) async fn keep(mut self, mut entries: Receiver<Entry>, control: &Control) -> Option<Closed> {
+        let _part = control.part();
         let failed = |error| control.stop(Stop::Broken(error));
         let mut batch = Vec::with_capacity(BATCH);
         let mut due = Instant::now() + INTERVAL;
@@ -134,7 +135,9 @@ impl<'a> Ledger<'a> {
             if let Ok(tally) = self.tally.lock() {
                 control.check(&tally);
             }
-            sleep(GATHER).await;
+            if came < BATCH {
+                sleep(GATHER).await;
+            }
         }
         // Nobody must wait for a place in the queue of a ledger that writes no more.
         while entries.recv().await.is_some() {}

@@ -285,11 +285,14 @@ pub fn run(plan: &Plan, books: Books, output: Output, crew: Crew) -> Ended {
     };
     let ledger = Ledger::new(Arc::clone(&journal), output, plan.manner, (&progress.tally, &gate, &answers));
     let (reading, closed) = thread::scope(|scope| {
-        let ledger =
-            scope.spawn(|| runtime().map(|runtime| runtime.block_on(ledger.keep(finished, &control))));
+        let ledger = scope.spawn(|| block_on(&control, ledger.keep(finished, &control)));
         for (number, client) in clients.into_iter().enumerate() {
             let (worker, users) = (worker.clone(), share(number));
-            scope.spawn(move || runtime().map(|runtime| runtime.block_on(worker.run(client, users))));
+            let control = &control;
+            scope.spawn(move || {
+                let _taker = worker.todo.taker();
+                block_on(control, worker.run(client, users))
+            });
         }
         // Only who may still add to the books keeps them open.
         drop(worker);
@@ -307,13 +310,20 @@ pub fn run(plan: &Plan, books: Books, output: Output, crew: Crew) -> Ended {
         };
         let reading = dispatcher.run(Lines::of(&plan.inputs));
         todo.end();
-        (reading, ledger.join().ok().and_then(Result::ok).flatten())
+        (reading, ledger.join().ok().flatten().flatten())
     });
     settle(plan, reading, closed, (&control, &progress))
 }
 
-fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    Builder::new_current_thread().enable_all().build()
+/// Runs a part of the run on this thread; without a runtime the run is stopped.
+fn block_on<F: Future>(control: &Control, part: F) -> Option<F::Output> {
+    match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => Some(runtime.block_on(part)),
+        Err(source) => {
+            control.stop(Stop::Broken(Error::Start(source)));
+            None
+        }
+    }
 }
 
 /// What became of a run.

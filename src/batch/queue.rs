@@ -1,7 +1,7 @@
 //! Rows on their way from the reader, which is a thread that blocks, to the users that send them.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
@@ -55,12 +55,9 @@ impl<T> Queue<T> {
         self.filled.notify_one();
     }
 
-    /// Tells that nobody takes anything any more.
-    pub(super) fn leave(&self) {
-        let mut state = self.lock();
-        state.left = true;
-        state.rows.clear();
-        self.room.notify_all();
+    /// What tells the reader, when it is dropped, that nobody takes anything any more.
+    pub(super) fn taker(self: &Arc<Self>) -> Taker<T> {
+        Taker(Arc::clone(self))
     }
 
     /// Takes the next row; `None` once there will be none.
@@ -91,9 +88,20 @@ impl<T> Queue<T> {
     }
 }
 
+/// Whoever takes rows, for as long as that is done; a thread that panics does so no more.
+pub(super) struct Taker<T>(Arc<Queue<T>>);
+
+impl<T> Drop for Taker<T> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.left = true;
+        state.rows.clear();
+        self.0.room.notify_all();
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::thread;
 
     use super::*;
@@ -136,7 +144,7 @@ mod tests {
             let queue = Arc::clone(&queue);
             move || queue.push(2)
         });
-        queue.leave();
+        drop(queue.taker());
         assert_eq!(reader.join().unwrap(), Err(2));
     }
 }

@@ -67,7 +67,6 @@ impl Worker {
     /// Keeps so many rows in flight until there are no more, or the run is stopped.
     pub(super) async fn run(self, client: Client<Pool>, users: usize) {
         let (users_of, client) = (LocalSet::new(), Rc::new(client));
-        let todo = Arc::clone(&self.todo);
         for _ in 0..users {
             let (worker, client) = (self.clone(), Rc::clone(&client));
             users_of.spawn_local(async move { worker.serve(&client).await });
@@ -77,11 +76,11 @@ impl Worker {
             // The futures of whatever is still in flight are dropped, and their connections with them.
             () = self.control.aborted() => {}
         }
-        todo.leave();
     }
 
     /// Takes one row after the other.
     async fn serve(&self, client: &Client<Pool>) {
+        let _part = self.control.part();
         while self.control.is_running() {
             let work = tokio::select! {
                 biased;

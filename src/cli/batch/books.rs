@@ -119,7 +119,7 @@ pub(super) fn explain(error: Error) -> anyhow::Error {
     let message = error.to_string();
     match error {
         Error::Write { place, source } => OutputError::new(place, source).into(),
-        Error::Record(_) => anyhow::anyhow!(message),
+        Error::Record(_) | Error::Start(_) | Error::Panicked => anyhow::anyhow!(message),
         Error::Dialect { made_for, .. } => Usage::new(message).hint(format!("add --api {made_for}")).into(),
         Error::Unreadable { .. } => {
             Usage::new(message).hint("without --strict such a line becomes a failed row").into()
