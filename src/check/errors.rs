@@ -1,10 +1,9 @@
 //! Whether errors are told as the dialect tells them: wrong keys, broken bodies, unknown models.
 
+use crate::mock::NO_MODEL;
+
 use super::subject::{Ask, Dress, Key, Subject, Trouble};
 use super::{Ruling, Verdict};
-
-/// A model that no relay has.
-const NO_MODEL: &str = "mock-no-such-model";
 
 /// C25: a wrong key, and none, are refused with 401 or 403 in the dialect's shape.
 pub(super) async fn wrong_key(subject: &Subject) -> Result<Ruling, Trouble> {
@@ -46,6 +45,7 @@ pub(super) async fn unknown_model(subject: &Subject) -> Result<Ruling, Trouble> 
     let seen = subject.ask(&Ask { model: NO_MODEL.to_owned(), ..subject.question() }).await?;
     let answer = format!("the model {NO_MODEL} was answered {}", seen.quote());
     Ok(match seen.status {
+        429 => Ruling::skip(answer),
         400..=499 if seen.misshapen().is_none() => Ruling::pass(answer),
         400..=499 => Ruling::warn(answer),
         _ => Ruling::fail(answer),

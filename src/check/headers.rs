@@ -2,15 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::subject::{Ask, Subject, Trouble};
+use super::subject::{Ask, NOTED, Subject, Trouble};
 use super::{Ruling, Verdict};
 
 /// Addresses that a client may claim to come from: this machine, a private net, one of documentation (RFC 5737).
 const CLAIMS: [&str; 3] = ["127.0.0.1", "10.0.0.1", "203.0.113.7"];
 /// How far a relay's clock may be off; signatures are refused from 300 s on.
 const CLOCK: Duration = Duration::from_secs(30);
-/// How long the upstream's end may take to note a request that was answered.
-const NOTED: Duration = Duration::from_secs(2);
 
 /// C18: a forged `X-Forwarded-For` opens and closes no door.
 pub(super) async fn forwarded(subject: &Subject) -> Result<Ruling, Trouble> {

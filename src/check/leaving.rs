@@ -28,9 +28,10 @@ fn endless(subject: &Subject) -> Ask {
 /// C05: the upstream is left within two seconds of the client's leaving.
 pub(super) async fn disconnect(subject: &Subject) -> Result<Ruling, Trouble> {
     let ask = endless(subject);
-    let seen = match begun(subject, &ask).await? {
-        Ok(seen) => seen,
-        Err(why) => return Ok(Ruling::skip(why)),
+    let seen = match begin(subject, &ask).await? {
+        Begun::Streaming(seen) => seen,
+        Begun::Silent => return Ok(Ruling::skip(silent())),
+        Begun::Refused(_, said) => return Ok(Ruling::skip(format!("the stream did not begin: {said}"))),
     };
     let left = tokio::time::Instant::now();
     drop(seen);
@@ -51,10 +52,17 @@ pub(super) async fn disconnect(subject: &Subject) -> Result<Ruling, Trouble> {
 /// C06: the places of clients who went away are free again.
 pub(super) async fn slots(subject: &Subject) -> Result<Ruling, Trouble> {
     let before = refused(subject).await?;
-    for _ in 0..LEAVERS {
+    for left in 0..LEAVERS {
         let ask = endless(subject);
-        if let Err(why) = begun(subject, &ask).await? {
-            return Ok(Ruling::skip(why));
+        match begin(subject, &ask).await? {
+            Begun::Streaming(_) => {}
+            Begun::Silent => return Ok(Ruling::skip(silent())),
+            Begun::Refused(429 | 503, said) => {
+                let line = format!("after {left} clients had left the next one was refused: {said}");
+                // Those of earlier checks have left, too, but so may others.
+                return Ok(if left == 0 { Ruling::warn(line) } else { Ruling::fail(line) });
+            }
+            Begun::Refused(_, said) => return Ok(Ruling::skip(format!("the stream did not begin: {said}"))),
         }
         let ended = |seen: &[crate::mock::Sighting]| seen.iter().all(|sighting| sighting.end.is_some());
         subject.upstream_saw(&ask, SOON.mul_f64(subject.scale.max(0.05)), ended).await;
@@ -66,17 +74,28 @@ pub(super) async fn slots(subject: &Subject) -> Result<Ruling, Trouble> {
     Ok(if after > before { Ruling::fail(line) } else { Ruling::pass(line) })
 }
 
-/// A stream of which the first piece has come, or why there is none.
-async fn begun(subject: &Subject, ask: &Ask) -> Result<Result<Seen, String>, Trouble> {
-    let Ok(seen) = timeout(FIRST, subject.ask(ask)).await else {
-        return Ok(Err(format!("no piece of a stream came within {} s (C01)", FIRST.as_secs())));
-    };
-    let seen = seen?;
-    Ok(if seen.told().deltas.is_empty() {
-        Err(format!("the stream did not begin: {}", seen.quote()))
-    } else {
-        Ok(seen)
-    })
+/// What became of a stream that was asked for.
+enum Begun {
+    /// Its first piece has come.
+    Streaming(Seen),
+    /// Nothing came.
+    Silent,
+    /// There is none: the status, and the answer's beginning.
+    Refused(u16, String),
+}
+
+async fn begin(subject: &Subject, ask: &Ask) -> Result<Begun, Trouble> {
+    let Ok(seen) = timeout(FIRST, subject.ask(ask)).await else { return Ok(Begun::Silent) };
+    match seen {
+        Ok(seen) if seen.told().deltas.is_empty() => Ok(Begun::Refused(seen.status, seen.quote())),
+        Ok(seen) => Ok(Begun::Streaming(seen)),
+        Err(Trouble::Elsewhere { status, said }) => Ok(Begun::Refused(status, said)),
+        Err(trouble) => Err(trouble),
+    }
+}
+
+fn silent() -> String {
+    format!("no piece of a stream came within {} s (C01)", FIRST.as_secs())
 }
 
 /// How many of some requests at once have no answer.

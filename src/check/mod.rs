@@ -24,6 +24,7 @@ mod words;
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::time::Instant;
 
 pub use self::catalogue::{Check, Kind, Needs, Severity};
@@ -132,36 +133,33 @@ impl Ruling {
     }
 }
 
-/// Plays the checks one after another, those that only wait beside the others, and hands out each finding at once.
+/// Plays the checks, and hands out each finding at once: first those that others depend on, then the others one after
+/// another, and beside them those that only wait.
 pub async fn examine(subject: &Subject, plan: &Plan, found: &mut impl FnMut(Finding)) {
-    let (waiting, others): (Vec<_>, Vec<_>) = plan
-        .checks()
-        .into_iter()
-        .partition(|check| matches!(check.kind, Kind::LongSilence | Kind::SlowFirstByte));
-    let wait = |kind| {
-        let check = waiting.iter().copied().find(|check| check.kind == kind);
-        async move {
-            match check {
-                Some(check) => Some(play(subject, plan, check).await),
-                None => None,
-            }
-        }
-    };
-    let mut is_served = Served::Unknown;
-    let play_others = async {
+    let of = |kinds: &[Kind]| plan.checks().into_iter().filter(|check| kinds.contains(&check.kind)).collect();
+    let (first, waiting): (Vec<_>, Vec<_>) = (of(&FIRST), of(&WAITING));
+    let mut served = Served::Unknown;
+    for check in first {
+        let finding = served.play(subject, plan, check).await;
+        served.learn(&finding);
+        found(finding);
+    }
+    let others = plan.checks().into_iter();
+    let others = others.filter(|check| !FIRST.contains(&check.kind) && !WAITING.contains(&check.kind));
+    let wait = join_all(waiting.into_iter().map(|check| served.play(subject, plan, check)));
+    let others = async {
         for check in others {
-            let finding = match is_served.objection(check) {
-                Some(reason) => skipped(check, reason),
-                None => play(subject, plan, check).await,
-            };
-            is_served.learn(&finding);
-            found(finding);
+            found(served.play(subject, plan, check).await);
         }
     };
-    let (silence, first_byte, ()) =
-        tokio::join!(wait(Kind::LongSilence), wait(Kind::SlowFirstByte), play_others);
-    silence.into_iter().chain(first_byte).for_each(found);
+    let (waited, ()) = tokio::join!(wait, others);
+    waited.into_iter().for_each(found);
 }
+
+/// What others depend on.
+const FIRST: [Kind; 4] = [Kind::Reachable, Kind::Tls, Kind::HttpVersions, Kind::Answers];
+/// What takes a minute in which nothing happens.
+const WAITING: [Kind; 2] = [Kind::LongSilence, Kind::SlowFirstByte];
 
 /// Whether the relay answers at all, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,14 +170,12 @@ enum Served {
 }
 
 impl Served {
-    /// Why a check cannot be decided on such a relay.
-    fn objection(self, check: &Check) -> Option<&'static str> {
+    /// Plays a check that can be decided on such a relay.
+    async fn play(self, subject: &Subject, plan: &Plan, check: &'static Check) -> Finding {
         match (self, check.kind) {
-            (_, Kind::Reachable | Kind::HttpVersions)
-            | (Self::Unknown, _)
-            | (Self::NoAnswer, Kind::WrongKey | Kind::Tls) => None,
-            (Self::Unreachable, _) => Some("the relay cannot be reached (C21)"),
-            (Self::NoAnswer, _) => Some("the relay answers no prompt in this dialect (C24)"),
+            (Self::Unknown, _) | (Self::NoAnswer, Kind::WrongKey) => play(subject, plan, check).await,
+            (Self::Unreachable, _) => skipped(check, "the relay cannot be reached (C21)"),
+            (Self::NoAnswer, _) => skipped(check, "the relay answers no prompt in this dialect (C24)"),
         }
     }
 
@@ -209,6 +205,10 @@ async fn play(subject: &Subject, plan: &Plan, check: &'static Check) -> Finding 
     let Ruling { verdict, evidence } =
         rule(subject, check.kind).await.unwrap_or_else(|trouble| match trouble {
             Trouble::Purse | Trouble::Cost(_) => Ruling::skip(trouble.to_string()),
+            Trouble::Elsewhere { .. } => Ruling::skip(format!(
+                "{trouble}; let the relay forward every model whose name begins with {}",
+                subject.model
+            )),
             Trouble::Net(_) | Trouble::Silence(_) => Ruling::fail(format!("no answer: {}", chain(&trouble))),
         });
     Finding { check, verdict, evidence, took: began.elapsed() }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use super::catalogue::{Check, Kind, Needs, Severity, check};
-use super::{Finding, Ruling, Verdict};
+use super::{Finding, Ruling};
 
 use Needs::Nothing;
 use Severity::{High, Low, Medium};
@@ -18,6 +18,9 @@ const LOOK_UP: Duration = Duration::from_secs(1);
 /// A clock that stands before this day has not been set: 2026-01-01T00:00:00Z.
 const DAY: Duration = Duration::from_secs(1_767_225_600);
 
+/// Why there is nothing to look at.
+const NO_RELAY: &str = "no relay is configured (--url, BATON_URL or a profile)";
+
 /// What is known of this machine and this installation.
 #[derive(Debug)]
 pub struct Facts {
@@ -27,8 +30,8 @@ pub struct Facts {
     pub ports: Option<String>,
     /// The relay's host, what it is found to be, and how long that took.
     pub name: Option<(String, Result<Vec<IpAddr>, String>, Duration)>,
-    /// The variables that name a proxy, without their values' secrets.
-    pub proxies: Vec<String>,
+    /// The variable whose proxy requests to the relay go through.
+    pub proxy: Option<String>,
     /// The clock on the wall.
     pub now: SystemTime,
     /// The configuration file and what it decides, or what is wrong with it.
@@ -72,7 +75,7 @@ pub static OWN: [Check; 7] = [
     check("S04", Kind::Own, (Medium, Nothing), [
         "No proxy is in the way unknown",
         "A proxy from the environment buffers, cuts and logs; its times are measured as the relay's.",
-        "HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, in capitals or not. Warns where one is set; loopback never goes through them.",
+        "Warns where HTTPS_PROXY, HTTP_PROXY or ALL_PROXY is in the way to the configured relay, after NO_PROXY; loopback never goes through them. Skipped where no relay is configured.",
         "Unset it, list the relay in NO_PROXY, or give `--proxy` on purpose.",
     ]),
     check("S05", Kind::Own, (High, Nothing), [
@@ -101,7 +104,7 @@ pub fn examine_own(facts: &Facts) -> Vec<Finding> {
         descriptors(facts.descriptors),
         ports(facts.ports.as_deref()),
         name(facts),
-        proxies(&facts.proxies),
+        proxy(facts),
         clock(facts.now),
         configuration(&facts.configuration),
         key(&facts.key),
@@ -130,7 +133,7 @@ fn ports(range: Option<&str>) -> Ruling {
 
 fn name(facts: &Facts) -> Ruling {
     let Some((host, found, took)) = &facts.name else {
-        return Ruling::skip("no relay is configured (--url, BATON_URL or a profile)");
+        return Ruling::skip(NO_RELAY);
     };
     let addresses = match found {
         Err(why) => return Ruling::fail(format!("{host}: {why}")),
@@ -141,11 +144,14 @@ fn name(facts: &Facts) -> Ruling {
     if *took > LOOK_UP { Ruling::warn(line) } else { Ruling::pass(line) }
 }
 
-fn proxies(set: &[String]) -> Ruling {
-    if set.is_empty() {
-        return Ruling::pass("no variable names a proxy");
+fn proxy(facts: &Facts) -> Ruling {
+    match (&facts.name, &facts.proxy) {
+        (None, _) => Ruling::skip(NO_RELAY),
+        (Some(_), None) => Ruling::pass("the relay is asked without one"),
+        (Some((host, ..)), Some(variable)) => {
+            Ruling::warn(format!("requests to {host} go through the proxy of {variable}"))
+        }
     }
-    Ruling { verdict: Verdict::Warn, evidence: set.to_vec() }
 }
 
 fn clock(now: SystemTime) -> Ruling {
@@ -163,7 +169,7 @@ fn configuration(read: &Result<String, String>) -> Ruling {
 
 fn key(key: &Key) -> Ruling {
     match key {
-        Key::NoRelay => Ruling::skip("no relay is configured (--url, BATON_URL or a profile)"),
+        Key::NoRelay => Ruling::skip(NO_RELAY),
         Key::Absent(why) if why.is_empty() => Ruling::warn("no key was given"),
         Key::Absent(why) => Ruling::warn(why),
         Key::From(source, others) if others.is_empty() => Ruling::pass(format!("from {source}")),
@@ -175,6 +181,7 @@ fn key(key: &Key) -> Ruling {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Verdict;
     use super::*;
 
     fn good() -> Facts {
@@ -182,7 +189,7 @@ mod tests {
             descriptors: Some((20_000, 20_000)),
             ports: Some("32768\t60999\n".to_owned()),
             name: Some(("localhost".into(), Ok(vec![[127, 0, 0, 1].into()]), Duration::from_millis(1))),
-            proxies: Vec::new(),
+            proxy: None,
             now: SystemTime::UNIX_EPOCH + DAY,
             configuration: Ok("no file".into()),
             key: Key::From("BATON_KEY".into(), Vec::new()),
@@ -205,7 +212,7 @@ mod tests {
             descriptors: Some((1024, 1024)),
             ports: Some("60000 60999".to_owned()),
             name: Some(("nowhere.invalid".into(), Err("unknown".into()), Duration::ZERO)),
-            proxies: vec!["HTTPS_PROXY=http://proxy:8080".into()],
+            proxy: Some("HTTPS_PROXY".into()),
             now: SystemTime::UNIX_EPOCH,
             configuration: Err("line 3: what is this".into()),
             key: Key::From("BATON_KEY".into(), vec!["ANTHROPIC_API_KEY".into()]),
@@ -221,6 +228,6 @@ mod tests {
     fn what_cannot_be_known_is_skipped() {
         let dark = Facts { descriptors: None, ports: None, name: None, key: Key::NoRelay, ..good() };
         let skipped = verdicts(&dark).into_iter().filter(|verdict| *verdict == Verdict::Skip).count();
-        assert_eq!(skipped, 4);
+        assert_eq!(skipped, 5);
     }
 }

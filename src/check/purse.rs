@@ -47,23 +47,31 @@ impl Purse {
         self.spent.get()
     }
 
+    /// Whether an answer may still be paid for.
+    pub(super) fn afford(&self) -> Result<(), Trouble> {
+        match &self.most {
+            Some((most, _)) if self.spent.get() >= *most => Err(Trouble::Cost(*most)),
+            _ => Ok(()),
+        }
+    }
+
     /// Takes one request.
     pub(super) fn take(&self) -> Result<(), Trouble> {
-        if let Some((most, _)) = &self.most
-            && self.spent.get() >= *most
-        {
-            return Err(Trouble::Cost(*most));
-        }
+        self.afford()?;
         self.requests.set(self.requests.get().checked_sub(1).ok_or(Trouble::Purse)?);
         Ok(())
     }
 
-    /// Pays for an answer; what it does not state counts as the most that it can be.
+    /// Pays for an answer at the price of the first of these models that has one; what it does not state counts as the
+    /// most that it can be, and tokens of the vendor's cache as any others.
     pub(super) fn pay(&self, models: &[&str], usage: Usage, most: u64) {
         let Some((_, price)) = &self.most else { return };
         let usage =
             Usage { input: usage.input.or(Some(QUESTION)), output: usage.output.or(Some(most)), ..usage };
-        let cost = price(models, &usage).unwrap_or_default();
+        let [read, written] = [usage.cache_read, usage.cache_write].map(Option::unwrap_or_default);
+        let input = usage.input.map(|input| input + read + written);
+        let plain = Usage { input, cache_read: None, cache_write: None, ..usage };
+        let cost = price(models, &usage).or_else(|| price(models, &plain)).unwrap_or_default();
         self.spent.set([self.spent.get(), cost].into_iter().sum());
     }
 }
@@ -83,6 +91,17 @@ mod tests {
         }
         assert!(matches!(purse.take(), Err(Trouble::Cost(limit)) if limit == most));
         assert_eq!((purse.requests(), purse.spent()), (7, most));
+    }
+
+    #[test]
+    fn tokens_of_a_cache_without_a_price_are_not_free() {
+        let dollar: Money = "1".parse().unwrap();
+        let of_input = move |_: &[&str], usage: &Usage| {
+            usage.cache_read.is_none().then(|| (0..usage.input.unwrap()).map(|_| dollar).sum())
+        };
+        let purse = Purse::new(1).with_limit("100".parse().unwrap(), Box::new(of_input));
+        purse.pay(&["m"], Usage { input: Some(1), cache_read: Some(2), ..Usage::default() }, 32);
+        assert_eq!(purse.spent(), "3".parse().unwrap());
     }
 
     #[test]

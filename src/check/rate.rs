@@ -30,7 +30,12 @@ const LATER: Duration = Duration::from_millis(100);
 
 /// The most requests that the check makes of a limit.
 pub fn requests(rate: Rate) -> u64 {
-    2 * rate.count() + AT_ONCE + asked(rate) + 1
+    2 * rate.count() + AT_ONCE + knocks(rate) + asked(rate) + 1
+}
+
+/// Requests that wait for the first one to be let through again: one window's, and some.
+const fn knocks(rate: Rate) -> u64 {
+    rate.count() + rate.count() / 4 + 2
 }
 
 /// Requests of the two windows.
@@ -49,27 +54,62 @@ pub(super) async fn limit(subject: &Subject) -> Result<Ruling, Trouble> {
     let Some(rate) = subject.rate else {
         return Ok(Ruling::skip("--limit RATE says what limit the relay is to hold"));
     };
+    let (needed, left) = (requests(rate), u64::from(subject.purse.requests()));
+    if needed > left {
+        // Half of the question would decide nothing, and cost.
+        return Ok(Ruling::skip(format!(
+            "it takes up to {needed} requests, and --max-requests leaves {left}"
+        )));
+    }
     let began = Instant::now();
-    let Some((spent, since)) = spend(subject, rate).await? else {
-        let (most, pace) = (2 * rate.count(), Instant::now() - began);
-        let line = format!("none of more than {most} requests in {:.1} s was refused", pace.as_secs_f64());
-        let is_fast = pace.mul_f64(FASTER * rate.per_second()) < Duration::from_secs(most);
-        return Ok(if is_fast {
-            Ruling::fail(line)
-        } else {
-            Ruling::skip(line + ", which is too slow to say anything")
-        });
+    let spent = match spend(subject, rate).await? {
+        Spent::All(passed) => passed,
+        Spent::Never(passed) => {
+            let pace = began.elapsed();
+            let line = format!("none of {passed} requests in {:.1} s was refused", pace.as_secs_f64());
+            let is_fast = pace.mul_f64(FASTER * rate.per_second()) < Duration::from_secs(2 * rate.count());
+            let slow = line.clone() + ", which is too slow to say anything";
+            return Ok(if is_fast { Ruling::fail(line) } else { Ruling::skip(slow) });
+        }
+        Spent::Failed(said) => return Ok(Ruling::skip(format!("a request was not answered: {said}"))),
     };
-    let (passed, refusals) = press(subject, rate).await?;
-    let last = refusals.iter().map(|seen| seen.asked).max();
+    // A window that is used up ends some time; only then is it known where two windows begin.
+    let Some(since) = knock(subject, rate).await? else {
+        let window = rate.period().as_secs();
+        return Ok(Ruling::fail(format!("nothing was let through for more than {window} s after a refusal")));
+    };
+    let pressed = press(subject, rate).await?;
+    if let Some(said) = pressed.failed_too_often(rate) {
+        return Ok(Ruling::skip(said));
+    }
+    let passed = pressed.passed + 1;
+    let last = pressed.refusals.iter().map(|seen| seen.asked).max();
     let took = last.map_or(Duration::ZERO, |last| last.saturating_duration_since(since));
     let expected = u64::from(WINDOWS) * rate.count();
     let line = format!(
         "{passed} of {} requests in {WINDOWS} windows were let through, {expected} were to be ({spent} had been saved up)",
-        asked(rate)
+        asked(rate) + 1
     );
     let ruling = if is_near(passed, (rate, took)) { Ruling::pass(line) } else { Ruling::fail(line) };
-    refusals_are_fit(subject, refusals, ruling).await
+    refusals_are_fit(subject, pressed.refusals, ruling).await
+}
+
+/// What one request came to.
+enum Heard {
+    Passed(Instant),
+    Refused(Seen),
+    /// Neither: what was answered, or why nothing was.
+    Failed(String),
+}
+
+async fn ask(subject: &Subject) -> Result<Heard, Trouble> {
+    match subject.ask_again(&subject.question()).await {
+        Ok(seen) if seen.is_success() => Ok(Heard::Passed(seen.asked)),
+        Ok(seen) if seen.status == 429 => Ok(Heard::Refused(seen)),
+        Ok(seen) => Ok(Heard::Failed(seen.quote())),
+        Err(Trouble::Net(error)) => Ok(Heard::Failed(error.to_string())),
+        Err(trouble) => Err(trouble),
+    }
 }
 
 /// Whether so many are what the limit lets through in two windows, or in the time that they took on a busy machine.
@@ -81,41 +121,83 @@ fn is_near(passed: u64, (rate, took): (Rate, Duration)) -> bool {
     (least - off..=most + off).contains(&(passed as f64))
 }
 
-/// Uses up what has been saved; says how much that was and when it was gone, or nothing where there is no end to it.
-async fn spend(subject: &Subject, rate: Rate) -> Result<Option<(u64, Instant)>, Trouble> {
+/// What became of what had been saved up.
+enum Spent {
+    /// So many were let through before the first refusal.
+    All(u64),
+    /// So many were, and none was refused.
+    Never(u64),
+    Failed(String),
+}
+
+/// Uses up what has been saved.
+async fn spend(subject: &Subject, rate: Rate) -> Result<Spent, Trouble> {
     let mut passed = 0;
     while passed <= 2 * rate.count() {
-        let questions: Vec<_> = (0..AT_ONCE.min(rate.count() + 1)).map(|_| subject.question()).collect();
-        let mut refused = None;
-        for answer in join_all(questions.iter().map(|ask| subject.ask_again(ask))).await {
-            match answer? {
-                seen if seen.status == 429 => refused = Some(seen.asked),
-                _ => passed += 1,
+        let mut refused = false;
+        for heard in join_all((0..AT_ONCE.min(rate.count() + 1)).map(|_| ask(subject))).await {
+            match heard? {
+                Heard::Passed(_) => passed += 1,
+                Heard::Refused(_) => refused = true,
+                Heard::Failed(said) => return Ok(Spent::Failed(said)),
             }
         }
-        if let Some(at) = refused {
-            return Ok(Some((passed, at)));
+        if refused {
+            return Ok(Spent::All(passed));
         }
+    }
+    Ok(Spent::Never(passed))
+}
+
+/// Asks at the pace of the limit until something is let through again; says when that was asked for.
+async fn knock(subject: &Subject, rate: Rate) -> Result<Option<Instant>, Trouble> {
+    for _ in 0..knocks(rate) {
+        let next = Instant::now() + rate.interval();
+        if let Heard::Passed(at) = ask(subject).await? {
+            return Ok(Some(at));
+        }
+        sleep_until(next).await;
     }
     Ok(None)
 }
 
-/// Asks for too much at an even pace; says how many were let through, and what the others were told.
-async fn press(subject: &Subject, rate: Rate) -> Result<(u64, Vec<Seen>), Trouble> {
+/// What too much at an even pace came to.
+#[derive(Default)]
+struct Pressed {
+    passed: u64,
+    refusals: Vec<Seen>,
+    failed: Vec<String>,
+}
+
+impl Pressed {
+    /// Why the count says nothing, where too many requests were neither let through nor refused.
+    fn failed_too_often(&self, rate: Rate) -> Option<String> {
+        let (failed, all) = (self.failed.len() as u64, asked(rate));
+        // Half of what the count may be off by.
+        (failed * 40 > all).then(|| {
+            let said = self.failed.last().map_or("", String::as_str);
+            format!("{failed} of {all} requests were neither let through nor refused, the last: {said}")
+        })
+    }
+}
+
+/// Asks for too much at an even pace.
+async fn press(subject: &Subject, rate: Rate) -> Result<Pressed, Trouble> {
     let (start, gap) = (Instant::now(), rate.interval().div_f64(TOO_MUCH));
     let count = u32::try_from(asked(rate)).unwrap_or(u32::MAX);
     let asks = (0..count).map(|number| async move {
         sleep_until(start + gap * number).await;
-        subject.ask_again(&subject.question()).await
+        ask(subject).await
     });
-    let (mut passed, mut refusals) = (0, Vec::new());
-    for answer in join_all(asks).await {
-        match answer? {
-            seen if seen.status == 429 => refusals.push(seen),
-            _ => passed += 1,
+    let mut pressed = Pressed::default();
+    for heard in join_all(asks).await {
+        match heard? {
+            Heard::Passed(_) => pressed.passed += 1,
+            Heard::Refused(seen) => pressed.refusals.push(seen),
+            Heard::Failed(said) => pressed.failed.push(said),
         }
     }
-    Ok((passed, refusals))
+    Ok(pressed)
 }
 
 /// Whether a refusal is cheap and tells the truth.
@@ -151,6 +233,6 @@ mod tests {
         let near = |passed, seconds| is_near(passed, (rate, Duration::from_secs_f64(seconds)));
         assert!(near(190, 2.0) && near(210, 2.0) && !near(189, 2.0) && !near(211, 2.0));
         assert!(near(230, 2.3) && !near(400, 2.3) && !near(100, 2.3));
-        assert_eq!(requests(rate), 200 + 8 + 300 + 1);
+        assert_eq!(requests(rate), 200 + 8 + 127 + 300 + 1);
     }
 }

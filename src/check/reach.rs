@@ -65,7 +65,7 @@ pub(super) async fn versions(subject: &Subject) -> Result<Ruling, Trouble> {
     let one = subject.ask_over(&over(HttpVersion::One)?, &subject.question()).await?;
     let two = match subject.ask_over(&over(HttpVersion::Two)?, &subject.question()).await {
         Ok(seen) => format!("HTTP/2 answered {}", seen.status),
-        Err(Trouble::Purse) => return Err(Trouble::Purse),
+        Err(trouble @ (Trouble::Purse | Trouble::Cost(_))) => return Err(trouble),
         Err(_) => "HTTP/2 is not spoken".to_owned(),
     };
     let one_answer = format!("HTTP/1.1 answered {}", one.quote());

@@ -4,15 +4,17 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::time::{Instant, interval};
+use tokio::time::{Instant, interval, sleep};
 
-use crate::net::Url;
+use crate::net::{Url, shown_url};
 
 use super::subject::{Subject, Trouble};
 use super::{Ruling, Verdict};
 
 /// How many ask at once.
 const USERS: usize = 4;
+/// The pause after a request that failed.
+const REFUSED: Duration = Duration::from_millis(100);
 /// How often the memory is read, at most.
 const OFTEN: Duration = Duration::from_millis(100);
 /// How many readings there are otherwise.
@@ -46,7 +48,7 @@ pub enum Gauge {
 
 impl Gauge {
     /// The resident memory in bytes, or why it cannot be read.
-    async fn read(&self, subject: &Subject) -> Result<f64, String> {
+    async fn read(&self) -> Result<f64, String> {
         match self {
             Self::Process(pid) => {
                 let path = format!("/proc/{pid}/status");
@@ -54,8 +56,9 @@ impl Gauge {
                 resident_of(&text).ok_or_else(|| format!("{path} states no VmRSS"))
             }
             Self::Page(url) => {
-                let page = subject.fetch(url).await.map_err(|error| format!("{url}: {error}"))?;
-                let missing = || format!("{url} states no process_resident_memory_bytes");
+                let page =
+                    Subject::fetch(url).await.map_err(|error| format!("{}: {error}", shown_url(url)))?;
+                let missing = || format!("{} states no process_resident_memory_bytes", shown_url(url));
                 metric_of(&String::from_utf8_lossy(&page)).ok_or_else(missing)
             }
         }
@@ -83,7 +86,11 @@ fn metric_of(page: &str) -> Option<f64> {
 #[derive(Debug, Default)]
 struct Log {
     memory: Vec<(f64, f64)>,
+    /// Of requests that were answered.
     times: Vec<Duration>,
+    /// What the others came to.
+    failed: u64,
+    said: String,
     /// Why the memory could not be read.
     blind: Option<String>,
 }
@@ -100,7 +107,7 @@ pub(super) async fn memory(subject: &Subject) -> Result<Ruling, Trouble> {
     let watch = async {
         loop {
             ticks.tick().await;
-            let read = soak.gauge.read(subject).await;
+            let read = soak.gauge.read().await;
             let mut log = log.borrow_mut();
             match read {
                 #[expect(clippy::cast_precision_loss, reason = "a count of requests")]
@@ -116,7 +123,13 @@ pub(super) async fn memory(subject: &Subject) -> Result<Ruling, Trouble> {
         }
     };
     tokio::select! {
-        asked = users => for asked in asked { asked?; },
+        // What was seen until the money was spent is ruled on.
+        asked = users => for asked in asked {
+            match asked {
+                Ok(()) | Err(Trouble::Cost(_)) => {}
+                Err(trouble) => return Err(trouble),
+            }
+        },
         () = watch => {}
     }
     Ok(log.into_inner().rule(soak.time, soak.enough))
@@ -124,18 +137,36 @@ pub(super) async fn memory(subject: &Subject) -> Result<Ruling, Trouble> {
 
 async fn ask_until(subject: &Subject, end: Instant, log: &RefCell<Log>) -> Result<(), Trouble> {
     while Instant::now() < end {
-        let seen = subject.ask_again(&subject.question()).await?;
-        log.borrow_mut().times.push(seen.took());
+        let said = match subject.ask_endlessly(&subject.question()).await {
+            Ok(seen) if seen.is_success() => {
+                log.borrow_mut().times.push(seen.took());
+                continue;
+            }
+            Ok(seen) => seen.quote(),
+            Err(Trouble::Net(error)) => error.to_string(),
+            Err(trouble) => return Err(trouble),
+        };
+        log.borrow_mut().note_failure(said);
+        // A relay that refuses at once must not be asked as fast as it refuses.
+        sleep(REFUSED).await;
     }
     Ok(())
 }
 
 impl Log {
+    fn note_failure(&mut self, said: String) {
+        self.failed += 1;
+        self.said = said;
+    }
+
     fn rule(self, time: Duration, enough: usize) -> Ruling {
         if let Some(why) = self.blind {
             return Ruling::skip(why);
         }
         let done = self.times.len();
+        if self.failed > done as u64 {
+            return Ruling::skip(format!("{} of the requests failed, the last: {}", self.failed, self.said));
+        }
         let third = done / 3;
         if done - third < enough {
             return Ruling::skip(format!(
@@ -157,6 +188,9 @@ impl Log {
         let (first, last) = (tp99(&self.times[..third]), tp99(&self.times[done - third..]));
         if last > first * 2 {
             ruling.verdict = ruling.verdict.max(Verdict::Warn);
+        }
+        if self.failed > 0 {
+            ruling = ruling.and(format!("{} other requests failed, the last: {}", self.failed, self.said));
         }
         ruling.and(format!(
             "TP99 {} ms in the first third, {} ms in the last",
@@ -190,7 +224,7 @@ mod tests {
     fn log(bytes_each: f64) -> Log {
         let memory = (0..30)
             .map(|reading| (f64::from(reading) * 100.0, 5e7 + f64::from(reading) * 100.0 * bytes_each));
-        Log { memory: memory.collect(), times: vec![Duration::from_millis(2); 3_000], blind: None }
+        Log { memory: memory.collect(), times: vec![Duration::from_millis(2); 3_000], ..Log::default() }
     }
 
     #[test]
@@ -210,6 +244,16 @@ mod tests {
         let mut slow = log(0.0);
         slow.times[2_500..].fill(Duration::from_millis(5));
         assert_eq!(slow.rule(hour, ENOUGH).verdict, Verdict::Warn);
+    }
+
+    #[test]
+    fn refusals_are_no_requests_that_memory_is_measured_by() {
+        let refused = Log { failed: 3_001, said: "429".into(), ..log(9_000.0) };
+        assert_eq!(refused.rule(Duration::from_secs(3_600), ENOUGH).verdict, Verdict::Skip);
+        let some = Log { failed: 5, said: "a reset".into(), ..log(0.0) };
+        let ruling = some.rule(Duration::from_secs(3_600), ENOUGH);
+        assert_eq!(ruling.verdict, Verdict::Pass);
+        assert!(ruling.evidence[1].contains("5 other requests failed, the last: a reset"));
     }
 
     #[test]

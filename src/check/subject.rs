@@ -23,6 +23,8 @@ use super::soak::Soak;
 
 /// How many tokens an answer may have.
 const TOKENS: u64 = 32;
+/// How soon the upstream's end has noted what the relay has answered.
+pub(super) const NOTED: Duration = Duration::from_secs(2);
 /// The usual limit of one answer.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -72,6 +74,8 @@ pub(super) struct Ask {
     /// A text that is found again at the upstream's end.
     pub(super) mark: String,
     pub(super) model: String,
+    /// Whether the model's name chooses what the upstream does, which must then have been asked.
+    pub(super) is_scenario: bool,
     /// The subject's, unless another is tried.
     pub(super) dialect: Dialect,
     pub(super) stream: bool,
@@ -115,6 +119,14 @@ pub enum Trouble {
     /// There was no reply.
     #[error("{0}")]
     Net(#[source] net::Error),
+    /// A scenario was answered without the upstream that baton plays, so that the answer says nothing of it.
+    #[error("answered without the upstream that baton plays: {said}")]
+    Elsewhere {
+        /// The status of the answer.
+        status: u16,
+        /// Its beginning.
+        said: String,
+    },
     /// There was no end within the time.
     #[error("nothing within {} s", .0.as_secs_f64())]
     Silence(Duration),
@@ -151,6 +163,7 @@ impl Subject {
         Ask {
             mark: format!("baton-check-{:08x}", fastrand::u32(..)),
             model: self.model.clone(),
+            is_scenario: false,
             dialect: self.dialect,
             stream: false,
             key: Key::Own,
@@ -163,7 +176,7 @@ impl Subject {
 
     /// The same for a scenario, which the end of the model's name chooses.
     pub(super) fn scenario(&self, suffix: &str) -> Ask {
-        Ask { model: format!("{}{suffix}", self.model), ..self.question() }
+        Ask { model: format!("{}{suffix}", self.model), is_scenario: true, ..self.question() }
     }
 
     /// Asks over a connection of its own, and reads the reply to its end.
@@ -180,9 +193,19 @@ impl Subject {
         self.ask_over(&self.pool, ask).await
     }
 
-    /// The same over other connections.
+    /// The same, for as long as the answers may be paid for, however many they are.
+    pub(super) async fn ask_endlessly(&self, ask: &Ask) -> Result<Seen, Trouble> {
+        self.purse.afford()?;
+        self.converse(&self.pool, ask).await
+    }
+
+    /// Asks over other connections.
     pub(super) async fn ask_over(&self, pool: &Pool, ask: &Ask) -> Result<Seen, Trouble> {
         self.purse.take()?;
+        self.converse(pool, ask).await
+    }
+
+    async fn converse(&self, pool: &Pool, ask: &Ask) -> Result<Seen, Trouble> {
         if let Some(credential) = &self.credential {
             // Without a new token the old one goes, and what the relay says to it is what was asked for.
             let _ = credential.ready(&self.base).await;
@@ -208,8 +231,11 @@ impl Subject {
         let seen = timeout(limit, answered).await.map_err(|_| Trouble::Silence(limit))??;
         if seen.is_success() && self.purse.has_limit() {
             let told = seen.told();
-            let models = [told.model.as_deref().unwrap_or(&ask.model), &ask.model];
+            let models = [told.model.as_deref().unwrap_or(&ask.model), &ask.model, &self.model];
             self.purse.pay(&models, told.usage, TOKENS);
+        }
+        if ask.is_scenario && self.upstream_saw(ask, NOTED, |seen| !seen.is_empty()).await.is_empty() {
+            return Err(Trouble::Elsewhere { status: seen.status, said: seen.quote() });
         }
         Ok(seen)
     }
@@ -228,9 +254,9 @@ impl Subject {
         }
     }
 
-    /// Fetches a page beside the relay, without a key.
-    pub(super) async fn fetch(&self, url: &Url) -> Result<Vec<u8>, Trouble> {
-        let pool = Pool::new(&self.connection, url).map_err(Trouble::Net)?;
+    /// Fetches a page beside the relay, without a key and by none of the relay's own ways.
+    pub(super) async fn fetch(url: &Url) -> Result<Vec<u8>, Trouble> {
+        let pool = Pool::new(&Connection::default(), url).map_err(Trouble::Net)?;
         let (method, url, headers) = (Method::Get, url.clone(), HeaderMap::new());
         let request = Request { method, url, headers, body: Bytes::new(), journey: Journey::default() };
         let reply = pool.send(request).await.map_err(Trouble::Net)?;

@@ -233,13 +233,13 @@ pub static CHECKS: [Check; 38] = [
     check("C14", RateLimit, (High, Intrusive), [
         "The rate limit is the one that is configured",
         "Limits are multiplied by instances and workers, or end a window early (litellm#13202, #18518, claude-relay-service#257).",
-        "With --limit RATE: what is saved up is used, then one and a half times as much is asked for over two windows. Between 95 and 105 % of the limit must be let through, or it fails; a 429 that takes more than 50 ms, or a Retry-After that is too short, warns.",
+        "With --limit RATE: what is saved up is used and the end of the window waited for, then one and a half times as much is asked for over two windows. Undecided where more than 2.5 % fail otherwise. Between 95 and 105 % of the limit must be let through, or it fails; a 429 that takes more than 50 ms, or a Retry-After that is too short, warns.",
         "Count in one place (Redis) for all instances, and divide the limit where that cannot be.",
     ]),
     check("C04", Memory, (High, Intrusive), [
         "Memory does not grow with the number of requests",
         "Relays that leak are killed in the night, with every stream they carry (litellm#12685, #27954, #38193).",
-        "With --soak TIME and --pid or --metrics-url: four users ask for so long. The slope of the resident memory over the requests after the first third: more than 1 MB for 1,000 requests fails in 10 minutes or more, and warns in less. Skipped under 1,000 requests. A TP99 of the last third above twice that of the first warns.",
+        "With --soak TIME and --pid or --metrics-url: four users ask for so long. The slope of the resident memory over the requests after the first third: more than 1 MB for 1,000 requests fails in 10 minutes or more, and warns in less. Requests that fail do not count; --max-requests does not bound it, --max-cost does. Skipped under 1,000 requests. A TP99 of the last third above twice that of the first warns.",
         "Take a heap profile; restart workers after so many requests (`max_requests` of gunicorn) until it is found.",
     ]),
 ];

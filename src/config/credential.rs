@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::net::{Credential, HeaderMap, HeaderName, HeaderValue};
 use crate::units::Secret;
+use crate::wire::Dialect;
 
 use super::headers::CREDENTIAL_HEADERS;
 use super::profile::{Profile, ProfileKey};
@@ -43,6 +44,12 @@ pub(super) enum Pick<'a> {
     Profile(&'a Profile, &'a ProfileKey),
     /// Nothing was given for this relay.
     Nothing,
+}
+
+/// The variables that may hold a key for a relay of this dialect, the one that wins first.
+pub fn key_variables(dialect: Dialect) -> impl Iterator<Item = &'static str> {
+    let vendors = vendor(dialect).map(|vendor| vendor.keys).unwrap_or_default();
+    std::iter::once("BATON_KEY").chain(vendors.iter().map(|(name, _)| *name))
 }
 
 /// Picks the credential and reads it.

@@ -27,6 +27,7 @@ use crate::wire::Dialect;
 use self::file::File;
 use self::profile::Profile;
 
+pub use self::credential::key_variables;
 pub use self::environment::Environment;
 pub use self::file::{Place, place, profiles};
 pub use self::inventory::{Inventory, Setting, inventory};

@@ -34,7 +34,7 @@ mod words;
 
 pub use faults::Fault;
 pub use faults::faults;
-pub use gateway::{Fate, Gateway, GatewayOptions, HELD, Habit, Personality, Sighting, Sightings};
+pub use gateway::{Fate, Gateway, GatewayOptions, HELD, Habit, NO_MODEL, Personality, Sighting, Sightings};
 pub use oauth::TokenFault;
 pub use pace::Distribution;
 pub use server::Error;

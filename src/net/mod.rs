@@ -35,7 +35,7 @@ pub use self::error::{Error, TlsFault};
 pub use self::hint::{lacks_scope, retry_after, should_retry};
 pub use self::limit::{Adapt, Advice, Cost, Grant, Limiter, Limits, Report, TokenRateError, TokenRates};
 pub use self::limit::{TooLarge, Used};
-pub use self::pool::{Body, Pool};
+pub use self::pool::{Body, Pool, environment_proxy};
 pub use self::probe::Journey;
 
 /// One HTTP attempt as it leaves.

@@ -138,11 +138,7 @@ impl Transport for Pool {
 fn is_direct(connection: &Connection, target: &Url) -> bool {
     let is_plain = target.scheme() == "http" && connection.unix_socket.is_none();
     is_plain && matches!(connection.proxy, ProxyChoice::Environment) && {
-        is_loopback(target) || !connection.detours.is_empty() || {
-            // Asked as the library itself asks.
-            let uri = target.as_str().parse::<hyper::Uri>();
-            uri.is_ok_and(|uri| Matcher::from_system().intercept(&uri).is_none())
-        }
+        !connection.detours.is_empty() || environment_proxy(target).is_none()
     }
 }
 
@@ -278,23 +274,27 @@ async fn chunk<B: http_body::Body + Unpin>(body: &mut B) -> Result<Option<B::Dat
     Ok(None)
 }
 
-/// The proxy that requests to `target` go through, as far as can be told without asking the library.
+/// The proxy that requests to `target` go through.
 fn via(connection: &Connection, target: &Url) -> Option<String> {
     if let ProxyChoice::Through(proxy) = &connection.proxy {
         return Some(proxy.to_string());
     }
-    let bypassed = is_loopback(target) || connection.unix_socket.is_some() || !connection.detours.is_empty();
+    let bypassed = connection.unix_socket.is_some() || !connection.detours.is_empty();
+    environment_proxy(target).filter(|_| !bypassed).map(|name| format!("of {name}"))
+}
+
+/// What names the proxy that requests to `target` go through unless a flag decides otherwise: a variable, or the
+/// system's settings. There is none for loopback and for what `NO_PROXY` lists.
+pub fn environment_proxy(target: &Url) -> Option<String> {
+    // Asked as the library itself asks.
+    let is_direct = |uri: &hyper::Uri| is_loopback(target) || Matcher::from_system().intercept(uri).is_none();
+    if target.as_str().parse().is_ok_and(|uri| is_direct(&uri)) {
+        return None;
+    }
     let own = if target.scheme() == "https" { "HTTPS_PROXY" } else { "HTTP_PROXY" };
-    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let lower = own.to_ascii_lowercase();
-    let names = [own, lower.as_str(), "ALL_PROXY", "all_proxy"];
-    let name = names.iter().find(|name| is_set(name)).filter(|_| !bypassed)?;
-    // A host that NO_PROXY lists is reached directly, so that its proxy is to be named only as a possibility.
-    Some(if is_set(&"NO_PROXY") || is_set(&"no_proxy") {
-        format!("of {name} (or directly, by NO_PROXY)")
-    } else {
-        format!("of {name}")
-    })
+    let names = [own, "ALL_PROXY"].into_iter().flat_map(|name| [name.to_owned(), name.to_ascii_lowercase()]);
+    let is_set = |name: &String| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    Some(names.into_iter().find(is_set).unwrap_or_else(|| "the system's settings".to_owned()))
 }
 
 /// Whether an address is this machine by its name or number.

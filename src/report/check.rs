@@ -38,7 +38,7 @@ pub struct CheckReport {
 pub enum Accepted {
     /// It counts.
     No,
-    /// The baseline has it, at least as bad.
+    /// The baseline has it with the same verdict.
     Known,
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::check::Finding;
+use crate::check::{Finding, Verdict};
 use crate::cli::Usage;
 use crate::report::Accepted;
 
@@ -27,8 +27,11 @@ struct Known {
 }
 
 impl Baseline {
-    /// Whether a finding was as bad before.
+    /// Whether a finding that does not hold was the same before.
     pub(super) fn accepts(&self, finding: &Finding) -> Accepted {
+        if matches!(finding.verdict, Verdict::Pass | Verdict::Skip) {
+            return Accepted::No;
+        }
         let same = |known: &Known| known.id == finding.check.id && known.verdict == finding.verdict.name();
         if self.findings.iter().any(same) { Accepted::Known } else { Accepted::No }
     }

@@ -58,7 +58,7 @@ fn paced(milliseconds: u64, scale: f64) -> u128 {
 /// Examines the relay and prints what was found.
 pub(super) fn run(options: &CheckOptions, talk: Talk) -> anyhow::Result<()> {
     if options.list_checks {
-        return list(options.format);
+        return list(options);
     }
     options.validate()?;
     if options.own {
@@ -233,49 +233,51 @@ fn heading(report: &CheckReport) -> String {
     format!("relay {relay} · {side} · {} checks in {}\n", report.findings.len(), Span(*took))
 }
 
-/// Prints the catalogue.
-fn list(format: Format) -> anyhow::Result<()> {
-    let mut output = Output::open(None)?;
-    if format == Format::Markdown {
-        output.write(report::check_docs(CHECKS.iter().chain(&OWN)).as_bytes())?;
-        return Ok(());
-    }
-    for check in CHECKS.iter().chain(&OWN) {
-        let line = format!(
-            "{}  {:6}  {:15}  {}\n",
-            check.id,
-            check.severity.name(),
-            check.needs.name(),
-            check.title
-        );
-        output.write(line.as_bytes())?;
-    }
-    Ok(())
+/// Prints the catalogue, or the checks of it that are asked for.
+fn list(options: &CheckOptions) -> anyhow::Result<()> {
+    let own = OWN.iter().filter(|_| options.asks_for_all());
+    let checks: Vec<_> = options.plan().checks().into_iter().chain(own).collect();
+    let text = match options.format {
+        Format::Table => checks.iter().fold(String::new(), |text, check| {
+            let (severity, needs) = (check.severity.name(), check.needs.name());
+            text + &format!("{}  {severity:6}  {needs:15}  {}\n", check.id, check.title)
+        }),
+        Format::Markdown => report::check_docs(checks),
+        Format::Json | Format::Junit => {
+            return Err(Usage::new("--list-checks is a table or Markdown, and no result")
+                .hint("--format table or markdown")
+                .into());
+        }
+    };
+    let mut output = Output::open(options.output.as_deref())?;
+    output.write(text.as_bytes())?;
+    Ok(output.finish()?)
 }
 
 /// Says what would be asked, and asks nothing.
 fn dry_run(options: &CheckOptions, settings: &Settings, talk: Talk) -> anyhow::Result<()> {
     let mut output = Output::open(options.output.as_deref())?;
-    let mut requests = 0;
+    let mut requests = 0_u64;
     for check in options.plan().checks() {
-        let left_out = match check.needs {
-            Needs::Upstream if options.upstream.is_none() => Some("skipped without --upstream"),
-            Needs::Intrusive if !options.intrusive => Some("skipped without --intrusive"),
-            _ => None,
+        let cost = match (check.kind, check.needs) {
+            (_, Needs::Upstream) if options.upstream.is_none() => "skipped without --upstream".to_owned(),
+            (_, Needs::Intrusive) if !options.intrusive => "skipped without --intrusive".to_owned(),
+            (Kind::Memory, _) => options.soak().map_or_else(
+                || "skipped without --soak".to_owned(),
+                |soak| format!("as many as {} hold", Span(soak.time)),
+            ),
+            (Kind::RateLimit, _) if options.limit.is_none() => "skipped without --limit".to_owned(),
+            (kind, _) => {
+                let limit = options.limit.filter(|_| kind == Kind::RateLimit).map(rate::requests);
+                let most = limit.unwrap_or(u64::from(kind.requests()));
+                requests += most;
+                format!("at most {most}")
+            }
         };
-        let most = match (check.kind, options.limit) {
-            (Kind::RateLimit, Some(rate)) => u32::try_from(rate::requests(rate)).unwrap_or(u32::MAX),
-            (Kind::Memory, _) if options.soak().is_some() => options.max_requests,
-            (kind, _) => kind.requests(),
-        };
-        if left_out.is_none() {
-            requests = most.saturating_add(requests);
-        }
-        let cost = left_out.map_or_else(|| format!("at most {most}"), str::to_owned);
         output.write(format!("{}  {cost:26}  {}\n", check.id, check.title).as_bytes())?;
     }
     output.finish()?;
-    let at_most = requests.min(options.max_requests);
+    let at_most = requests.min(u64::from(options.max_requests));
     talk.notice(format_args!(
         "\nat most {at_most} requests to {}, each with a prompt of a dozen words and at most 32 tokens of answer",
         shown_url(&settings.base)

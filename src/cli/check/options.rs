@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, Args, ValueEnum};
 
-use crate::check::{CHECKS, ENOUGH, Gauge, Plan, Severity, Soak};
+use crate::check::{CHECKS, ENOUGH, Gauge, Kind, Plan, Severity, Soak, rate};
 use crate::cli::Usage;
 use crate::cli::connection::{ConnectionOptions, without_limit_of_requests};
 use crate::cli::options::TargetOptions;
@@ -39,10 +39,10 @@ pub(in crate::cli) struct CheckOptions {
     pub(super) upstream: Option<SocketAddr>,
     #[command(flatten)]
     choice: ChoiceOptions,
-    /// Make at most this many requests; checks beyond are skipped
+    /// Make at most this many requests, those of --soak aside; checks beyond are skipped
     #[arg(long, value_name = "N", default_value_t = 400, help_heading = "Checks", value_parser = |text: &str| whole::<u32>(text, 1..=1_000_000))]
     pub(super) max_requests: u32,
-    /// Spend at most so many dollars, at the configured prices; checks beyond are skipped
+    /// Ask no more once answers have cost so many dollars, at the configured prices; checks beyond are skipped
     #[arg(long, value_name = "USD", help_heading = "Checks")]
     pub(super) max_cost: Option<Money>,
     /// Also make checks that load the relay: large bodies, one that unpacks to far more, and those of --limit and --soak
@@ -64,7 +64,7 @@ pub(in crate::cli) struct CheckOptions {
     #[arg(long, value_name = "FACTOR", default_value = "1", help_heading = "Checks", value_parser = scale)]
     pub(super) time_scale: f64,
     /// Examine this machine and this installation, and ask no relay
-    #[arg(long = "self", help_heading = "Checks", conflicts_with_all = ["only", "skip", "severity", "upstream", "max_requests", "max_cost", "intrusive", "time_scale", "dry_run", "baseline", "mock"])]
+    #[arg(long = "self", help_heading = "Checks", conflicts_with_all = ["only", "skip", "severity", "upstream", "max_requests", "max_cost", "intrusive", "time_scale", "dry_run", "baseline", "mock", "limit", "soak", "pid", "metrics_url", "ConnectionOptions"])]
     pub(super) own: bool,
     /// Say what would be asked, and ask nothing
     #[arg(long, help_heading = "Checks")]
@@ -115,6 +115,12 @@ impl CheckOptions {
         Plan { only: only.clone(), skip: skip.clone(), severity: *severity, intrusive: self.intrusive }
     }
 
+    /// Whether no check is left out.
+    pub(super) fn asks_for_all(&self) -> bool {
+        let ChoiceOptions { only, skip, severity } = &self.choice;
+        only.is_empty() && skip.is_empty() && severity.is_none()
+    }
+
     /// For how long the relay's memory is watched, and where.
     pub(super) fn soak(&self) -> Option<Soak> {
         let process = self.pid.map(Gauge::Process);
@@ -128,7 +134,24 @@ impl CheckOptions {
             return Err(Usage::new("--only, --skip and --severity leave no check")
                 .hint("`baton check --list-checks` lists them with their severity"));
         }
-        Ok(())
+        let plays = |kind| self.plan().checks().iter().any(|check| check.kind == kind);
+        for (flag, given, kind) in [
+            ("--limit", self.limit.is_some(), Kind::RateLimit),
+            ("--soak", self.soak.is_some(), Kind::Memory),
+        ] {
+            if given && !plays(kind) {
+                return Err(Usage::new(format!("{flag}: its check is not among those asked for"))
+                    .hint("--only, --skip or --severity leave it out"));
+            }
+        }
+        let most = u64::from(self.max_requests);
+        match self.limit.map(rate::requests) {
+            Some(needed) if needed > most => Err(Usage::new(format!(
+                "--limit takes up to {needed} requests, and --max-requests allows {most}"
+            ))
+            .hint(format!("raise it: --max-requests {}", needed + most))),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -164,7 +187,11 @@ fn soak(text: &str) -> Result<Span, String> {
 
 fn page(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    url.ok_or_else(|| "write an address, as in http://127.0.0.1:9090/metrics".to_owned())
+    let url = url.ok_or_else(|| "write an address, as in http://127.0.0.1:9090/metrics".to_owned())?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("a secret is never an argument: serve the page to this machine without one".to_owned());
+    }
+    Ok(url)
 }
 
 fn id(text: &str) -> Result<String, String> {

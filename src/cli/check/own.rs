@@ -8,21 +8,20 @@ use tokio::time::Instant;
 use crate::check::own::{Facts, Key};
 use crate::cli::options::TargetOptions;
 use crate::config::{self, Environment, Inventory, Setting};
-use crate::net::{Url, shown_url};
-
-/// The variables that may hold a key for a relay.
-const KEYS: [&str; 4] = ["BATON_KEY", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "OPENAI_API_KEY"];
+use crate::net::{Url, environment_proxy};
+use crate::wire::Dialect;
 
 /// Looks at everything; only the relay's name is asked of the network.
 pub(super) fn facts(target: &TargetOptions, model: Option<&str>) -> Facts {
     let environment = Environment::of_process();
     let inventory = config::inventory(&target.given(None, model), &environment);
     let url = inventory.as_ref().ok().and_then(|inventory| value_of(inventory, "url"));
+    let url = url.and_then(|url| Url::parse(&url).ok());
     Facts {
         descriptors: rlimit::getrlimit(rlimit::Resource::NOFILE).ok(),
         ports: std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok(),
-        name: url.as_deref().and_then(look_up),
-        proxies: proxies(),
+        name: url.as_ref().and_then(look_up),
+        proxy: url.as_ref().and_then(environment_proxy),
         now: SystemTime::now(),
         configuration: match &inventory {
             Ok(inventory) => Ok(read(inventory)),
@@ -41,8 +40,7 @@ fn value_of(inventory: &Inventory, name: &str) -> Option<String> {
 }
 
 /// The host's addresses, as the system finds them.
-fn look_up(url: &str) -> Option<(String, Result<Vec<IpAddr>, String>, std::time::Duration)> {
-    let url = Url::parse(url).ok()?;
+fn look_up(url: &Url) -> Option<(String, Result<Vec<IpAddr>, String>, std::time::Duration)> {
     let (host, port) = (url.host_str()?.to_owned(), url.port_or_known_default()?);
     let began = Instant::now();
     let bare = host.trim_start_matches('[').trim_end_matches(']');
@@ -52,31 +50,6 @@ fn look_up(url: &str) -> Option<(String, Result<Vec<IpAddr>, String>, std::time:
         addresses.dedup();
     }
     Some((host, addresses, began.elapsed()))
-}
-
-/// The variables that name a proxy; one that is in the way of reading is shown without its value.
-fn proxies() -> Vec<String> {
-    let names = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"];
-    let all = names.into_iter().flat_map(|name| [name.to_owned(), name.to_ascii_lowercase()]);
-    let set = all.filter_map(|name| {
-        let value = std::env::var(&name).ok().filter(|value| !value.is_empty())?;
-        Some(format!("{name} is {}", without_password(&value)))
-    });
-    let mut lines: Vec<String> = set.collect();
-    let spared = std::env::var("NO_PROXY").or_else(|_| std::env::var("no_proxy")).unwrap_or_default();
-    if !lines.is_empty() && !spared.is_empty() {
-        lines.push(format!("NO_PROXY is {spared}"));
-    }
-    lines
-}
-
-/// A proxy's address without who may use it.
-fn without_password(proxy: &str) -> String {
-    let Ok(mut url) = Url::parse(proxy) else { return "(no address)".to_owned() };
-    if url.set_username("").is_err() || url.set_password(None).is_err() {
-        return "(no address)".to_owned();
-    }
-    shown_url(&url)
 }
 
 fn read(inventory: &Inventory) -> String {
@@ -97,17 +70,8 @@ fn key(inventory: &Inventory, environment: &Environment) -> Key {
         (source, "") => source,
         (source, detail) => format!("{source}, {detail}"),
     };
-    let others = KEYS.into_iter().filter(|name| environment.value(name).is_some() && !source.contains(name));
+    let dialect = value_of(inventory, "api").and_then(|name| name.parse().ok()).unwrap_or(Dialect::Messages);
+    let others = config::key_variables(dialect)
+        .filter(|name| environment.value(name).is_some() && !source.contains(name));
     Key::From(source.clone(), others.map(str::to_owned).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_proxys_password_is_not_shown() {
-        assert_eq!(without_password("http://me:secret@proxy:8080"), "http://proxy:8080/");
-        assert_eq!(without_password("me:secret"), "(no address)");
-    }
 }

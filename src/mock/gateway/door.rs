@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::forward::{Body, Errand, Severed};
 use super::stream::Grammar;
-use super::{HELD, Habit, Hub, Personality};
+use super::{HELD, Habit, Hub, NO_MODEL, Personality};
 
 /// The largest body that is read.
 const LARGEST: usize = 64 * 1024 * 1024;
@@ -23,8 +23,6 @@ const LARGEST: usize = 64 * 1024 * 1024;
 const SMALL: usize = 32 * 1024;
 /// An address of documentation (RFC 5737), which a gateway that trusts claims does not let in.
 const SHUNNED: &str = "203.0.113.7";
-/// The model that the upstream does not have.
-const UNKNOWN_MODEL: &str = "mock-no-such-model";
 /// The model that a gateway serves in place of one it does not know.
 const OWN_MODEL: &str = "mock-model";
 
@@ -102,7 +100,7 @@ impl Door<'_> {
             tokio::time::sleep(hold).await;
             body = plain;
         }
-        if personality.has(Habit::ServeAnyModel) && asks_for(&body, UNKNOWN_MODEL) {
+        if personality.has(Habit::ServeAnyModel) && asks_for(&body, NO_MODEL) {
             body = with_model(&body, OWN_MODEL).unwrap_or(body);
         }
         tidy(&mut head.headers, personality);

@@ -25,6 +25,7 @@ use tokio::sync::oneshot;
 use tokio::task::{LocalSet, spawn_local};
 
 use super::Error;
+use super::server::Locally;
 
 pub use self::habits::{Habit, Personality};
 pub use self::sighting::{Fate, Sighting, Sightings};
@@ -52,6 +53,9 @@ pub struct GatewayOptions {
 
 /// What the name of a model ends with whose answer is held back.
 pub const HELD: &str = "-held";
+
+/// A model that no relay has.
+pub const NO_MODEL: &str = "mock-no-such-model";
 
 impl GatewayOptions {
     /// A faithful gateway on a free port of the loopback interface.
@@ -176,17 +180,4 @@ async fn converse(connection: TcpStream, hub: Rc<Hub>) {
     });
     // Clients that leave are no concern of the server's.
     builder.serve_connection(TokioIo::new(connection), service).await.ok();
-}
-
-/// Runs HTTP/2's tasks on the thread of their connection.
-#[derive(Debug, Clone, Copy)]
-struct Locally;
-
-impl<F> hyper::rt::Executor<F> for Locally
-where
-    F: Future<Output = ()> + 'static,
-{
-    fn execute(&self, task: F) {
-        spawn_local(task);
-    }
 }
