@@ -382,8 +382,8 @@ complete -c baton -n "__fish_baton_using_subcommand check" -l upstream -d 'Play 
 complete -c baton -n "__fish_baton_using_subcommand check" -l only -d 'Make only these checks, by id (C01,C03)' -r
 complete -c baton -n "__fish_baton_using_subcommand check" -l skip -d 'Leave these checks out' -r
 complete -c baton -n "__fish_baton_using_subcommand check" -l severity -d 'Make only checks of at least this severity: low, medium or high' -r
-complete -c baton -n "__fish_baton_using_subcommand check" -l max-requests -d 'Make at most this many requests; checks beyond are skipped' -r
-complete -c baton -n "__fish_baton_using_subcommand check" -l max-cost -d 'Spend at most so many dollars, at the configured prices; checks beyond are skipped' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l max-requests -d 'Make at most this many requests, those of --soak aside; checks beyond are skipped' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l max-cost -d 'Ask no more once answers have cost so many dollars, at the configured prices; checks beyond are skipped' -r
 complete -c baton -n "__fish_baton_using_subcommand check" -l limit -d 'Check that the relay holds this rate limit (60/m) for the key, by asking for more; with --intrusive' -r
 complete -c baton -n "__fish_baton_using_subcommand check" -l soak -d 'Ask for so long and watch the relay\'s memory; with --intrusive, and --pid or --metrics-url' -r
 complete -c baton -n "__fish_baton_using_subcommand check" -l pid -d 'Process of this machine whose memory is watched' -r

@@ -1,6 +1,7 @@
 //! What bodies a relay takes: compressed ones and large ones.
 
-use super::subject::{Ask, Dress, Subject, Trouble};
+use super::dress::Dress;
+use super::subject::{Ask, Subject, Trouble};
 use super::{Ruling, Verdict};
 
 /// Sizes at which relays in the wild stop: Envoy's buffer at 32 KiB, nginx at 1 MiB.

@@ -2,7 +2,8 @@
 
 use crate::mock::NO_MODEL;
 
-use super::subject::{Ask, Dress, Key, Subject, Trouble};
+use super::dress::Dress;
+use super::subject::{Ask, Key, Subject, Trouble};
 use super::{Ruling, Verdict};
 
 /// C25: a wrong key, and none, are refused with 401 or 403 in the dialect's shape.

@@ -7,6 +7,7 @@
 mod bodies;
 mod breaks;
 mod catalogue;
+mod dress;
 mod errors;
 mod headers;
 mod leaving;
