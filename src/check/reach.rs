@@ -1,10 +1,10 @@
 //! Whether there is a relay, over which connections, and whether it answers.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-use crate::net::{Connection, HttpVersion, Pool};
+use crate::net::{Connection, Handshake, HttpVersion, Pool, Trust, handshake};
 use crate::wire::Dialect;
 
 use super::subject::{Ask, Subject, Trouble};
@@ -12,6 +12,9 @@ use super::{Ruling, Verdict};
 
 /// How long a connection lies idle before it is used again; shorter than the limits of servers in the wild (5 s and more).
 const IDLE: Duration = Duration::from_secs(4);
+/// How long before its end a certificate of three months is renewed by everybody whose renewal works: ACME's clients do so
+/// when a third of its time is left, and half of that is the time to notice that they do not.
+const RENEWED: Duration = Duration::from_secs(15 * 86_400);
 /// How long a pool may take to have a connection back.
 const SETTLE: Duration = Duration::from_millis(50);
 /// How often a check is repeated whose failure might be this machine's.
@@ -32,14 +35,33 @@ pub(super) async fn tls(subject: &Subject) -> Result<Ruling, Trouble> {
         None => false,
     };
     if subject.base.scheme() == "https" {
-        subject.ask(&subject.question()).await?;
-        return Ok(Ruling::pass("the certificate's chain, name and dates were verified"));
+        subject.purse.take()?;
+        let shown = timeout(subject.limit, handshake(&subject.connection, &subject.base)).await;
+        let shown = shown.map_err(|_| Trouble::Silence(subject.limit))?.map_err(Trouble::Net)?;
+        return Ok(certified(&shown, &subject.connection.trust));
     }
     Ok(if loopback {
         Ruling::skip("the relay is on this machine, without TLS")
     } else {
         Ruling::fail("the address is http://, so that keys and prompts travel in the clear")
     })
+}
+
+/// What a certificate is worth now.
+fn certified(shown: &Handshake, trust: &Trust) -> Ruling {
+    let Handshake { version, from, until } = *shown;
+    let left = until.duration_since(SystemTime::now()).unwrap_or_default();
+    let enough = RENEWED.min(until.duration_since(from).unwrap_or_default() / 6);
+    let ruling = if matches!(trust, Trust::Anyone) {
+        Ruling::warn("nothing of the certificate was verified: --insecure")
+    } else if left < enough {
+        Ruling::warn("the certificate's chain, name and dates were verified, but it ends soon")
+    } else {
+        Ruling::pass("the certificate's chain, name and dates were verified")
+    };
+    let days = left.as_secs() / 86_400;
+    let until = jiff::Timestamp::try_from(until).map_or_else(|_| "?".to_owned(), |until| until.to_string());
+    ruling.and(format!("it holds until {until}, {days} days from now")).and(format!("{version} is spoken"))
 }
 
 /// C24: a prompt has an answer.

@@ -23,8 +23,8 @@ pub static CHECKS: [Check; 38] = [
     check("C22", Tls, (High, Relay), [
         "Keys and prompts travel encrypted",
         "Everybody on the way reads what goes over http://.",
-        "An https:// address passes where a request gets through, since the certificate's chain, name and dates are verified then, and nothing older than TLS 1.2 is spoken. http:// to another machine fails; to this one it is skipped.",
-        "nginx: `listen 443 ssl;` with `ssl_certificate`. LiteLLM: put a TLS proxy before it, or start it with `--ssl_keyfile_path` and `--ssl_certfile_path`.",
+        "The address itself is fetched without a key. An https:// one passes where that gets through, since the certificate's chain, name and dates are verified then, and nothing older than TLS 1.2 is spoken; which version is, and the days that the certificate has left, are told. Fewer than 15 days warn, or fewer than a sixth of its lifetime where that is less; so does `--insecure`. http:// to another machine fails; to this one it is skipped.",
+        "Look at the renewal of the certificate (`certbot renew --dry-run`). nginx: `listen 443 ssl;` with `ssl_certificate`. LiteLLM: put a TLS proxy before it, or start it with `--ssl_keyfile_path` and `--ssl_certfile_path`.",
     ]),
     check("C23", HttpVersions, (Medium, Relay), [
         "HTTP/1.1 is spoken",

@@ -15,6 +15,7 @@ mod pool;
 mod probe;
 #[cfg(test)]
 pub(crate) mod script;
+mod tls;
 
 use std::future::Future;
 use std::time::Duration;
@@ -37,6 +38,7 @@ pub use self::limit::{Adapt, Advice, Cost, Grant, Limiter, Limits, Report, Token
 pub use self::limit::{TooLarge, Used};
 pub use self::pool::{Body, Pool, environment_proxy};
 pub use self::probe::Journey;
+pub use self::tls::{Handshake, handshake};
 
 /// One HTTP attempt as it leaves.
 #[derive(Debug, Clone)]

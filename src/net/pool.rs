@@ -67,7 +67,11 @@ impl Pool {
         let road = if is_direct(connection, target) {
             Road::Direct(Box::new(direct::pool(connection, resolver)))
         } else {
-            Road::Library(library(connection, target, resolver)?)
+            let client = builder(connection, target, resolver)?.build();
+            Road::Library(client.map_err(|error| match connection.identity {
+                Some(_) => Error::of_identity(&error),
+                None => set_up_error(&error),
+            })?)
         };
         Ok(Self {
             road,
@@ -143,7 +147,11 @@ fn is_direct(connection: &Connection, target: &Url) -> bool {
 }
 
 /// The library's client with all that it is not to do by itself switched off.
-fn library(connection: &Connection, target: &Url, resolver: TimedResolver) -> Result<reqwest::Client, Error> {
+pub(super) fn builder(
+    connection: &Connection,
+    target: &Url,
+    resolver: TimedResolver,
+) -> Result<reqwest::ClientBuilder, Error> {
     let builder = reqwest::Client::builder()
         .connect_timeout(connection.connect_timeout)
         .pool_idle_timeout(IDLE_LIMIT)
@@ -155,11 +163,7 @@ fn library(connection: &Connection, target: &Url, resolver: TimedResolver) -> Re
         .retry(reqwest::retry::never())
         .connector_layer(TimedConnector(connection.connect_timeout));
     let builder = routed(builder, connection, target)?.dns_resolver(Arc::new(resolver));
-    let builder = secured(spoken(builder, connection), connection)?;
-    builder.build().map_err(|error| match connection.identity {
-        Some(_) => Error::of_identity(&error),
-        None => set_up_error(&error),
-    })
+    secured(spoken(builder, connection), connection)
 }
 
 /// Sends a request through the library and waits for the head of its reply.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::version::TLS12;
+use tokio_rustls::rustls::{ServerConfig, SupportedProtocolVersion};
 
 use crate::baton::run;
 
@@ -22,11 +23,18 @@ fn serve(name: &str) -> Server {
 }
 
 fn serve_with(certificate: &rcgen::Certificate, key: &rcgen::KeyPair) -> Server {
+    serve_over(tokio_rustls::rustls::DEFAULT_VERSIONS, (certificate, key))
+}
+
+fn serve_over(
+    versions: &[&'static SupportedProtocolVersion],
+    (certificate, key): (&rcgen::Certificate, &rcgen::KeyPair),
+) -> Server {
     const BODY: &str = r#"{"type":"message","id":"msg_1","model":"m","content":[{"type":"text","text":"over TLS"}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":2}}"#;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(vec![certificate.der().clone()], key)
@@ -93,4 +101,50 @@ fn tls_where_none_is_spoken_is_named_as_that() {
     let said = run(&["send", "--url", &url, "--model", "m", "--attempts", "1", "Hello"]);
     assert_eq!(said.code, 11, "{said:?}");
     assert!(said.err.contains("not TLS") && said.err.contains("http://"), "{said:?}");
+}
+
+/// A certificate that began so many days ago and has so many left.
+fn dated(ago: u64, left: u64) -> (rcgen::Certificate, rcgen::KeyPair) {
+    let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let (now, days) = (std::time::SystemTime::now(), |days| std::time::Duration::from_secs(days * 86_400));
+    params.not_before = (now - days(ago)).into();
+    params.not_after = (now + days(left) + std::time::Duration::from_secs(3_600)).into();
+    let key = rcgen::KeyPair::generate().unwrap();
+    (params.self_signed(&key).unwrap(), key)
+}
+
+/// What `check` finds about the certificate.
+fn certified(server: &Server, more: &[&str]) -> (String, String) {
+    let mut arguments =
+        vec!["check", "--url", &server.url, "--model", "m", "--only", "C22", "--format", "json"];
+    arguments.extend(more);
+    let said = run(&arguments);
+    let report: serde_json::Value = serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("{said:?}"));
+    let finding = &report["findings"][0];
+    (finding["verdict"].as_str().unwrap().to_owned(), finding["evidence"].to_string())
+}
+
+#[test]
+fn check_tells_how_long_a_certificate_holds_and_warns_before_it_ends() {
+    for (ago, left, wanted) in [(400, 400, "pass"), (70, 20, "pass"), (80, 10, "warn"), (3, 3, "pass")] {
+        let (certificate, key) = dated(ago, left);
+        let server = serve_with(&certificate, &key);
+        let (verdict, evidence) =
+            certified(&server, &["--cacert", server.certificate.path().to_str().unwrap()]);
+        assert_eq!(verdict, wanted, "{left} days: {evidence}");
+        assert!(evidence.contains(&format!("{left} days from now")), "{evidence}");
+        assert!(evidence.contains("TLS 1.3 is spoken"), "{evidence}");
+        let (verdict, evidence) = certified(&server, &["--insecure"]);
+        assert_eq!(verdict, "warn", "{evidence}");
+        assert!(evidence.contains("--insecure"), "{evidence}");
+    }
+}
+
+#[test]
+fn check_tells_that_a_relay_speaks_nothing_newer_than_tls_1_2() {
+    let (certificate, key) = dated(10, 90);
+    let server = serve_over(&[&TLS12], (&certificate, &key));
+    let (verdict, evidence) = certified(&server, &["--cacert", server.certificate.path().to_str().unwrap()]);
+    assert_eq!(verdict, "pass", "{evidence}");
+    assert!(evidence.contains("TLS 1.2 is spoken"), "{evidence}");
 }
