@@ -488,6 +488,8 @@ Register-ArgumentCompleter -Native -CommandName 'baton' -ScriptBlock {
             [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Address to listen on; port 0 takes a free one')
             [CompletionResult]::new('--log', '--log', [CompletionResultType]::ParameterName, 'Append the times of each request to this file, as JSON lines')
             [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Threads to serve with [default: one a core]')
+            [CompletionResult]::new('--zones', '--zones', [CompletionResultType]::ParameterName, 'Be several relays in one process, each with an address and counters of its own [their ports: that of --listen and those after it]')
+            [CompletionResult]::new('--control', '--control', [CompletionResultType]::ParameterName, 'Open an address on this machine that changes latency, errors, silence and drain of each zone as it runs [default: a free port]')
             [CompletionResult]::new('--personality', '--personality', [CompletionResultType]::ParameterName, 'Be a relay with known faults: a personality (--list-personalities), or habits as in buffer+leak-slots')
             [CompletionResult]::new('--upstream', '--upstream', [CompletionResultType]::ParameterName, 'With --personality: forward to this address, instead of to answers of its own')
             [CompletionResult]::new('--gateway-key-file', '--gateway-key-file', [CompletionResultType]::ParameterName, 'With --personality: let in only the key in this file')

@@ -1238,7 +1238,7 @@ _baton() {
             return 0
             ;;
         baton__subcmd__mock)
-            opts="-q -h --listen --log --threads --personality --upstream --gateway-key-file --time-scale --list-personalities --list-faults --quiet --error-format --help"
+            opts="-q -h --listen --log --threads --zones --control --personality --upstream --gateway-key-file --time-scale --list-personalities --list-faults --quiet --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1253,6 +1253,14 @@ _baton() {
                     return 0
                     ;;
                 --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --zones)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --control)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

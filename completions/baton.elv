@@ -475,6 +475,8 @@ set edit:completion:arg-completer[baton] = {|@words|
             cand --listen 'Address to listen on; port 0 takes a free one'
             cand --log 'Append the times of each request to this file, as JSON lines'
             cand --threads 'Threads to serve with [default: one a core]'
+            cand --zones 'Be several relays in one process, each with an address and counters of its own [their ports: that of --listen and those after it]'
+            cand --control 'Open an address on this machine that changes latency, errors, silence and drain of each zone as it runs [default: a free port]'
             cand --personality 'Be a relay with known faults: a personality (--list-personalities), or habits as in buffer+leak-slots'
             cand --upstream 'With --personality: forward to this address, instead of to answers of its own'
             cand --gateway-key-file 'With --personality: let in only the key in this file'

@@ -466,6 +466,8 @@ complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subc
 complete -c baton -n "__fish_baton_using_subcommand mock" -l listen -d 'Address to listen on; port 0 takes a free one' -r
 complete -c baton -n "__fish_baton_using_subcommand mock" -l log -d 'Append the times of each request to this file, as JSON lines' -r -F
 complete -c baton -n "__fish_baton_using_subcommand mock" -l threads -d 'Threads to serve with [default: one a core]' -r
+complete -c baton -n "__fish_baton_using_subcommand mock" -l zones -d 'Be several relays in one process, each with an address and counters of its own [their ports: that of --listen and those after it]' -r
+complete -c baton -n "__fish_baton_using_subcommand mock" -l control -d 'Open an address on this machine that changes latency, errors, silence and drain of each zone as it runs [default: a free port]' -r
 complete -c baton -n "__fish_baton_using_subcommand mock" -l personality -d 'Be a relay with known faults: a personality (--list-personalities), or habits as in buffer+leak-slots' -r
 complete -c baton -n "__fish_baton_using_subcommand mock" -l upstream -d 'With --personality: forward to this address, instead of to answers of its own' -r
 complete -c baton -n "__fish_baton_using_subcommand mock" -l gateway-key-file -d 'With --personality: let in only the key in this file' -r -F

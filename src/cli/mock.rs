@@ -1,5 +1,6 @@
 //! `baton mock`: the embedded relay as a server of its own.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -40,7 +41,13 @@ Examples:
   baton mock ttft=lognormal:200ms:0.4,gap=20ms,tokens=128,slots=32,seed=7
   baton mock fault=429:0.05,fault=cut:0.01
   baton mock rate=60/m,burst=5,duplicate-window=30s
-  baton mock token-life=2s,token-grace=5s")]
+  baton mock token-life=2s,token-grace=5s
+  baton mock --zones a,b,c --control=127.0.0.1:9000
+  curl 127.0.0.1:9000/__mock/zones/b -d '{\"connections\":\"silent\"}'
+
+The control address takes GET, PUT (the whole mood) and POST (what the body names) at /__mock/zones/NAME:
+  {\"latency_ms\":0, \"error_share\":0, \"error_status\":503, \"retry_after_s\":null,
+   \"connections\":\"open|silent|reset|refused\", \"drain\":false, \"health\":\"ok|failing|silent\"}")]
 pub(super) struct MockOptions {
     /// What the relay is like, as in ttft=80ms,gap=20ms,tokens=64,slots=64,seed=1
     #[arg(value_name = "SPEC", default_value = "")]
@@ -54,6 +61,22 @@ pub(super) struct MockOptions {
     /// Threads to serve with [default: one a core]
     #[arg(long, value_name = "N", value_parser = |text: &str| whole::<u16>(text, 1..=256))]
     threads: Option<u16>,
+    /// Be several relays in one process, each with an address and counters of its own [their ports: that of --listen and
+    /// those after it]
+    #[arg(long, value_name = "NAMES", conflicts_with = "personality")]
+    zones: Option<mock::ZoneNames>,
+    /// Open an address on this machine that changes latency, errors, silence and drain of each zone as it runs [default: a
+    /// free port]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "127.0.0.1:0",
+        conflicts_with = "personality",
+        value_parser = loopback
+    )]
+    control: Option<SocketAddr>,
     /// Be a relay with known faults: a personality (--list-personalities), or habits as in buffer+leak-slots
     #[arg(long, value_name = "NAME")]
     personality: Option<mock::Personality>,
@@ -78,6 +101,14 @@ fn address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| "write an IP address and a port, as in 127.0.0.1:8080 or [::1]:8080")
 }
 
+fn loopback(text: &str) -> Result<SocketAddr, &'static str> {
+    let address = address(text)?;
+    let is_own = address.ip().is_loopback();
+    is_own
+        .then_some(address)
+        .ok_or("the control address must be on the loopback interface, as in 127.0.0.1:9000")
+}
+
 /// Serves until a signal comes.
 pub(super) fn run(options: &MockOptions, talk: Talk) -> anyhow::Result<()> {
     let mut output = Output::open(None)?;
@@ -98,18 +129,51 @@ pub(super) fn run(options: &MockOptions, talk: Talk) -> anyhow::Result<()> {
     if let Some(personality) = &options.personality {
         return stand_between(options, personality, output, talk);
     }
-    let relay = mock::Relay::start(mock::Options {
+    let site = mock::Options {
         listen: options.listen,
         spec: options.spec.clone(),
         log: options.log.clone(),
         threads: options.threads.map_or(0, usize::from),
-    })?;
+    };
+    if options.zones.is_some() || options.control.is_some() {
+        return play_zones(options, site, output, talk);
+    }
+    let relay = mock::Relay::start(site)?;
     output.write(format!("{}\n", relay.base_url()).as_bytes())?;
     talk.notice(format_args!("mock relay: {} · Ctrl-C stops it", options.spec));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    // A signal is how a server's work ends, and so no failure.
-    runtime.block_on(async { anyhow::Ok(Signals::listen()?.next().await) })?;
+    wait_for_signal()?;
     relay.stop()?;
+    Ok(())
+}
+
+/// Serves as several zones, or as one that can be changed, until a signal comes.
+fn play_zones(
+    options: &MockOptions,
+    site: mock::Options,
+    mut output: Output,
+    talk: Talk,
+) -> anyhow::Result<()> {
+    let mut zones = mock::Zones::start(&options.zones.clone().unwrap_or_default(), site)?;
+    let mut said = String::new();
+    for (name, relay) in zones.iter() {
+        // A single relay says its address as it does without a control address.
+        let name = if options.zones.is_some() { format!("{name} ") } else { String::new() };
+        writeln!(said, "{name}{}", relay.base_url())?;
+    }
+    if let Some(listen) = options.control {
+        writeln!(said, "control http://{}", zones.open_control(listen)?)?;
+    }
+    output.write(said.as_bytes())?;
+    talk.notice(format_args!("mock relay: {} · Ctrl-C stops it", options.spec));
+    wait_for_signal()?;
+    zones.stop()?;
+    Ok(())
+}
+
+/// A signal is how a server's work ends, and so no failure.
+fn wait_for_signal() -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { anyhow::Ok(Signals::listen()?.next().await) })?;
     Ok(())
 }
 
@@ -141,8 +205,7 @@ fn stand_between(
     })?;
     output.write(format!("http://{}\n", gateway.address()).as_bytes())?;
     talk.notice(format_args!("mock relay between its clients and {upstream} · Ctrl-C stops it"));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async { anyhow::Ok(Signals::listen()?.next().await) })?;
+    wait_for_signal()?;
     drop(gateway);
     if let Some(own) = own {
         own.stop()?;

@@ -137,6 +137,32 @@ impl Failure {
         })
     }
 
+    /// The refusal of a zone that is told to refuse with this status.
+    pub(crate) fn told(status: u16, retry_after: Option<u32>) -> Self {
+        let known = [
+            Kind::BadRequest,
+            Kind::Unauthorized,
+            Kind::PaymentRequired,
+            Kind::Forbidden,
+            Kind::NotFound,
+            Kind::TooLarge,
+            Kind::RateLimited,
+            Kind::ServerError,
+            Kind::Unavailable,
+            Kind::Overloaded,
+        ];
+        let mut known = known.into_iter().filter_map(|kind| Self::of(kind, "mock"));
+        let other = || {
+            let (anthropic, openai) = match status {
+                ..500 => ("invalid_request_error", "invalid_request_error"),
+                _ => ("api_error", "server_error"),
+            };
+            Self::new(status, anthropic, openai, format!("mock: this zone answers {status}"))
+        };
+        let failure = known.find(|failure| failure.status == status).unwrap_or_else(other);
+        Self { retry_after: retry_after.or(failure.retry_after), ..failure }
+    }
+
     /// More requests came than the limit allows.
     pub(crate) fn rate_limited(wait: Duration, limit: &str) -> Self {
         let limited = Self::new(429, "rate_limit_error", "requests", format!("Rate limit reached: {limit}."));

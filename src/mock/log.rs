@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::io::BufWriter;
 use std::io::Write;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
@@ -14,12 +14,17 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
+use crate::mock::server::Error;
+
 /// How long a line may stay in memory.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// One line of the log. Times are Unix nanoseconds; those that never came are left out.
 #[derive(Debug, Serialize)]
 pub(crate) struct Line {
+    /// The zone that was asked, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) zone: Option<String>,
     pub(crate) request_id: Option<String>,
     pub(crate) model: Option<String>,
     pub(crate) status: Option<u16>,
@@ -43,15 +48,33 @@ pub(crate) struct Line {
 /// The way to the log's thread; the log ends when the last of them is gone.
 pub(crate) type Sender = mpsc::Sender<Line>;
 
-/// The log's thread, which yields what went wrong with the file.
-pub(crate) type Thread = thread::JoinHandle<io::Result<()>>;
+/// A log that is being written.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    path: PathBuf,
+    /// Yields what went wrong with the file.
+    thread: thread::JoinHandle<io::Result<()>>,
+}
 
-/// Opens the file for appending and starts the thread that writes to it.
-pub(crate) fn start(path: &Path) -> io::Result<(Sender, Thread)> {
-    let file = OpenOptions::new().create(true).append(true).open(path)?;
-    let (sender, lines) = mpsc::channel();
-    let thread = thread::Builder::new().name("mock-log".into()).spawn(move || write(file, &lines))?;
-    Ok((sender, thread))
+impl Journal {
+    /// Opens the file for appending and starts the thread that writes to it.
+    pub(crate) fn open(path: PathBuf) -> Result<(Sender, Self), Error> {
+        let (sender, lines) = mpsc::channel();
+        let started = OpenOptions::new().create(true).append(true).open(&path).and_then(|file| {
+            thread::Builder::new().name("mock-log".into()).spawn(move || write(file, &lines))
+        });
+        match started {
+            Ok(thread) => Ok((sender, Self { path, thread })),
+            Err(source) => Err(Error::Log { path, source }),
+        }
+    }
+
+    /// Waits for the last line, when all senders are gone, and says what went wrong.
+    pub(crate) fn close(self) -> Result<(), Error> {
+        let Self { path, thread } = self;
+        let outcome = thread.join().unwrap_or_else(|_| Err(io::Error::other("the log's thread panicked")));
+        outcome.map_err(|source| Error::Log { path, source })
+    }
 }
 
 /// Writes lines until nobody can send any more.

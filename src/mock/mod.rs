@@ -6,14 +6,18 @@
 
 mod answer;
 mod body;
+mod connection;
 mod dialect;
 mod duplicates;
 mod failure;
 mod faults;
 mod freeze;
 mod gateway;
+mod helm;
+mod listener;
 mod log;
 mod metronome;
+mod mood;
 mod oauth;
 mod once;
 mod pace;
@@ -31,10 +35,15 @@ mod spec;
 mod stats;
 mod ticket;
 mod words;
+mod zones;
 
 pub use faults::Fault;
 pub use faults::faults;
 pub use gateway::{Fate, Gateway, GatewayOptions, HELD, Habit, NO_MODEL, Personality, Sighting, Sightings};
+pub use mood::Connections;
+pub use mood::Health;
+pub use mood::Mood;
+pub use mood::MoodError;
 pub use oauth::TokenFault;
 pub use pace::Distribution;
 pub use server::Error;
@@ -45,6 +54,8 @@ pub use spec::Spec;
 pub use spec::SpecError;
 pub use stats::Lateness;
 pub use stats::Stats;
+pub use zones::ZoneNames;
+pub use zones::Zones;
 
 #[cfg(test)]
 mod tests;

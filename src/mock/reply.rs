@@ -21,6 +21,7 @@ use crate::mock::faults;
 use crate::mock::faults::Fault;
 use crate::mock::faults::Kind;
 use crate::mock::faults::Strikes;
+use crate::mock::mood::Mood;
 use crate::mock::oauth::Refusal;
 use crate::mock::pace;
 use crate::mock::pace::Pace;
@@ -52,7 +53,20 @@ pub(crate) struct Reply<'a> {
     pub(crate) standing: Option<Standing>,
 }
 
+/// Sets the lots of a mood's errors apart from those of the description's faults.
+const LOTS: u64 = 0x6d6f_6f64;
+
 impl Reply<'_> {
+    /// Lets the mood that the relay was in when the request came have its way with it.
+    pub(crate) async fn suffer(&self, mood: Mood, ticket: &mut Ticket) -> Result<(), Failure> {
+        mood.wait().await;
+        if pace::random(self.shared.spec.seed ^ LOTS, self.number).f64() >= mood.error_share {
+            return Ok(());
+        }
+        ticket.note_fault("zone");
+        Err(Failure::told(mood.error_status, mood.retry_after_s))
+    }
+
     /// Holds the request against the limits that count it whatever it asks for.
     pub(crate) fn admit(&mut self, ticket: &mut Ticket) -> Result<(), Failure> {
         let (Some(gate), Some(rate)) = (&self.shared.gate, self.shared.spec.rate) else { return Ok(()) };

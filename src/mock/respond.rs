@@ -10,7 +10,10 @@ use http_body_util::Limited;
 use hyper::HeaderMap;
 use hyper::Request;
 use hyper::Response;
+use hyper::Version;
 use hyper::body::{Body as _, Incoming};
+use hyper::header::CONNECTION;
+use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 use serde_json::json;
 
@@ -20,6 +23,8 @@ use crate::mock::body::Severed;
 use crate::mock::failure::Failure;
 use crate::mock::faults;
 use crate::mock::faults::Kind;
+use crate::mock::mood::Health;
+use crate::mock::mood::Mood;
 use crate::mock::oauth;
 use crate::mock::oauth::OAuth;
 use crate::mock::oauth::Place;
@@ -36,8 +41,18 @@ use crate::wire::Dialect;
 /// The largest request body that is kept.
 const LARGEST_BODY: usize = 256 * 1024 * 1024;
 
-/// Answers one request.
+/// Answers one request, and asks its client to leave where the relay is told to.
 pub(crate) async fn respond(worker: Rc<Worker>, request: Request<Incoming>) -> Outcome {
+    let has_connection_header = request.version() <= Version::HTTP_11;
+    let mut reply = answer(&worker, request).await?;
+    if has_connection_header && worker.shared.mood().drain {
+        reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(reply)
+}
+
+/// Answers one request.
+async fn answer(worker: &Rc<Worker>, request: Request<Incoming>) -> Outcome {
     let (head, body) = request.into_parts();
     let path = head.uri.path();
     let route = routes::find(&head.method, path);
@@ -47,8 +62,12 @@ pub(crate) async fn respond(worker: Rc<Worker>, request: Request<Incoming>) -> O
     {
         return grant(oauth, place, (&head, body)).await;
     }
+    let mood = shared.mood();
+    if !matches!(route, Route::Answer(_) | Route::Stats) {
+        mood.wait().await;
+    }
     match route {
-        Route::Health => return Ok(json_reply(200, json!({ "status": "ok" }).to_string())),
+        Route::Health => return Ok(sign_of_life(mood).await),
         Route::Stats => {
             let stats = serde_json::to_string(&shared.stats()).expect("counters are plain numbers");
             return Ok(json_reply(200, stats));
@@ -71,10 +90,13 @@ pub(crate) async fn respond(worker: Rc<Worker>, request: Request<Incoming>) -> O
         _ => return Ok(unknown(&head.headers, 404, format!("Invalid URL ({} {path})", head.method))),
     };
     let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
-    let mut ticket = Ticket::issue(&worker, dialect, text("x-request-id").map(str::to_owned));
+    let mut ticket = Ticket::issue(worker, dialect, text("x-request-id").map(str::to_owned));
     let number = shared.numbers.fetch_add(1, Ordering::Relaxed);
     let id = format!("mock_{:08x}{number:x}", shared.nonce);
     let mut reply = Reply { shared, dialect, number, id, kind: None, standing: None };
+    if let Err(failure) = reply.suffer(mood, &mut ticket).await {
+        return Ok(reply.refuse(&failure, ticket));
+    }
     let coding = text("content-encoding").filter(|coding| *coding != "identity");
     let admitted = reply.admit(&mut ticket).and_then(|()| reply.authorise(&head.headers, &mut ticket));
     let understood = admitted.and_then(|()| match coding {
@@ -85,6 +107,17 @@ pub(crate) async fn respond(worker: Rc<Worker>, request: Request<Incoming>) -> O
         Ok(ask) => reply.answer(ask, path, ticket).await,
         Err(failure) => Ok(reply.refuse(&failure, ticket)),
     }
+}
+
+/// The reply of the health path, which says nothing of how prompts are answered.
+async fn sign_of_life(mood: Mood) -> Response<Body> {
+    let (status, word) = match mood.health {
+        Health::Silent => std::future::pending().await,
+        Health::Failing => (503, "failing"),
+        Health::Ok if mood.drain => (503, "draining"),
+        Health::Ok => (200, "ok"),
+    };
+    json_reply(status, json!({ "status": word }).to_string())
 }
 
 /// How long the authorization server takes where it is late.

@@ -32,6 +32,14 @@ const ENDS: [(&str, Route); 5] = [
     ("/complete", Route::Answer(Dialect::Complete)),
 ];
 
+/// The paths of what is got, found in the same way.
+const GOT: [(&str, Route); 4] = [
+    ("/models", Route::Models),
+    ("/health", Route::Health),
+    ("/healthz", Route::Health),
+    ("/__mock/stats", Route::Stats),
+];
+
 /// Finds the way.
 pub(crate) fn find(method: &Method, path: &str) -> Route {
     let path = path.trim_end_matches('/');
@@ -40,9 +48,7 @@ pub(crate) fn find(method: &Method, path: &str) -> Route {
     } else {
         ENDS.iter().find(|(end, _)| path.ends_with(end)).map(|(_, route)| *route)
     };
-    let got = [("/models", Route::Models), ("/health", Route::Health), ("/__mock/stats", Route::Stats)]
-        .into_iter()
-        .find_map(|(end, route)| path.ends_with(end).then_some(route));
+    let got = GOT.iter().find_map(|(end, route)| path.ends_with(end).then_some(*route));
     match *method {
         Method::POST => posted.or(got.map(|_| Route::WrongMethod)).unwrap_or(Route::Unknown),
         Method::GET | Method::HEAD => got.or(posted.map(|_| Route::WrongMethod)).unwrap_or(Route::Unknown),
@@ -80,6 +86,7 @@ mod tests {
         let get = |path| find(&Method::GET, path);
         assert_eq!(get("/v1/models"), Route::Models);
         assert_eq!(get("/health"), Route::Health);
+        assert_eq!(get("/healthz"), Route::Health);
         assert_eq!(get("/__mock/stats"), Route::Stats);
         assert_eq!(get("/v1/messages"), Route::WrongMethod);
         assert_eq!(get("/"), Route::Unknown);

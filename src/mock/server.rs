@@ -1,6 +1,5 @@
-//! The relay's threads: one that accepts and hands connections round, and those that serve them.
+//! The relay's threads: one that accepts connections, and those that serve them.
 
-use std::future::Future;
 use std::io;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
@@ -17,25 +16,27 @@ use std::thread;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use hyper_util::server::conn::auto;
-use tokio::net::TcpListener;
-use tokio::net::TcpSocket;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
+use crate::mock::connection;
 use crate::mock::duplicates::Duplicates;
+use crate::mock::helm::Helm;
+use crate::mock::listener;
+use crate::mock::listener::Acceptor;
 use crate::mock::log;
+use crate::mock::log::Journal;
 use crate::mock::metronome::Metronome;
+use crate::mock::mood::Mood;
+use crate::mock::mood::MoodError;
 use crate::mock::oauth::OAuth;
 use crate::mock::once::Once;
 use crate::mock::rate::Gate;
-use crate::mock::respond;
 use crate::mock::slots::Slots;
 use crate::mock::spec::Spec;
 use crate::mock::stats;
@@ -44,12 +45,6 @@ use crate::mock::stats::Meter;
 use crate::mock::stats::Stats;
 use crate::mock::words::Filler;
 use crate::units::Clock;
-
-/// How many connections may wait to be accepted: a whole load test may knock at the same moment.
-const BACKLOG: u32 = 4096;
-
-/// How many streams one HTTP/2 connection may carry; the relay limits requests by its slots instead.
-const STREAMS: u32 = 100_000;
 
 /// How long a refresh token that was replaced serves once more, where nothing else is said.
 const GRACE: Duration = Duration::from_secs(5);
@@ -92,6 +87,18 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// The zones need more ports than there are after the first.
+    #[error("port {first} has too few ports after it for all zones")]
+    NoPort {
+        /// The first zone's port.
+        first: u16,
+    },
+    /// What changes the relay may not be reached from other machines.
+    #[error("the control address {address} is not on the loopback interface")]
+    NotLoopback {
+        /// The address.
+        address: SocketAddr,
+    },
     /// The log cannot be opened or written.
     #[error("--log {}: it cannot be written", path.display())]
     Log {
@@ -100,6 +107,9 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// A mood that no relay can have.
+    #[error(transparent)]
+    Mood(#[from] MoodError),
     /// A thread cannot be started.
     #[error("cannot start a thread of the relay")]
     Thread(#[source] io::Error),
@@ -109,6 +119,10 @@ pub enum Error {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) spec: Spec,
+    /// The zone's name, where the relay is one of several.
+    pub(crate) zone: Option<String>,
+    /// What it does beyond its description at the moment; connections wait for its changes.
+    pub(crate) mood: watch::Sender<Mood>,
     /// When the relay began, from which standstills count.
     pub(crate) epoch: Instant,
     pub(crate) slots: Slots,
@@ -133,6 +147,35 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// What so many serving threads share before the first request.
+    fn new(spec: Spec, zone: Option<String>, threads: usize) -> Self {
+        Self {
+            slots: Slots::new(spec.slots),
+            gate: spec.rate.map(|rate| Gate::new(rate, spec.burst)),
+            duplicates: spec.duplicate_window.map(Duplicates::new),
+            oauth: spec
+                .token_life
+                .map(|life| OAuth::new(life, spec.token_grace.unwrap_or(GRACE), spec.token_fault)),
+            filler: Filler::new(spec.chunk),
+            spec,
+            zone,
+            mood: watch::Sender::new(Mood::default()),
+            epoch: Instant::now(),
+            counters: Counters::default(),
+            once: Mutex::default(),
+            clock: Clock::set(),
+            metronome: Metronome::default(),
+            numbers: AtomicU64::new(1),
+            nonce: fastrand::u32(..),
+            meters: (0..threads).map(|_| Arc::new(Meter::new())).collect(),
+        }
+    }
+
+    /// What it does beyond its description at the moment.
+    pub(crate) fn mood(&self) -> Mood {
+        *self.mood.borrow()
+    }
+
     /// A picture of all counters.
     pub(crate) fn stats(&self) -> Stats {
         let (events, lateness_ms) = stats::merge(self.meters.iter().map(AsRef::as_ref));
@@ -150,70 +193,68 @@ pub(crate) struct Worker {
     pub(crate) log: Option<log::Sender>,
 }
 
+/// Where a relay runs, and as which of several.
+pub(super) struct Site {
+    pub(super) listen: SocketAddr,
+    /// How many threads serve; 0 means one a core.
+    pub(super) threads: usize,
+    pub(super) zone: Option<String>,
+    pub(super) log: Option<log::Sender>,
+}
+
 /// A relay that runs until it is stopped or dropped.
 #[derive(Debug)]
 pub struct Relay {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    helm: Helm,
     /// Dropping it stops the thread that accepts, and with it all others.
     running: Option<oneshot::Sender<()>>,
     threads: Vec<JoinHandle<()>>,
-    log: Option<(PathBuf, log::Thread)>,
+    journal: Option<Journal>,
 }
 
 impl Relay {
     /// Starts the relay; it listens when this returns. May be called inside or outside of async code.
     pub fn start(options: Options) -> Result<Self, Error> {
-        let Options { listen, spec, log: log_path, threads } = options;
+        let Options { listen, spec, log, threads } = options;
+        let (sender, journal) = match log {
+            None => (None, None),
+            Some(path) => Journal::open(path).map(|(sender, journal)| (Some(sender), Some(journal)))?,
+        };
+        let mut relay = Self::begin(Site { listen, threads, zone: None, log: sender }, spec)?;
+        relay.journal = journal;
+        Ok(relay)
+    }
+
+    /// Starts the relay with a log that is another's to close.
+    pub(super) fn begin(site: Site, spec: Spec) -> Result<Self, Error> {
+        let Site { listen, threads, zone, log } = site;
         let count = match threads {
             0 => thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
         };
-        let (sender, log) = match log_path {
-            None => (None, None),
-            Some(path) => match log::start(&path) {
-                Ok((sender, thread)) => (Some(sender), Some((path, thread))),
-                Err(source) => return Err(Error::Log { path, source }),
-            },
-        };
-        let shared = Arc::new(Shared {
-            slots: Slots::new(spec.slots),
-            gate: spec.rate.map(|rate| Gate::new(rate, spec.burst)),
-            duplicates: spec.duplicate_window.map(Duplicates::new),
-            oauth: spec
-                .token_life
-                .map(|life| OAuth::new(life, spec.token_grace.unwrap_or(GRACE), spec.token_fault)),
-            filler: Filler::new(spec.chunk),
-            spec,
-            epoch: Instant::now(),
-            counters: Counters::default(),
-            once: Mutex::default(),
-            clock: Clock::set(),
-            metronome: Metronome::default(),
-            numbers: AtomicU64::new(1),
-            nonce: fastrand::u32(..),
-            meters: (0..count).map(|_| Arc::new(Meter::new())).collect(),
-        });
+        let shared = Arc::new(Shared::new(spec, zone, count));
+        let (order, orders) = mpsc::unbounded_channel();
+        let helm = Helm::new(Arc::clone(&shared), order);
         // From here on, dropping `relay` on an error stops and joins what was started.
-        let mut relay =
-            Self { address: listen, shared: Arc::clone(&shared), running: None, threads: Vec::new(), log };
+        let mut relay = Self { address: listen, helm, running: None, threads: Vec::new(), journal: None };
         let (mut queues, mut beats) = (Vec::with_capacity(count), Vec::with_capacity(count));
         for (number, meter) in shared.meters.iter().enumerate() {
             let (queue, connections) = mpsc::unbounded_channel();
             let (beat, meter) = (Arc::new(Notify::new()), Arc::clone(meter));
             beats.push(Arc::clone(&beat));
-            let seat = Seat { shared: Arc::clone(&shared), meter, log: sender.clone(), beat };
+            let seat = Seat { shared: Arc::clone(&shared), meter, log: log.clone(), beat };
             relay.spawn(format!("mock-{number}"), move || serve(seat, connections))?;
             queues.push(queue);
         }
-        drop(sender);
+        drop(log);
         let metronome = Arc::clone(&shared);
         relay.spawn("mock-beat".into(), move || metronome.metronome.run(&beats))?;
         let (running, stopped) = oneshot::channel();
         let (report, reported) = std_mpsc::sync_channel(1);
         relay.running = Some(running);
         relay.spawn("mock-accept".into(), move || {
-            accept(Acceptor { listen, shared, queues, report }, stopped);
+            listener::accept(Acceptor { listen, shared, queues, report, orders }, stopped);
         })?;
         relay.address = reported.recv().map_err(|lost| Error::Thread(io::Error::other(lost)))??;
         Ok(relay)
@@ -242,7 +283,27 @@ impl Relay {
 
     /// What it has counted so far.
     pub fn stats(&self) -> Stats {
-        self.shared.stats()
+        self.helm.stats()
+    }
+
+    /// How it is beyond its description.
+    pub fn mood(&self) -> Mood {
+        self.helm.mood()
+    }
+
+    /// Changes that. When this returns, what comes next meets the new mood; connections that are open follow at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Mood`] where a value is out of its bounds, and [`Error::Listen`] or [`Error::AddressInUse`] where the
+    /// relay cannot listen again; it then refuses connections until another change succeeds.
+    pub fn set_mood(&self, mood: Mood) -> Result<(), Error> {
+        self.helm.set_mood(mood)
+    }
+
+    /// What changes and reads it from elsewhere.
+    pub(super) fn helm(&self) -> Helm {
+        self.helm.clone()
     }
 
     /// Stops its threads, closes its connections and completes the log, whose failure is the only error.
@@ -252,14 +313,12 @@ impl Relay {
 
     fn halt(&mut self) -> Result<(), Error> {
         self.running = None;
-        self.shared.metronome.stop();
+        self.helm.stop_beat();
         for thread in self.threads.drain(..) {
             // A panic of the relay was printed by its own thread; the caller's work must go on.
             thread.join().ok();
         }
-        let Some((path, thread)) = self.log.take() else { return Ok(()) };
-        let outcome = thread.join().unwrap_or_else(|_| Err(io::Error::other("the log's thread panicked")));
-        outcome.map_err(|source| Error::Log { path, source })
+        self.journal.take().map_or(Ok(()), Journal::close)
     }
 }
 
@@ -278,79 +337,9 @@ struct Seat {
     beat: Arc<Notify>,
 }
 
-/// What the accepting thread needs.
-struct Acceptor {
-    listen: SocketAddr,
-    shared: Arc<Shared>,
-    queues: Vec<mpsc::UnboundedSender<StdStream>>,
-    report: std_mpsc::SyncSender<Result<SocketAddr, Error>>,
-}
-
 /// A runtime for one thread.
-fn runtime() -> io::Result<tokio::runtime::Runtime> {
+pub(super) fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
-}
-
-/// Listens, reports the address, and hands connections round until it is stopped.
-fn accept(acceptor: Acceptor, stopped: oneshot::Receiver<()>) {
-    let Acceptor { listen, shared, queues, report } = acceptor;
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(problem) => {
-            report.send(Err(Error::Thread(problem))).ok();
-            return;
-        }
-    };
-    runtime.block_on(async {
-        let listener = match bind(listen) {
-            Ok((listener, address)) => {
-                report.send(Ok(address)).ok();
-                listener
-            }
-            Err(problem) => {
-                report.send(Err(problem)).ok();
-                return;
-            }
-        };
-        tokio::select! {
-            _ = stopped => {}
-            () = hand_round(&listener, &queues, &shared) => {}
-        }
-    });
-}
-
-/// Listens at an address.
-fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
-    let open = || {
-        let socket = if listen.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        socket.set_reuseaddr(true)?;
-        socket.bind(listen)?;
-        let listener = socket.listen(BACKLOG)?;
-        let address = listener.local_addr()?;
-        Ok((listener, address))
-    };
-    open().map_err(|source: io::Error| match source.kind() {
-        io::ErrorKind::AddrInUse => Error::AddressInUse { address: listen },
-        _ => Error::Listen { address: listen, source },
-    })
-}
-
-/// Accepts connections and deals them to the serving threads in turn.
-async fn hand_round(listener: &TcpListener, queues: &[mpsc::UnboundedSender<StdStream>], shared: &Shared) {
-    for queue in queues.iter().cycle() {
-        let connection = loop {
-            match listener.accept().await {
-                Ok((connection, _)) => break connection,
-                // Out of descriptors, most likely: others have to close first.
-                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-            }
-        };
-        shared.counters.lock().connections += 1;
-        connection.set_nodelay(true).ok();
-        if let Ok(connection) = connection.into_std() {
-            queue.send(connection).ok();
-        }
-    }
 }
 
 /// Serves connections until nobody hands in any more; those that are open are then dropped.
@@ -367,33 +356,9 @@ fn serve(seat: Seat, mut connections: mpsc::UnboundedReceiver<StdStream>) {
     });
     tasks.block_on(&runtime, async move {
         while let Some(connection) = connections.recv().await {
-            if let Ok(connection) = TcpStream::from_std(connection) {
-                tokio::task::spawn_local(converse(connection, Rc::clone(&worker)));
+            if let Ok(stream) = TcpStream::from_std(connection) {
+                tokio::task::spawn_local(connection::converse(stream, Rc::clone(&worker)));
             }
         }
     });
-}
-
-/// Serves one connection, whichever version of HTTP it speaks.
-async fn converse(connection: TcpStream, worker: Rc<Worker>) {
-    let mut builder = auto::Builder::new(Locally);
-    // One flat write a frame costs the kernel less than three small parts.
-    builder.http1().writev(false);
-    builder.http2().max_concurrent_streams(STREAMS);
-    let service = service_fn(move |request| respond::respond(Rc::clone(&worker), request));
-    // Clients that leave and faults that cut are no concern of the server's.
-    builder.serve_connection(TokioIo::new(connection), service).await.ok();
-}
-
-/// Runs HTTP/2's tasks on the thread of their connection.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Locally;
-
-impl<F> hyper::rt::Executor<F> for Locally
-where
-    F: Future<Output = ()> + 'static,
-{
-    fn execute(&self, task: F) {
-        tokio::task::spawn_local(task);
-    }
 }

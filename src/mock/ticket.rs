@@ -152,6 +152,7 @@ impl Ticket {
         let clock = &self.worker.shared.clock;
         let nanos = |moment: Option<Instant>| moment.map(|moment| clock.unix_nanos(moment));
         let line = Line {
+            zone: self.worker.shared.zone.clone(),
             request_id: self.request_id.take(),
             model: self.model.take(),
             status: self.status,

@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 use tokio::task::{LocalSet, spawn_local};
 
 use super::Error;
-use super::server::Locally;
+use super::connection::Locally;
 
 pub use self::habits::{Habit, Personality};
 pub use self::sighting::{Fate, Sighting, Sightings};

@@ -3,5 +3,7 @@
 mod dialects;
 mod faults;
 mod limits;
+mod moods;
 mod service;
 mod wire;
+mod zones;

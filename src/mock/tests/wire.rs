@@ -1,5 +1,7 @@
 //! A client that knows no more of HTTP than it must, so that nothing hides what was sent.
 
+use std::net::SocketAddr;
+
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -55,7 +57,12 @@ pub(super) async fn post(relay: &Relay, path: &str, body: &str) -> TcpStream {
 
 /// A connection that has sent a request with these headers.
 pub(super) async fn send(relay: &Relay, line: &str, headers: &[&str], body: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(relay.address()).await.unwrap();
+    send_to(relay.address(), line, headers, body).await
+}
+
+/// The same to any address.
+pub(super) async fn send_to(address: SocketAddr, line: &str, headers: &[&str], body: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
     let headers: String = headers.iter().flat_map(|header| [header, "\r\n"]).collect();
     let length = body.len();
     let text = format!(

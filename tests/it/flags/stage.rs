@@ -233,8 +233,9 @@ fn serve(mut command: Command) -> Said {
     let mut out = BufReader::new(child.stdout.take().unwrap());
     let mut text = String::new();
     out.read_line(&mut text).unwrap();
-    if text.starts_with("http://") {
-        text += &run(&["send", "--url", text.trim(), "--model", "m", "--format", "json", "Hi"]).out;
+    if let Some(at) = text.find("http://") {
+        let url = text[at..].trim().to_owned();
+        text += &run(&["send", "--url", &url, "--model", "m", "--format", "json", "Hi"]).out;
         for thread in fs::read_dir(format!("/proc/{}/task", child.id())).into_iter().flatten().flatten() {
             text += &fs::read_to_string(thread.path().join("comm")).unwrap_or_default();
         }
