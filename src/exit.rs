@@ -169,7 +169,8 @@ fn code_of(error: &anyhow::Error) -> u8 {
         };
     }
     if let Some(auth) = error.downcast_ref::<net::AuthError>() {
-        return code_of_class(auth.class());
+        let is_input = matches!(auth, net::AuthError::Secret { .. });
+        return if is_input { code::USAGE } else { code_of_class(auth.class()) };
     }
     match error.downcast_ref::<net::Error>() {
         Some(net) => code_of_class(net.class()),

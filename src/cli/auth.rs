@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::config;
 use crate::config::Environment;
-use crate::net::{AuthError, Connection, Invitation, Keeper, Standing, log_in};
+use crate::net::{Connection, Invitation, Keeper, Standing, log_in};
 use crate::units::{Secret, Span};
 
 use super::options::ProfileOptions;
@@ -96,10 +96,7 @@ fn status(keeper: &Keeper, format: Format) -> anyhow::Result<()> {
     output.finish()?;
     match missing(standing.as_ref()) {
         None => Ok(()),
-        Some(why) => {
-            let profile = keeper.authority().profile.clone();
-            Err(AuthError::LoginRequired { profile, why }.into())
-        }
+        Some(why) => Err(keeper.authority().login_required(why).into()),
     }
 }
 

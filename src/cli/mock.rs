@@ -27,11 +27,12 @@ use super::{Talk, Usage};
   burst=N                   how many of them may come at once; as many as rate names, if left out
   duplicate-window=TIME     how long the same content gets a 429 after it was asked for
   freeze=TIME:PERIOD        a standstill of TIME at the end of each PERIOD, in which nothing begins or leaves
-  token-life=TIME           each prompt needs an access token that lives this long, from an authorization server beside the
-                            relay: clients baton and baton-post with the secret mock-secret, baton-public without one;
-                            scopes prompts and models; /oauth/counts tells what it has done
+  token-life=TIME           a prompt, and the list of models, needs an access token that lives this long, from an
+                            authorization server beside the relay: clients baton and baton-post with the secret
+                            mock-secret, baton-public without one; scopes prompts and models; /oauth/counts tells
+                            what it has done
   token-grace=TIME          how long a refresh token that was replaced serves once more (5s); after it, its family ends
-  token-fault=NAME:COUNT    what befalls the first requests for a token: late, lost, 500, garbage or html
+  token-fault=NAME:COUNT    what befalls the first requests for a token: late, lost, 500, garbage, html or echo
   seed=N                    what all random draws grow from
   fault=NAME:PROBABILITY    a fault that befalls requests by chance (repeatable)
 TIME in ttft and gap, and N in tokens, are a constant (80ms), lognormal:MEDIAN:SIGMA or exp:MEAN.

@@ -274,7 +274,8 @@ impl Exchange {
         self.marks.dns = reply.connection.dns;
         self.marks.connect = reply.connection.connect;
         self.marks.headers = Some(self.marks.start.elapsed());
-        if net::lacks_scope(&reply.headers) {
+        // Another token would allow no more.
+        if self.token.is_some() && net::lacks_scope(&reply.headers) {
             self.token = None;
         }
     }
@@ -314,12 +315,12 @@ impl Exchange {
     }
 
     /// This attempt as an entry of the list of attempts.
-    pub(super) fn summarise(&self, number: u32, started: Instant) -> Attempt {
+    pub(super) fn summarise(&self, number: u32, ended: Duration) -> Attempt {
         Attempt {
             number,
             class: self.class,
             status: self.status,
-            ended: started.elapsed(),
+            ended,
             waited: Duration::ZERO,
             limited: self.limited,
             maybe_billed: self.maybe_billed(),

@@ -51,11 +51,16 @@ impl<T: Transport> Client<T> {
                 Some(grant.map_err(Halt::Limit)?)
             }
         };
-        if let Some(credential) = &self.credential {
-            // Not the relay's time either; a grant that is dropped with an error is given back.
-            patience.wait(Progress::default(), credential.ready(&call.url)).await?.map_err(Halt::Token)?;
-        }
+        // A grant that is dropped with an error is given back.
+        self.ready(call, began).await?;
         Ok(Leave { place, grant })
+    }
+
+    /// Waits for a token that is in force, where the credential is one.
+    pub(super) async fn ready(&self, call: &Call, began: Instant) -> Result<(), Halt> {
+        let Some(credential) = &self.credential else { return Ok(()) };
+        let ready = self.outside(began).wait(Progress::default(), credential.ready(&call.url)).await?;
+        ready.map_err(Halt::Token)
     }
 
     /// How long anything is waited for before the relay has anything to do with it.

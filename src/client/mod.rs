@@ -184,10 +184,12 @@ impl<T: Transport> Client<T> {
             if sink.take(Piece::Attempt(number, &ids.request)).is_break() {
                 return Exchange::stopped(call, ids, past);
             }
-            let exchange = self.attempt(call, Turn { ids: &ids, began, with_usage }, sink).await;
-            let mut attempt = exchange.summarise(number, began);
+            let mut exchange = self.attempt(call, Turn { ids: &ids, began, with_usage }, sink).await;
+            let ended = began.elapsed();
             repairs.usage |= !with_usage;
-            if let Some(change) = self.repair(call, &exchange, &mut repairs).await {
+            let change = self.repair(call, &mut exchange, &mut repairs).await;
+            let mut attempt = exchange.summarise(number, ended);
+            if let Some(change) = change {
                 let _ = sink.take(Piece::Repair(&attempt, change));
                 past.push(attempt);
                 continue;

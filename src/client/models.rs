@@ -3,17 +3,20 @@
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::net::Transport;
+use crate::net::{Credential, Transport};
 use crate::outcome::Class;
 use crate::wire::{ModelPage, decode_models};
 
 use super::attempt::{Arrival, Departure};
-use super::exchange::Exchange;
+use super::exchange::{Exchange, Ids};
+use super::fold::Fold;
 use super::mask::Mask;
+use super::reader::halted;
 use super::{Call, Client};
 
 impl<T: Transport> Client<T> {
-    /// Fetches one page of the list that [`Call::models`] asks for; it is asked for once, outside of the retry loop.
+    /// Fetches one page of the list that [`Call::models`] asks for, outside of the retry loop: once, and once more with
+    /// another token where the relay refuses the first.
     ///
     /// # Errors
     ///
@@ -21,24 +24,41 @@ impl<T: Transport> Client<T> {
     pub async fn models(&self, call: &Call) -> Result<ModelPage, Box<Exchange>> {
         let ids = call.ids(|| format!("{}{}", self.request_id_prefix, Uuid::new_v4()));
         let began = Instant::now();
-        let request = self.request(call, &ids, true);
-        let secrets = Mask::of(&request.headers);
-        let page = self.page(call, Departure { request, began, token: None, secrets: &secrets }).await;
-        page.map_err(|mut exchange| {
-            exchange.mask(&secrets);
-            exchange.ids.request = ids.request;
-            exchange.attempts = vec![exchange.summarise(1, began)];
-            exchange
-        })
+        let mut past = Vec::new();
+        loop {
+            let mut exchange = match self.page(call, &ids, began).await {
+                Ok(page) => return Ok(page),
+                Err(exchange) => exchange,
+            };
+            let ended = began.elapsed();
+            let is_replaced = past.is_empty() && self.replace_token(&mut exchange, began).await;
+            let number = if past.is_empty() { 1 } else { 2 };
+            past.push(exchange.summarise(number, ended));
+            if !is_replaced {
+                exchange.ids.request = ids.request;
+                exchange.attempts = past;
+                return Err(exchange);
+            }
+        }
     }
 
-    async fn page<'c>(
-        &'c self,
-        call: &'c Call,
-        departure: Departure<'c>,
-    ) -> Result<ModelPage, Box<Exchange>> {
-        let Arrival { exchange, head, mut reader } = self.depart(call, departure).await?;
-        let (exchange, body) = reader.read_document(exchange, &head).await?;
-        decode_models(&body).map_err(|error| Box::new(exchange.fail(Class::Protocol, error)))
+    async fn page(&self, call: &Call, ids: &Ids, began: Instant) -> Result<ModelPage, Box<Exchange>> {
+        if let Err(halt) = self.ready(call, began).await {
+            let starting = Exchange { unsent: true, ..Exchange::starting(call, Instant::now()) };
+            return Err(Box::new(halted(starting, &Fold::default(), halt)));
+        }
+        let token = self.credential.as_ref().and_then(Credential::generation);
+        let request = self.request(call, ids, true);
+        let secrets = Mask::of(&request.headers);
+        let departure = Departure { request, began, token, secrets: &secrets };
+        let arrived = async {
+            let Arrival { exchange, head, mut reader } = self.depart(call, departure).await?;
+            let (exchange, body) = reader.read_document(exchange, &head).await?;
+            decode_models(&body).map_err(|error| Box::new(exchange.fail(Class::Protocol, error)))
+        };
+        arrived.await.map_err(|mut exchange| {
+            exchange.mask(&secrets);
+            exchange
+        })
     }
 }

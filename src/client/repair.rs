@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::net::Transport;
 
 use super::deadlines::Progress;
-use super::exchange::Exchange;
+use super::exchange::{Exchange, Trouble};
 use super::{Call, Client};
 
 /// Which repairs of an exchange have been made.
@@ -25,7 +25,7 @@ impl<T: Transport> Client<T> {
     pub(super) async fn repair(
         &self,
         call: &Call,
-        exchange: &Exchange,
+        exchange: &mut Exchange,
         done: &mut Repairs,
     ) -> Option<&'static str> {
         if !done.usage && call.can_go_without_usage() && exchange.usage_was_rejected() {
@@ -33,14 +33,27 @@ impl<T: Transport> Client<T> {
             self.usage_rejected.store(true, Ordering::Relaxed);
             return Some("sent again without stream_options");
         }
-        if !done.token && exchange.status == Some(401) {
-            let keeper = self.credential.as_ref().and_then(|credential| credential.keeper())?;
+        if !done.token && self.replace_token(exchange, done.began).await {
             done.token = true;
-            // What keeps it from being replaced is said by the next request; this one was refused all the same.
-            let replaced = keeper.replace(exchange.token?);
-            self.outside(done.began).wait(Progress::default(), replaced).await.ok()?.ok()?;
             return Some("sent again with a new token");
         }
         None
+    }
+
+    /// Replaces the token that a relay has refused; what keeps it from being replaced is the exchange's trouble from then on.
+    /// Whether there is a new one.
+    pub(super) async fn replace_token(&self, exchange: &mut Exchange, began: Instant) -> bool {
+        let keeper = self.credential.as_ref().and_then(|credential| credential.keeper());
+        let (Some(401), Some(generation), Some(keeper)) = (exchange.status, exchange.token, keeper) else {
+            return false;
+        };
+        match self.outside(began).wait(Progress::default(), keeper.replace(generation)).await {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                exchange.trouble = Some(Trouble::Token(error));
+                false
+            }
+            Err(_) => false,
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! Chooses the one credential that is sent, and the origin it belongs to.
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use crate::net::{Credential, HeaderMap, HeaderName, HeaderValue};
+use crate::net::{Credential, HeaderMap, HeaderName, HeaderValue, exposed_mode};
 use crate::units::Secret;
 use crate::wire::Dialect;
 
@@ -188,7 +189,7 @@ impl Pick<'_> {
     }
 }
 
-pub(super) fn variable(from: Sources<'_>, name: &str, source: &str) -> Result<Secret, Error> {
+fn variable(from: Sources<'_>, name: &str, source: &str) -> Result<Secret, Error> {
     let text = from.environment.value(name);
     text.map(Secret::new).ok_or_else(|| Error::new(format!("{source}: the variable is not set")))
 }
@@ -206,14 +207,31 @@ fn credential(key: &Secret, header: KeyHeader, bound: &Bindings, source: &str) -
     Ok(Credential::new(HeaderName::from_static(name), value, bound.origin.clone(), source))
 }
 
-pub(super) fn read_file(path: &Path, source: &str) -> Result<Secret, Error> {
-    let named = |problem: &dyn std::fmt::Display| Error::new(format!("{source}: {problem}"));
-    let text = fs::read_to_string(path).map_err(|error| named(&error))?;
-    let key = text.trim();
-    if key.is_empty() {
-        return Err(named(&"the file is empty").hint("it must hold the key and nothing else"));
+/// Reads a secret from a file that nobody but its owner may read.
+pub(super) fn read_private_file(path: &Path, source: &str) -> Result<Secret, Error> {
+    let named = |error| Error::new(format!("{source}: {error}"));
+    let file = fs::File::open(path).map_err(named)?;
+    match exposed_mode(&file).map_err(named)? {
+        None => read_secret(file, source),
+        Some(mode) => Err(Error::new(format!("{source}: others can read it (mode {mode:03o})"))
+            .hint(format!("chmod 600 {}, and replace the secret if others may have", path.display()))),
     }
-    Ok(Secret::new(key))
+}
+
+fn read_file(path: &Path, source: &str) -> Result<Secret, Error> {
+    read_secret(fs::File::open(path).map_err(|error| Error::new(format!("{source}: {error}")))?, source)
+}
+
+fn read_secret(mut file: fs::File, source: &str) -> Result<Secret, Error> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(|error| Error::new(format!("{source}: {error}")))?;
+    match text.trim() {
+        "" => {
+            Err(Error::new(format!("{source}: the file is empty"))
+                .hint("it must hold the key and nothing else"))
+        }
+        key => Ok(Secret::new(key)),
+    }
 }
 
 /// What a key's command must do.

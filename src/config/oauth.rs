@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::net::{Authority, GrantKind, Keeper, Store, Url, is_private};
+use crate::net::{AuthError, Authority, ClientSecret, GrantKind, Keeper, Store, Url, is_private};
+use crate::units::Secret;
 
-use super::credential::{read_file, run, variable};
+use super::credential::{read_private_file, run};
 use super::document::{Entry, Section};
 use super::profile::{Folders, ProfileKey, read_key};
 use super::{Environment, Error, Sources, target};
@@ -21,7 +22,7 @@ const SECRETS: [(&str, &str); 3] = [
 /// What the table says.
 #[derive(Debug, Clone)]
 pub(super) struct OAuth {
-    /// Without its secret, which is read only when it is sent.
+    /// Without its secret.
     authority: Authority,
     secret: Option<ProfileKey>,
     store: Option<PathBuf>,
@@ -83,17 +84,11 @@ impl OAuth {
         Ok(())
     }
 
-    /// What keeps its token; the client's secret is read, and its command run, for this.
+    /// What keeps its token.
     pub(super) fn keeper(&self, from: Sources<'_>) -> Result<Keeper, Error> {
         let source = format!("profile {}, oauth", self.authority.profile);
-        let named = |key: &ProfileKey| format!("{source}: client-secret {}", key.setting());
-        let secret = match &self.secret {
-            None | Some(ProfileKey::Header(..) | ProfileKey::Token(_)) => None,
-            Some(key @ ProfileKey::File(path)) => Some(read_file(path, &named(key))?),
-            Some(key @ ProfileKey::Command(command)) => Some(run(command, &named(key))?),
-            Some(key @ ProfileKey::Variable(name)) => Some(variable(from, name, &named(key))?),
-        };
-        let authority = Authority { client_secret: secret, ..self.authority.clone() };
+        let client_secret = self.secret.as_ref().map(|key| secret_of(key, &source, from.environment));
+        let authority = Authority { client_secret, ..self.authority.clone() };
         let store = match &self.store {
             Some(path) => path.clone(),
             None => default_store(&self.authority.profile, from.environment).ok_or_else(|| {
@@ -122,6 +117,24 @@ pub fn keeper(given: &super::Given, environment: &Environment) -> Result<Keeper,
         return Err(Error::new(format!("profile {} has no login", profile.name)).hint(hint));
     };
     oauth.keeper(Sources { given, environment, profile: Some(profile) })
+}
+
+/// The client's secret, which is read, and its command run, when a token is to be asked for.
+fn secret_of(key: &ProfileKey, source: &str, environment: &Environment) -> ClientSecret {
+    let source = format!("{source}: {}", key.setting().replacen("key", "client-secret", 1));
+    let value = match key {
+        ProfileKey::Variable(name) => environment.value(name).map(Secret::new),
+        _ => None,
+    };
+    let key = key.clone();
+    ClientSecret::read_by(move || {
+        let secret = match &key {
+            ProfileKey::File(path) => read_private_file(path, &source),
+            ProfileKey::Command(command) => run(command, &source),
+            _ => value.ok_or_else(|| Error::new(format!("{source}: the variable is not set"))),
+        };
+        secret.map_err(|Error { message, hint, .. }| AuthError::Secret { message, hint })
+    })
 }
 
 fn read_grant(section: &Section<'_>) -> Result<GrantKind, Error> {

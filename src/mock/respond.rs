@@ -28,6 +28,7 @@ use crate::mock::mood::Mood;
 use crate::mock::oauth;
 use crate::mock::oauth::OAuth;
 use crate::mock::oauth::Place;
+use crate::mock::oauth::Refusal;
 use crate::mock::oauth::Trick;
 use crate::mock::reply::Outcome;
 use crate::mock::reply::Reply;
@@ -72,7 +73,7 @@ async fn answer(worker: &Rc<Worker>, request: Request<Incoming>) -> Outcome {
             let stats = serde_json::to_string(&shared.stats()).expect("counters are plain numbers");
             return Ok(json_reply(200, stats));
         }
-        Route::Models => return Ok(json_reply(200, models(&head.headers))),
+        Route::Models => return Ok(list(&head.headers, shared.oauth.as_ref())),
         Route::WrongMethod => {
             let message = format!("{} is not allowed at {path}", head.method);
             return Ok(unknown(&head.headers, 405, message));
@@ -129,8 +130,8 @@ async fn grant(oauth: &OAuth, place: Place, (head, body): (&Parts, Incoming)) ->
         return Ok(json_reply(413, json!({ "error": "invalid_request" }).to_string()));
     };
     let trick = oauth.trick(place, &body);
-    if let Some((status, kind, text)) = trick.and_then(Trick::answer) {
-        return Ok(reply_of(status, kind, text.to_owned()));
+    if let Some((status, kind, text)) = trick.and_then(|trick| trick.answer(&head.headers, &body)) {
+        return Ok(reply_of(status, kind, text));
     }
     let (status, document) = oauth.answer(place, head, &body);
     match trick {
@@ -185,6 +186,14 @@ fn unknown(headers: &HeaderMap, status: u16, message: String) -> Response<Body> 
 fn refused(headers: &HeaderMap, failure: &Failure) -> Response<Body> {
     let body = failure.body(vendor(headers), "req_mock");
     json_reply(failure.status, String::from_utf8_lossy(&body).into_owned())
+}
+
+/// The list of models, where there is a token; what it allows matters to prompts alone.
+fn list(headers: &HeaderMap, oauth: Option<&OAuth>) -> Response<Body> {
+    match oauth.and_then(|oauth| oauth.admit(headers).err()) {
+        Some(Refusal::Token) => refused(headers, &Failure::token()),
+        Some(Refusal::Scope) | None => json_reply(200, models(headers)),
+    }
 }
 
 /// The list of models: one that works, and one for each fault.

@@ -27,9 +27,9 @@ use tokio::task::yield_now;
 pub use url::Url;
 
 pub use self::auth::{
-    AuthError, Authority, Credential, GrantKind, Invitation, Keeper, Origin, Spent, Standing,
+    AuthError, Authority, ClientSecret, Credential, GrantKind, Invitation, Keeper, Origin, Standing,
 };
-pub use self::auth::{Store, is_private, is_secret_header, log_in, shown_url};
+pub use self::auth::{Store, exposed_mode, is_private, is_secret_header, log_in, shown_url};
 pub use self::connection::{ClientCertificate, Connection, HttpVersion, ProxyChoice, Reuse, Trust};
 pub use self::detour::{ConnectTo, DetourError, Detours, Resolve, Route};
 pub use self::error::{Error, TlsFault};

@@ -25,6 +25,7 @@ mod mock;
 mod models;
 mod oauth;
 mod oauth_faults;
+mod oauth_secrets;
 mod open;
 mod papers;
 mod secrets;

@@ -3,8 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use hyper::HeaderMap;
+use hyper::http::HeaderValue;
+use serde_json::json;
+
 /// What a description may say.
-const EXPECTED: &str = "write NAME:COUNT, as in 500:2, where NAME is late, lost, 500, garbage or html";
+const EXPECTED: &str = "write NAME:COUNT, as in 500:2, where NAME is late, lost, 500, garbage, html or echo";
 
 /// A trick, and on how many requests it is played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,25 +30,36 @@ pub(crate) enum Trick {
     Garbage,
     /// It is not done: 200 with a page.
     Html,
+    /// It is not done: a refusal that repeats the request's credential and form.
+    Echo,
 }
 
 impl Trick {
-    const ALL: [(&'static str, Self); 5] = [
+    const ALL: [(&'static str, Self); 6] = [
         ("late", Self::Late),
         ("lost", Self::Lost),
         ("500", Self::ServerError),
         ("garbage", Self::Garbage),
         ("html", Self::Html),
+        ("echo", Self::Echo),
     ];
 
     /// The answer in place of a token, with its status and kind, where nothing is done.
-    pub(crate) fn answer(self) -> Option<(u16, &'static str, &'static str)> {
-        match self {
-            Self::Late | Self::Lost => None,
-            Self::ServerError => Some((500, "application/json", r#"{"error":"server_error"}"#)),
-            Self::Garbage => Some((200, "application/json", "\u{1}{\"access_tok")),
-            Self::Html => Some((200, "text/html", "<!DOCTYPE html><title>Sign in</title>")),
-        }
+    pub(crate) fn answer(self, headers: &HeaderMap, body: &[u8]) -> Option<(u16, &'static str, String)> {
+        let (status, kind, text) = match self {
+            Self::Late | Self::Lost => return None,
+            Self::ServerError => (500, "application/json", r#"{"error":"server_error"}"#),
+            Self::Garbage => (200, "application/json", "\u{1}{\"access_tok"),
+            Self::Html => (200, "text/html", "<!DOCTYPE html><title>Sign in</title>"),
+            Self::Echo => {
+                let credential = headers.get("authorization").map(HeaderValue::as_bytes);
+                let told = [credential.unwrap_or_default(), b" ", body].concat();
+                let told = String::from_utf8_lossy(&told);
+                let refusal = json!({ "error": "invalid_request", "error_description": told });
+                return Some((400, "application/json", refusal.to_string()));
+            }
+        };
+        Some((status, kind, text.to_owned()))
     }
 }
 

@@ -1,9 +1,9 @@
 //! The addresses of an authorization server, from its metadata (RFC 8414) where the profile does not name them.
 
-use crate::net::{Connection, HeaderMap, HttpVersion, Journey, Method, Pool, Request, Reuse, Url};
+use crate::net::{Connection, HeaderMap, HttpVersion, Journey, Method, Pool, Request, Reuse, Trust, Url};
 use crate::outcome::Class;
 
-use super::grant::{Failure, exchange};
+use super::grant::exchange;
 use super::{AuthError, Authority};
 
 /// What is asked where.
@@ -15,23 +15,32 @@ pub(super) struct Endpoints {
     pub(super) device: Option<Url>,
 }
 
-/// A transport to one address of the server. What is meant for the relay alone – detours, the socket, the client's
-/// certificate, the number of connections – stays behind.
+/// A transport to one address of the server.
 pub(super) fn reach(connection: &Connection, url: &Url) -> Result<Pool, AuthError> {
-    let connection = Connection {
+    Pool::new(&to_server(connection), url).map_err(|error| AuthError::Unavailable {
+        url: super::shown_url(url),
+        detail: error.to_string(),
+        class: error.class(),
+    })
+}
+
+/// How the server is reached. What is meant for the relay alone – detours, the socket, the client's certificate, the number of
+/// connections, and trust in anybody – stays behind.
+fn to_server(connection: &Connection) -> Connection {
+    let trust = match &connection.trust {
+        Trust::Anyone => Trust::System,
+        trust @ (Trust::System | Trust::Only(_)) => trust.clone(),
+    };
+    Connection {
         version: HttpVersion::Negotiated,
         identity: None,
         reuse: Reuse::Never,
         unix_socket: None,
         detours: crate::net::Detours::default(),
         most: None,
+        trust,
         ..connection.clone()
-    };
-    Pool::new(&connection, url).map_err(|error| AuthError::Unavailable {
-        url: super::shown_url(url),
-        detail: error.to_string(),
-        class: error.class(),
-    })
+    }
 }
 
 /// Finds the addresses.
@@ -44,27 +53,23 @@ pub(super) async fn endpoints(
         return Ok(Endpoints { token: token.clone(), device: device_url.clone() });
     }
     let issuer = issuer.as_ref().expect("the configuration demands an issuer or a token-url");
-    let mut last = None;
-    for place in places(issuer) {
-        let transport = reach(connection, &place)?;
+    let places = places(issuer);
+    for place in &places {
+        let transport = reach(connection, place)?;
         let (method, url, journey) = (Method::Get, place.clone(), Journey::default());
         let request = Request { method, url, headers: HeaderMap::new(), body: bytes::Bytes::new(), journey };
-        let answer = exchange(&transport, request).await.map_err(|failure| failure.at(&place))?;
+        let answer = exchange(&transport, request).await?;
         match (answer.status, &answer.json) {
             (200, Some(json)) => {
-                let read = read(json, issuer).map_err(|detail| protocol(&place, detail))?;
+                let read = read(json, issuer).map_err(|detail| protocol(place, detail))?;
                 return Ok(Endpoints { device: device_url.clone().or(read.device), ..read });
             }
-            (404, _) => last = Some((place, answer)),
-            _ => return Err(answer.refusal().at(&place)),
+            (404, _) => {}
+            _ => return Err(answer.refusal().error),
         }
     }
-    let (place, answer) = last.expect("there are two places");
-    Err(match answer.refusal() {
-        Failure::Unavailable { .. } | Failure::Refused { .. } => {
-            protocol(&place, "there is no metadata of an authorization server (404)".to_owned())
-        }
-    })
+    let [_, place] = &places;
+    Err(protocol(place, "there is no metadata of an authorization server (404)".to_owned()))
 }
 
 fn protocol(url: &Url, detail: String) -> AuthError {
@@ -91,7 +96,8 @@ fn read(json: &serde_json::Value, issuer: &Url) -> Result<Endpoints, String> {
     let named = json["issuer"].as_str().unwrap_or_default();
     let plain = |text: &str| text.trim_end_matches('/').to_owned();
     if plain(named) != plain(issuer.as_str()) {
-        return Err(format!("its metadata is of another issuer, '{named}'"));
+        let named: String = named.chars().take(200).collect();
+        return Err(format!("its metadata is of another issuer, {named:?}"));
     }
     let url = |name: &str| match json[name].as_str() {
         None => Ok(None),
@@ -124,6 +130,13 @@ mod tests {
         let [first, second] = places(&Url::parse("https://id.example/tenant/").unwrap());
         assert_eq!(first.as_str(), "https://id.example/.well-known/oauth-authorization-server/tenant");
         assert_eq!(second.as_str(), "https://id.example/tenant/.well-known/openid-configuration");
+    }
+
+    #[test]
+    fn a_relay_that_is_trusted_unseen_lends_no_trust_to_the_server_that_is_given_secrets() {
+        let trust = |trust: Trust| to_server(&Connection { trust, ..Connection::default() }).trust;
+        assert!(matches!(trust(Trust::Anyone), Trust::System));
+        assert!(matches!(trust(Trust::Only(b"pem".to_vec())), Trust::Only(pem) if pem == b"pem"));
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use crate::outcome::Class;
 
+use super::GrantKind;
+
 /// Why there is no token for the relay.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {
@@ -12,8 +14,18 @@ pub enum AuthError {
     LoginRequired {
         /// The profile whose login it is.
         profile: String,
+        /// How it comes to its tokens.
+        grant: GrantKind,
         /// What became of the last one.
         why: String,
+    },
+    /// The client's secret cannot be read.
+    #[error("{message}")]
+    Secret {
+        /// Where it was to come from, and what is wrong.
+        message: String,
+        /// The next step.
+        hint: Option<String>,
     },
     /// The authorization server refused (RFC 6749, section 5.2).
     #[error("{url} refused: {error}{}", description.as_ref().map(|text| format!(" ({text})")).unwrap_or_default())]
@@ -57,6 +69,19 @@ pub enum AuthError {
 }
 
 impl AuthError {
+    /// Whether it may pass by itself: a connection that failed, an answer that did not come in time, a 429 or a 5xx.
+    pub(super) fn passes(&self) -> bool {
+        matches!(
+            self.class(),
+            Class::Connect
+                | Class::TimeoutConnect
+                | Class::TimeoutFirstByte
+                | Class::Truncated
+                | Class::RateLimited
+                | Class::Http5xx
+        )
+    }
+
     /// The class of a request that could not leave for it.
     pub fn class(&self) -> Class {
         match self {
@@ -68,7 +93,11 @@ impl AuthError {
     /// The next step, where there is one.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::LoginRequired { profile, grant: GrantKind::RefreshToken, .. } => {
+                Some(format!("baton auth login --profile {profile} --refresh-token-file PATH"))
+            }
             Self::LoginRequired { profile, .. } => Some(format!("baton auth login --profile {profile}")),
+            Self::Secret { hint, .. } => hint.clone(),
             Self::Refused { .. } => {
                 Some("are client-id, client-secret and scope of the profile right?".to_owned())
             }

@@ -1,5 +1,7 @@
 //! One question to the authorization server, and its answer (RFC 6749, sections 4 to 6).
 
+use std::cmp::Reverse;
+use std::mem;
 use std::time::{Duration, SystemTime};
 
 use base64::Engine;
@@ -9,13 +11,13 @@ use url::form_urlencoded::{Serializer, byte_serialize};
 
 use crate::net::{Error, HeaderMap, HeaderValue, Journey, Method, Request, Transport, Url};
 use crate::outcome::Class;
-use crate::units::{Secret, Span};
+use crate::units::{MASK, Secret, Span};
 
 use super::token::{Token, UNTOLD, jwt_lifetime};
 use super::{AuthError, Authority};
 
 /// How long an answer is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// The largest answer that is read.
 const LARGEST: usize = 1 << 20;
 /// No token is good for longer, whatever its server says.
@@ -34,11 +36,20 @@ pub(super) enum Grant {
 
 /// Why a question brought no token.
 #[derive(Debug)]
-pub(super) enum Failure {
-    /// The server refused, with its word for the reason.
-    Refused { error: String, description: Option<String> },
-    /// No answer, or none that can be read; `ambiguous` where the server may have done what was asked.
-    Unavailable { class: Class, detail: String, ambiguous: bool },
+pub(super) struct Failure {
+    pub(super) error: AuthError,
+    pub(super) then: Then,
+}
+
+/// What is known of a question that brought no token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    /// Another one would end no better.
+    Settled,
+    /// Nothing was done for it.
+    Undone,
+    /// The server may have done what was asked, and a token may be lost.
+    Unknown,
 }
 
 /// A reply's status, the server's clock, and its JSON, if it is any.
@@ -46,23 +57,33 @@ pub(super) struct Answer {
     pub(super) status: u16,
     date: Option<SystemTime>,
     pub(super) json: Option<Value>,
-    /// What it is instead of JSON.
+    /// Whose it is, and what it is instead of JSON.
+    url: String,
     form: String,
 }
 
 impl Failure {
-    /// The error of it, at this address.
-    pub(super) fn at(self, url: &Url) -> AuthError {
-        let url = super::shown_url(url);
-        match self {
-            Self::Refused { error, description } => AuthError::Refused { url, error, description },
-            Self::Unavailable { class, detail, .. } => AuthError::Unavailable { url, detail, class },
-        }
-    }
-
     /// Whether the server refused for this reason.
     pub(super) fn is(&self, reason: &str) -> bool {
-        matches!(self, Self::Refused { error, .. } if error == reason)
+        matches!(&self.error, AuthError::Refused { error, .. } if error == reason)
+    }
+
+    /// No answer, or none that can be read.
+    fn unavailable(url: String, (class, detail): (Class, String), then: Then) -> Self {
+        Self { error: AuthError::Unavailable { url, detail, class }, then }
+    }
+}
+
+impl From<AuthError> for Failure {
+    fn from(error: AuthError) -> Self {
+        let then = if error.passes() { Then::Undone } else { Then::Settled };
+        Self { error, then }
+    }
+}
+
+impl From<Failure> for AuthError {
+    fn from(failure: Failure) -> Self {
+        failure.error
     }
 }
 
@@ -75,10 +96,14 @@ pub(super) async fn token<T: Transport>(
     let asked = SystemTime::now();
     let answer = ask(transport, authority, (url, fields(authority, grant))).await?;
     let (200, Some(json)) = (answer.status, &answer.json) else { return Err(answer.refusal()) };
-    read_token(json, authority, (asked, answer.date)).map_err(|problem| Failure::Unavailable {
-        class: Class::Protocol,
-        detail: format!("its answer is no token: {problem}"),
-        ambiguous: true,
+    let scope = match grant {
+        // RFC 6749, section 6: what was granted before, which is not known here.
+        Grant::Refresh(_) => &[],
+        Grant::Client | Grant::Device(_) => &authority.scope[..],
+    };
+    read_token(json, scope, (asked, answer.date)).map_err(|problem| {
+        let detail = format!("its answer is no token: {problem}");
+        Failure::unavailable(answer.url.clone(), (Class::Protocol, detail), Then::Unknown)
     })
 }
 
@@ -105,26 +130,29 @@ pub(super) async fn ask<T: Transport>(
     (url, mut fields): (&Url, Vec<(&'static str, &str)>),
 ) -> Result<Answer, Failure> {
     let scope = authority.scope.join(" ");
-    let refreshes = fields.contains(&("grant_type", "refresh_token"));
-    // A refresh without a scope keeps the one that was granted.
-    if !scope.is_empty() && !refreshes && fields.iter().all(|(name, _)| *name != "device_code") {
+    let sent = fields.iter().filter(|(name, _)| matches!(*name, "refresh_token" | "device_code"));
+    let mut secrets: Vec<&str> = sent.map(|(_, value)| *value).collect();
+    // What began with a scope keeps the one that was granted.
+    if !scope.is_empty() && secrets.is_empty() {
         fields.push(("scope", &scope));
     }
     let id = authority.client_id.as_str();
     let Some(secret) = &authority.client_secret else {
         fields.push(("client_id", id));
-        return post(transport, url, (&fields, None)).await;
+        return Ok(post(transport, url, (&fields, None)).await?.without(&secrets));
     };
+    let secret = secret.read()?.expose();
     let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-    let pair = STANDARD.encode(format!("{}:{}", encoded(id), encoded(secret.expose())));
+    let pair = STANDARD.encode(format!("{}:{}", encoded(id), encoded(secret)));
     let mut basic = HeaderValue::try_from(format!("Basic {pair}")).expect("base64 is printable");
     basic.set_sensitive(true);
+    secrets.extend([secret, &pair]);
     let answer = post(transport, url, (&fields, Some(basic))).await?;
     if !(matches!(answer.status, 400 | 401) && answer.error() == Some("invalid_client")) {
-        return Ok(answer);
+        return Ok(answer.without(&secrets));
     }
-    fields.extend([("client_id", id), ("client_secret", secret.expose())]);
-    post(transport, url, (&fields, None)).await
+    fields.extend([("client_id", id), ("client_secret", secret)]);
+    Ok(post(transport, url, (&fields, None)).await?.without(&secrets))
 }
 
 async fn post<T: Transport>(
@@ -145,7 +173,7 @@ pub(super) async fn exchange<T: Transport>(transport: &T, mut request: Request) 
     request.headers.insert("accept", HeaderValue::from_static("application/json"));
     let agent = concat!("baton/", env!("CARGO_PKG_VERSION"));
     request.headers.insert("user-agent", HeaderValue::from_static(agent));
-    let journey = request.journey.clone();
+    let (journey, url) = (request.journey.clone(), super::shown_url(&request.url));
     let answer = async {
         let mut reply = transport.send(request).await?;
         let mut body = Vec::new();
@@ -157,23 +185,22 @@ pub(super) async fn exchange<T: Transport>(transport: &T, mut request: Request) 
         }
         Ok::<_, Error>((reply, body))
     };
+    let then = |is_ambiguous| if is_ambiguous { Then::Unknown } else { Then::Undone };
     match tokio::time::timeout(PATIENCE, answer).await {
-        Ok(Ok((reply, body))) => Ok(Answer::read(reply.status, &reply.headers, &body)),
-        Ok(Err(error)) => Err(Failure::Unavailable {
-            class: error.class(),
-            ambiguous: error.may_have_been_sent(),
-            detail: error.to_string(),
-        }),
-        Err(_) => Err(Failure::Unavailable {
-            class: Class::TimeoutFirstByte,
-            detail: format!("no answer within {}", Span(PATIENCE)),
-            ambiguous: !journey.is_connecting(),
-        }),
+        Ok(Ok((reply, body))) => Ok(Answer::read((reply.status, url), &reply.headers, &body)),
+        Ok(Err(error)) => {
+            let then = then(error.may_have_been_sent());
+            Err(Failure::unavailable(url, (error.class(), error.to_string()), then))
+        }
+        Err(_) => {
+            let detail = format!("no answer within {}", Span(PATIENCE));
+            Err(Failure::unavailable(url, (Class::TimeoutFirstByte, detail), then(!journey.is_connecting())))
+        }
     }
 }
 
 impl Answer {
-    fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
+    fn read((status, url): (u16, String), headers: &HeaderMap, body: &[u8]) -> Self {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let kind =
             header("content-type").map_or("no content-type", |kind| kind.split(';').next().unwrap_or(kind));
@@ -181,6 +208,7 @@ impl Answer {
             status,
             date: header("date").and_then(|date| httpdate::parse_http_date(date).ok()),
             json: serde_json::from_slice(body).ok().filter(Value::is_object),
+            url,
             // Only its form: its words may hold what was sent.
             form: format!("{} bytes of {kind}", body.len()),
         }
@@ -191,34 +219,54 @@ impl Answer {
         self.json.as_ref()?["error"].as_str()
     }
 
+    /// The same without these secrets in what it says of a refusal, plain or as a form has them.
+    fn without(mut self, secrets: &[&str]) -> Self {
+        // One of a few characters stands in many texts by chance, and is no secret worth the name.
+        let long = secrets.iter().filter(|secret| secret.len() >= 4);
+        let mut forms: Vec<_> = long
+            .flat_map(|secret| [(*secret).to_owned(), byte_serialize(secret.as_bytes()).collect()])
+            .collect();
+        // A longer one may have a shorter one in it.
+        forms.sort_by_key(|form| Reverse(form.len()));
+        for name in ["error", "error_description"] {
+            if let Some(Value::String(text)) = self.json.as_mut().and_then(|json| json.get_mut(name)) {
+                *text = forms.iter().fold(mem::take(text), |text, form| text.replace(form, MASK));
+            }
+        }
+        self
+    }
+
     /// What kept it from being a success.
     pub(super) fn refusal(&self) -> Failure {
         let text = |name: &str| {
             let text = self.json.as_ref()?[name].as_str()?;
             Some(text.chars().filter(|c| !c.is_control()).take(200).collect::<String>())
         };
+        let url = self.url.clone();
         if let (400 | 401 | 403, Some(error)) = (self.status, text("error")) {
-            return Failure::Refused { error, description: text("error_description") };
+            let error = AuthError::Refused { url, error, description: text("error_description") };
+            return Failure { error, then: Then::Settled };
         }
-        let (class, ambiguous) = match self.status {
-            200..=299 => (Class::Protocol, true),
-            429 => (Class::RateLimited, false),
-            300..=399 => (Class::Http3xx, false),
-            400..=499 => (Class::Http4xx, false),
-            _ => (Class::Http5xx, true),
+        let (class, then) = match self.status {
+            200..=299 => (Class::Protocol, Then::Unknown),
+            429 => (Class::RateLimited, Then::Undone),
+            300..=399 => (Class::Http3xx, Then::Undone),
+            400..=499 => (Class::Http4xx, Then::Undone),
+            _ => (Class::Http5xx, Then::Unknown),
         };
         let detail = match &self.json {
             Some(_) => format!("it answered {}", self.status),
             None => format!("it answered {} with {}, which is no JSON", self.status, self.form),
         };
-        Failure::Unavailable { class, detail, ambiguous }
+        Failure::unavailable(url, (class, detail), then)
     }
 }
 
-/// Reads a token's parts; `asked` is when it was asked for, `date` the server's clock as it answered.
+/// Reads a token's parts; where it names no scope, it is this one. `asked` is when it was asked for, `date` the server's clock
+/// as it answered.
 fn read_token(
     json: &Value,
-    authority: &Authority,
+    scope: &[String],
     (asked, date): (SystemTime, Option<SystemTime>),
 ) -> Result<Token, &'static str> {
     let text = |name: &str| json[name].as_str().filter(|text| !text.is_empty());
@@ -238,9 +286,8 @@ fn read_token(
         told.or_else(|| jwt_lifetime(access, date.unwrap_or(asked))).unwrap_or(UNTOLD).min(LONGEST);
     let scope = match text("scope") {
         Some(scope) => scope.split_ascii_whitespace().map(str::to_owned).collect(),
-        // Section 5.1: as was asked for.
-        None => authority.scope.clone(),
+        None => scope.to_vec(),
     };
     let refresh = text("refresh_token").map(Secret::new);
-    Ok(Token { access: Secret::new(access), refresh, scope, obtained: asked, lifetime })
+    Ok(Token { access: Secret::new(access), refresh, scope, obtained: asked, lifetime, unsaved: None })
 }

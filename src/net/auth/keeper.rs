@@ -12,6 +12,7 @@ use crate::net::{Connection, HeaderValue};
 use crate::outcome::Class;
 use crate::units::Span;
 
+use super::discovery::Endpoints;
 use super::renewal::{Cause, Renewal};
 use super::token::{LONG, Margins, Token};
 use super::{AuthError, Authority, Store};
@@ -19,7 +20,7 @@ use super::{AuthError, Authority, Store};
 /// How long a failed renewal is left alone while the old token still serves.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// A token with all that renews it. Dropping it waits for a renewal under way, so that no new token is lost.
+/// A token with all that renews it. Dropping it waits for a question under way, so that no new token is lost.
 #[derive(Debug)]
 pub struct Keeper {
     inner: Arc<Inner>,
@@ -34,6 +35,10 @@ struct Inner {
     required: Vec<String>,
     /// How the server is reached.
     connection: OnceLock<Connection>,
+    /// Where it is asked, once that is known.
+    places: OnceLock<Endpoints>,
+    /// Whether nobody wants a token any more.
+    closing: watch::Sender<bool>,
     state: Mutex<State>,
 }
 
@@ -48,7 +53,6 @@ struct State {
     flight: Option<watch::Receiver<Option<Outcome>>>,
     /// Until when no early renewal is tried, after one that failed.
     paused: Option<Instant>,
-    spent: Spent,
 }
 
 #[derive(Debug)]
@@ -59,15 +63,6 @@ struct Held {
     due: Instant,
     /// From when on no request leaves with it.
     stale: Instant,
-}
-
-/// What renewals cost so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Spent {
-    /// Questions to the authorization server.
-    pub questions: u32,
-    /// How long they took together.
-    pub time: Duration,
 }
 
 /// What is known of a stored token.
@@ -88,11 +83,16 @@ pub struct Standing {
 impl Keeper {
     /// A keeper of this client's token; nothing is read or asked for yet.
     pub fn new(authority: Authority, store: Store, required: Vec<String>) -> Self {
-        let (connection, state) = (OnceLock::new(), Mutex::default());
-        Self {
-            inner: Arc::new(Inner { authority, store, required, connection, state }),
-            thread: Mutex::default(),
-        }
+        let inner = Inner {
+            authority,
+            store,
+            required,
+            connection: OnceLock::new(),
+            places: OnceLock::new(),
+            closing: watch::Sender::new(false),
+            state: Mutex::default(),
+        };
+        Self { inner: Arc::new(inner), thread: Mutex::default() }
     }
 
     /// Says how the authorization server is reached, from the first time on that it is said.
@@ -110,29 +110,21 @@ impl Keeper {
         &self.inner.store
     }
 
-    /// What renewals cost so far.
-    pub fn spent(&self) -> Spent {
-        self.inner.state().spent
-    }
-
     /// Makes sure that there is a token to leave with. One whose end is near is renewed meanwhile, and waited for only where
     /// too little is left.
     pub async fn ready(&self) -> Outcome {
         let flight = {
             let mut state = self.inner.state();
-            let now = Instant::now();
-            match &state.held {
-                Some(held) if now < held.due => return Ok(()),
-                Some(held) if now < held.stale => {
-                    if state.paused.is_none_or(|until| now >= until) {
-                        self.launch(&mut state, Cause::Age);
-                    }
-                    return Ok(());
-                }
-                _ => self.launch(&mut state, Cause::Age),
+            if state.suffices() {
+                return Ok(());
             }
+            let flight = self.launch(&mut state, Cause::Age);
+            if state.held.as_ref().is_some_and(|held| Instant::now() < held.stale) {
+                return Ok(());
+            }
+            flight
         };
-        landed(flight).await
+        self.inner.landed(flight).await
     }
 
     /// Replaces the token of this generation, which the relay refused, unless that has been done.
@@ -146,7 +138,7 @@ impl Keeper {
             };
             self.launch(&mut state, rejected)
         };
-        landed(flight).await
+        self.inner.landed(flight).await
     }
 
     /// Makes sure of a token before any work begins, on the caller's thread; the text is what its user should know of it.
@@ -155,23 +147,32 @@ impl Keeper {
     ///
     /// That there is none, or not with the scopes that are required.
     pub fn prepare(&self) -> Result<Option<String>, AuthError> {
-        if self.inner.state().held.as_ref().is_some_and(|held| Instant::now() < held.due) {
+        if let Some(secret) = &self.inner.authority.client_secret {
+            // One that cannot be read is found now, and not at a renewal in an hour.
+            secret.read()?;
+        }
+        if self.inner.state().suffices() {
             return Ok(None);
         }
         self.renew_now(Cause::Age)?;
         let state = self.inner.state();
-        let lifetime = state.held.as_ref().map(|held| held.token.lifetime).unwrap_or_default();
-        Ok((lifetime > LONG).then(|| {
-            format!(
+        Ok(state.held.as_ref().and_then(|Held { token, .. }| match &token.unsaved {
+            Some(why) => Some(format!(
+                "the new token serves this process alone, and a login may be needed after it: {why}"
+            )),
+            None if token.lifetime > LONG => Some(format!(
                 "the token is good for {}; one of at most an hour is of less use to a thief",
-                Span(lifetime)
-            )
+                Span(token.lifetime)
+            )),
+            None => None,
         }))
     }
 
     /// Renews the token whatever is left of it, as a person asked for.
     pub fn refresh(&self) -> Outcome {
-        self.renew_now(Cause::Asked)
+        self.renew_now(Cause::Asked)?;
+        let unsaved = self.inner.state().held.as_ref().and_then(|held| held.token.unsaved.clone());
+        unsaved.map_or(Ok(()), Err)
     }
 
     /// What the store says of the token.
@@ -195,7 +196,7 @@ impl Keeper {
         let runtime = runtime.map_err(|error| self.inner.broken(error))?;
         runtime.block_on(async {
             let _lock = self.inner.store.lock().await?;
-            self.inner.store.remove()
+            self.inner.store.remove(&self.inner.authority)
         })
     }
 
@@ -209,7 +210,7 @@ impl Keeper {
         let flight = self.launch(&mut self.inner.state(), cause);
         self.join();
         let outcome = flight.borrow().clone();
-        outcome.unwrap_or_else(|| Err(self.inner.broken("the renewal ended without an outcome")))
+        outcome.unwrap_or_else(|| Err(self.inner.ended()))
     }
 
     /// Begins a renewal unless one is under way. It has a thread of its own, so that a request that is given up does not take
@@ -246,14 +247,18 @@ impl Keeper {
 
 impl Drop for Keeper {
     fn drop(&mut self) {
+        self.inner.closing.send_replace(true);
         self.join();
     }
 }
 
-/// Waits until a renewal has come to its end.
-async fn landed(mut flight: watch::Receiver<Option<Outcome>>) -> Outcome {
-    let outcome = flight.wait_for(Option::is_some).await.map(|outcome| outcome.clone());
-    outcome.ok().flatten().unwrap_or_else(|| Err(ended()))
+impl State {
+    /// Whether the token serves and no renewal is to be begun.
+    fn suffices(&self) -> bool {
+        let now = Instant::now();
+        let is_paused = self.paused.is_some_and(|until| now < until);
+        self.held.as_ref().is_some_and(|held| now < held.due || (is_paused && now < held.stale))
+    }
 }
 
 /// Ends a flight on every way out of it.
@@ -276,14 +281,9 @@ impl Landing<'_> {
 impl Drop for Landing<'_> {
     fn drop(&mut self) {
         if self.sender.borrow().is_none() {
-            self.land(Err(ended()));
+            self.land(Err(self.inner.ended()));
         }
     }
-}
-
-fn ended() -> AuthError {
-    let (url, detail) = (String::new(), "the renewal ended without an outcome".to_owned());
-    AuthError::Unavailable { url, detail, class: Class::Protocol }
 }
 
 impl Inner {
@@ -296,12 +296,14 @@ impl Inner {
     fn fly(&self, cause: Cause, held: Option<Token>) -> Outcome {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| self.broken(error))?;
-        let asked = |took: Duration| {
-            let spent = &mut self.state().spent;
-            spent.questions += 1;
-            spent.time += took;
+        let renewal = Renewal {
+            authority: &self.authority,
+            store: &self.store,
+            places: &self.places,
+            cause,
+            held,
+            closing: self.closing.subscribe(),
         };
-        let renewal = Renewal { authority: &self.authority, store: &self.store, cause, held, asked: &asked };
         let connection = self.connection.get_or_init(Connection::default);
         let token = runtime.block_on(renewal.run(connection))?;
         let missing = token.lacks(&self.required);
@@ -316,12 +318,26 @@ impl Inner {
         let (now, left) = (Instant::now(), token.left(SystemTime::now()));
         let after = |margin: Duration| now + left.saturating_sub(margin);
         let mut state = self.state();
-        state.generation += 1;
+        let is_other = state.held.as_ref().is_none_or(|held| !held.token.is(&token.access));
+        state.generation += u64::from(is_other);
         state.held = Some(Held { due: after(margins.early), stale: after(margins.last), header, token });
         Ok(())
+    }
+
+    /// Waits until a renewal has come to its end.
+    async fn landed(&self, mut flight: watch::Receiver<Option<Outcome>>) -> Outcome {
+        let outcome = flight.wait_for(Option::is_some).await.map(|outcome| outcome.clone());
+        outcome.ok().flatten().unwrap_or_else(|| Err(self.ended()))
+    }
+
+    fn ended(&self) -> AuthError {
+        self.authority.broken((Class::Protocol, "the renewal ended without an outcome"))
     }
 
     fn broken(&self, detail: impl std::fmt::Display) -> AuthError {
         AuthError::Store { path: self.store.path().to_owned(), detail: detail.to_string() }
     }
 }
+
+#[cfg(test)]
+mod tests;

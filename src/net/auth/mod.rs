@@ -15,11 +15,11 @@ mod secrecy;
 mod store;
 mod token;
 
-pub use self::authority::{Authority, GrantKind};
+pub use self::authority::{Authority, ClientSecret, GrantKind};
 pub use self::credential::{Credential, Origin};
 pub use self::device::{Invitation, log_in};
 pub use self::discovery::is_private;
 pub use self::error::AuthError;
-pub use self::keeper::{Keeper, Spent, Standing};
-pub use self::secrecy::{is_secret_header, shown_url};
+pub use self::keeper::{Keeper, Standing};
+pub use self::secrecy::{exposed_mode, is_secret_header, shown_url};
 pub use self::store::Store;

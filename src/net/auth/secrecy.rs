@@ -1,4 +1,7 @@
-//! What of a request must not be shown: headers and parts of addresses that are secrets by their names.
+//! What must not be shown: headers and parts of addresses that are secrets by their names, and files that others can read.
+
+use std::fs::File;
+use std::io;
 
 use crate::units::MASK;
 
@@ -31,6 +34,25 @@ pub fn shown_url(url: &Url) -> String {
     let mut shown = url.clone();
     shown.set_query(Some(&query.join("&")));
     shown.to_string()
+}
+
+/// The mode of a file that other users of the machine may read or change; none where only its owner may.
+///
+/// # Errors
+///
+/// That the file system does not tell.
+pub fn exposed_mode(file: &File) -> io::Result<Option<u32>> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = file.metadata()?.permissions().mode() & 0o777;
+        Ok((mode & 0o077 != 0).then_some(mode))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        Ok(None)
+    }
 }
 
 #[cfg(test)]

@@ -7,13 +7,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::units::Secret;
 
+use super::AuthError;
+
 /// How long a token is taken to be good where neither the server nor the token says.
 pub(super) const UNTOLD: Duration = Duration::from_secs(300);
 /// A token that is good for longer than this is worth a warning: whoever steals it has that long.
 pub(super) const LONG: Duration = Duration::from_secs(3600);
-/// A token is renewed when less than this is left, or less than a tenth of its lifetime, whichever is more.
+/// A token is renewed when less than this is left, or less than a tenth of its lifetime, whichever is more; but not in the first
+/// half of it.
 const EARLY: Duration = Duration::from_secs(60);
-/// How much earlier or later it may be, so that processes that share a token do not all come at once.
+/// How much later it may be, so that processes that share a token do not all come at once.
 const JITTER: Duration = Duration::from_secs(10);
 /// A request does not leave with less than this left: it may be on its way for that long.
 const LAST: Duration = Duration::from_secs(10);
@@ -27,6 +30,8 @@ pub(super) struct Token {
     /// When it was asked for, by this machine's clock: its life began no earlier.
     pub(super) obtained: SystemTime,
     pub(super) lifetime: Duration,
+    /// Why the store could not take it, where it serves this process alone.
+    pub(super) unsaved: Option<AuthError>,
 }
 
 impl Token {

@@ -132,6 +132,7 @@ fn write_files(folder: &Path) {
     ] {
         fs::write(folder.join(name), text).unwrap();
     }
+    crate::oauth::hide(&folder.join("secret"));
     fs::write(folder.join("latin.txt"), b"caf\xe9").unwrap();
 }
 
