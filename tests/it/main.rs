@@ -36,3 +36,4 @@ mod stream;
 mod terminal;
 mod tls;
 mod verdicts;
+mod zones;
