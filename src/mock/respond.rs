@@ -64,6 +64,9 @@ async fn answer(worker: &Rc<Worker>, request: Request<Incoming>) -> Outcome {
         return grant(oauth, place, (&head, body)).await;
     }
     let mood = shared.mood();
+    if route == Route::Health {
+        shared.counters.lock().health += 1;
+    }
     if !matches!(route, Route::Answer(_) | Route::Stats) {
         mood.wait().await;
     }

@@ -29,6 +29,8 @@ pub struct Stats {
     pub events: u64,
     /// Faults that struck, by name.
     pub faults: BTreeMap<&'static str, u64>,
+    /// Requests for the health path, answered or not.
+    pub health: u64,
     /// Connections opened.
     pub connections: u64,
     /// Requests whose client went away before the end.

@@ -175,6 +175,7 @@ async fn a_health_path_may_be_broken_where_prompts_are_answered() {
     let mut silent = send(&relay, "GET /healthz", &[], "").await;
     assert_eq!(ask(&relay, PATHS[0], "m", true).await.status(), 200);
     assert!(timeout(MOMENT, silent.read(&mut [0; 64])).await.is_err());
+    assert_eq!((relay.stats().health, relay.stats().requests), (2, 1));
 }
 
 #[tokio::test]
