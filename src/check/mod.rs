@@ -12,6 +12,7 @@ mod errors;
 mod headers;
 mod leaving;
 mod limits;
+mod login;
 pub mod own;
 mod purse;
 pub mod rate;
@@ -29,6 +30,7 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 pub use self::catalogue::{Check, Kind, Needs, Severity};
+pub use self::login::{SharedLogin, share_login};
 pub use self::purse::{Price, Purse};
 pub use self::silence::SILENCE;
 pub use self::soak::{ENOUGH, Gauge, Soak};

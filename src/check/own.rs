@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
+use super::SharedLogin;
 use super::catalogue::{Check, Kind, Needs, Severity, check};
 use super::{Finding, Ruling};
 
@@ -38,6 +39,8 @@ pub struct Facts {
     pub configuration: Result<String, String>,
     /// What becomes of the key: where it comes from, and which others are passed over.
     pub key: Key,
+    /// What became of a login that several clients shared, or why none was.
+    pub login: Result<SharedLogin, String>,
 }
 
 /// Where the key comes from.
@@ -53,7 +56,7 @@ pub enum Key {
 
 /// Every check of the installation.
 #[rustfmt::skip]
-pub static OWN: [Check; 7] = [
+pub static OWN: [Check; 8] = [
     check("S01", Kind::Own, (Medium, Nothing), [
         "The process may open enough files",
         "Each connection takes a descriptor; a limit of 1024 ends a bench at about 960 users.",
@@ -96,6 +99,12 @@ pub static OWN: [Check; 7] = [
         "Names the source that wins, never the key. Warns where another variable holds one too, or where none is for this relay.",
         "Unset the variables that are not meant; `baton config show` explains the choice.",
     ]),
+    check("C17", Kind::Own, (High, Nothing), [
+        "Processes can share one login",
+        "A refresh token that rotates is good for one use: two processes that renew at once log everybody out (anthropics/claude-code#80585, #85236).",
+        "Eight clients, each with the lock that a process of its own would have, share a login of a token server on loopback for three lives of a token; it is stored beside where yours is or would be. One renewal at a time passes; a login that is lost fails. Skipped where nothing can be written there.",
+        "Locks do not hold on some network file systems: keep the token on a local one, with `store` in the profile's oauth table.",
+    ]),
 ];
 
 /// What these facts come to, in the order of the catalogue.
@@ -108,6 +117,7 @@ pub fn examine_own(facts: &Facts) -> Vec<Finding> {
         clock(facts.now),
         configuration(&facts.configuration),
         key(&facts.key),
+        login(&facts.login),
     ];
     let finding = |(check, Ruling { verdict, evidence })| {
         let took = Duration::ZERO;
@@ -179,6 +189,19 @@ fn key(key: &Key) -> Ruling {
     }
 }
 
+fn login(shared: &Result<SharedLogin, String>) -> Ruling {
+    let SharedLogin { renewed, revoked, failure } = match shared {
+        Ok(shared) => shared,
+        Err(why) => return Ruling::skip(why),
+    };
+    let line = format!("renewed {renewed} times, revoked {revoked} times");
+    match failure {
+        Some(failure) => Ruling::fail(line).and(failure),
+        None if *revoked > 0 => Ruling::fail(line),
+        None => Ruling::pass(line),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Verdict;
@@ -193,6 +216,7 @@ mod tests {
             now: SystemTime::UNIX_EPOCH + DAY,
             configuration: Ok("no file".into()),
             key: Key::From("BATON_KEY".into(), Vec::new()),
+            login: Ok(SharedLogin { renewed: 3, revoked: 0, failure: None }),
         }
     }
 
@@ -202,7 +226,7 @@ mod tests {
 
     #[test]
     fn an_installation_without_fault_passes_every_check() {
-        assert_eq!(verdicts(&good()), [Verdict::Pass; 7]);
+        assert_eq!(verdicts(&good()), [Verdict::Pass; 8]);
     }
 
     #[test]
@@ -216,8 +240,9 @@ mod tests {
             now: SystemTime::UNIX_EPOCH,
             configuration: Err("line 3: what is this".into()),
             key: Key::From("BATON_KEY".into(), vec!["ANTHROPIC_API_KEY".into()]),
+            login: Ok(SharedLogin { renewed: 1, revoked: 1, failure: Some("a login is required".into()) }),
         };
-        assert_eq!(verdicts(&bad), [Warn, Warn, Fail, Warn, Fail, Fail, Warn]);
+        assert_eq!(verdicts(&bad), [Warn, Warn, Fail, Warn, Fail, Fail, Warn, Fail]);
         let slow = Facts { name: good().name.map(|(host, found, _)| (host, found, LOOK_UP * 2)), ..good() };
         assert_eq!(verdicts(&slow)[2], Warn);
         let absent = Facts { key: Key::Absent(String::new()), ..good() };
@@ -226,8 +251,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_known_is_skipped() {
-        let dark = Facts { descriptors: None, ports: None, name: None, key: Key::NoRelay, ..good() };
+        let login = Err("read-only".to_owned());
+        let dark = Facts { descriptors: None, ports: None, name: None, key: Key::NoRelay, login, ..good() };
         let skipped = verdicts(&dark).into_iter().filter(|verdict| *verdict == Verdict::Skip).count();
-        assert_eq!(skipped, 5);
+        assert_eq!(skipped, 6);
     }
 }

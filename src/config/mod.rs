@@ -31,7 +31,7 @@ pub use self::credential::key_variables;
 pub use self::environment::Environment;
 pub use self::file::{Place, place, profiles};
 pub use self::inventory::{Inventory, Setting, inventory};
-pub use self::oauth::keeper;
+pub use self::oauth::{keeper, token_folder};
 pub use self::price::Prices;
 
 /// What was typed on the command line, as far as it names the relay and how to speak to it.

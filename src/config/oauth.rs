@@ -119,6 +119,13 @@ pub fn keeper(given: &super::Given, environment: &Environment) -> Result<Keeper,
     oauth.keeper(Sources { given, environment, profile: Some(profile) })
 }
 
+/// The folder that the chosen profile's token lies in, or would lie in if it had one.
+pub fn token_folder(given: &super::Given, environment: &Environment) -> Option<PathBuf> {
+    let own = keeper(given, environment).ok();
+    let own = own.and_then(|keeper| Some(keeper.store().path().parent()?.to_owned()));
+    own.or_else(|| default_folder(environment))
+}
+
 /// The client's secret, which is read, and its command run, when a token is to be asked for.
 fn secret_of(key: &ProfileKey, source: &str, environment: &Environment) -> ClientSecret {
     let source = format!("{source}: {}", key.setting().replacen("key", "client-secret", 1));
@@ -172,11 +179,16 @@ fn read_secret(section: &Section<'_>, folders: Folders<'_>) -> Result<Option<Pro
     Ok(found)
 }
 
-/// `$XDG_STATE_HOME/baton/tokens/PROFILE.json`, or under `~/.local/state`. A name that is no plain word has a hash in place
-/// of what would mean something in a path.
-fn default_store(profile: &str, environment: &Environment) -> Option<PathBuf> {
+/// `$XDG_STATE_HOME/baton/tokens`, or under `~/.local/state`.
+fn default_folder(environment: &Environment) -> Option<PathBuf> {
     let own = environment.path("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let folder = own.or_else(|| Some(environment.path("HOME")?.join(".local").join("state")))?;
+    Some(folder.join("baton").join("tokens"))
+}
+
+/// `PROFILE.json` in that folder. A name that is no plain word has a hash in place of what would mean something in a path.
+fn default_store(profile: &str, environment: &Environment) -> Option<PathBuf> {
+    let folder = default_folder(environment)?;
     let is_plain = profile.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     let name = if is_plain && !profile.is_empty() {
         profile.to_owned()
@@ -185,5 +197,5 @@ fn default_store(profile: &str, environment: &Environment) -> Option<PathBuf> {
         let beginning = hash.first_chunk().expect("it has 32 bytes");
         format!("profile-{:016x}", u64::from_be_bytes(*beginning))
     };
-    Some(folder.join("baton").join("tokens").join(Path::new(&name).with_extension("json")))
+    Some(folder.join(Path::new(&name).with_extension("json")))
 }

@@ -1,20 +1,23 @@
 //! `baton check --self`: gathers what this machine and this installation are like.
 
 use std::net::{IpAddr, ToSocketAddrs};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use tokio::time::Instant;
 
 use crate::check::own::{Facts, Key};
+use crate::check::{SharedLogin, share_login};
 use crate::cli::options::TargetOptions;
 use crate::config::{self, Environment, Inventory, Setting};
 use crate::net::{Url, environment_proxy};
 use crate::wire::Dialect;
 
-/// Looks at everything; only the relay's name is asked of the network.
+/// Looks at everything; only the relay's name is asked of the network, and a token server of its own on loopback.
 pub(super) fn facts(target: &TargetOptions, model: Option<&str>) -> Facts {
     let environment = Environment::of_process();
-    let inventory = config::inventory(&target.given(None, model), &environment);
+    let given = target.given(None, model);
+    let inventory = config::inventory(&given, &environment);
     let url = inventory.as_ref().ok().and_then(|inventory| value_of(inventory, "url"));
     let url = url.and_then(|url| Url::parse(&url).ok());
     Facts {
@@ -27,8 +30,17 @@ pub(super) fn facts(target: &TargetOptions, model: Option<&str>) -> Facts {
             Ok(inventory) => Ok(read(inventory)),
             Err(error) => Err(error.to_string()),
         },
+        login: login(config::token_folder(&given, &environment)),
         key: inventory.as_ref().map_or(Key::NoRelay, |inventory| key(inventory, &environment)),
     }
+}
+
+/// What becomes of a login that is stored where tokens are, or in the first folder on the way there that exists.
+fn login(folder: Option<PathBuf>) -> Result<SharedLogin, String> {
+    let folder = folder.ok_or("neither XDG_STATE_HOME nor HOME says where tokens would be stored")?;
+    let there = folder.ancestors().find(|folder| folder.is_dir()).ok_or("no folder to store tokens in")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| error.to_string())?.block_on(share_login(there))
 }
 
 fn setting<'a>(inventory: &'a Inventory, name: &str) -> Option<&'a Setting> {
