@@ -103,8 +103,11 @@ fn tell(error: &anyhow::Error) -> Story {
         story.because = vec![error.to_string()];
     } else if let Some(Ending::NothingToExtract(_)) = error.downcast_ref::<Ending>() {
         story.hint = Some("without --extract the whole answer is printed".to_owned());
-    } else if let Some(Ending::ThresholdsFailed { stories, .. } | Ending::Regressed(stories)) =
-        error.downcast_ref::<Ending>()
+    } else if let Some(
+        Ending::ThresholdsFailed { stories, .. }
+        | Ending::Regressed(stories)
+        | Ending::OutOfStep { stories, .. },
+    ) = error.downcast_ref::<Ending>()
     {
         story.because.clone_from(stories);
     } else if let Some(Ending::ComparisonUndecided(stories)) = error.downcast_ref::<Ending>() {
@@ -151,6 +154,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
             Ending::Capped(_) => code::QUOTA,
             Ending::ChecksFailed { .. }
             | Ending::ThresholdsFailed { .. }
+            | Ending::OutOfStep { .. }
             | Ending::Regressed(_)
             | Ending::NoCapacity(_) => code::THRESHOLD,
             Ending::NothingSucceeded

@@ -98,7 +98,7 @@ enum Command {
     Completions(completions::CompletionsOptions),
     /// Print the manual page, or write one for each command into a folder
     Man(man::ManOptions),
-    /// Show the settings and where each comes from, or where the configuration file is
+    /// Show the settings and where each comes from, find the configuration file, keep settings in step between regions
     Config(config::ConfigOptions),
 }
 
@@ -177,6 +177,14 @@ pub enum Ending {
     ChecksFailed {
         /// How many.
         failed: usize,
+    },
+    /// Sources of a synced configuration that do not all serve what is in force.
+    #[error("the sources of the synced configuration are out of step, for {polls} polls now")]
+    OutOfStep {
+        /// How many polls in a row have found it.
+        polls: u32,
+        /// What those sources serve.
+        stories: Vec<String>,
     },
     /// Thresholds that do not hold.
     #[error("{} of {all} threshold{} failed", stories.len(), if *all == 1 { "" } else { "s" })]

@@ -1,9 +1,10 @@
 //! A TOML text read entry by entry, so that whatever is wrong in it is refused with its file, line and key.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -155,14 +156,39 @@ impl<'a> Entry<'a> {
     }
 
     /// A whole number within bounds.
-    pub(super) fn number(&self, bounds: std::ops::RangeInclusive<u32>) -> Result<u32, Error> {
+    pub(super) fn number<T>(&self, bounds: RangeInclusive<T>) -> Result<T, Error>
+    where
+        T: TryFrom<u64> + PartialOrd + std::fmt::Display,
+    {
         let DeValue::Integer(number) = self.value else {
             return Err(self.wrong_type("a whole number"));
         };
-        let read = u32::from_str_radix(number.as_str(), number.radix()).ok();
-        read.filter(|number| bounds.contains(number)).ok_or_else(|| {
+        let read = u64::from_str_radix(number.as_str(), number.radix()).ok();
+        let fitting = read.and_then(|number| T::try_from(number).ok());
+        fitting.filter(|number| bounds.contains(number)).ok_or_else(|| {
             self.refuse(format_args!("{number} is not a number from {} to {}", bounds.start(), bounds.end()))
         })
+    }
+
+    /// A moment with its offset from UTC.
+    pub(super) fn moment(&self) -> Result<Timestamp, Error> {
+        let wanted = "a moment without quotes, such as 2027-01-31T00:00:00Z";
+        let DeValue::Datetime(moment) = self.value else { return Err(self.wrong_type(wanted)) };
+        moment.to_string().parse().map_err(|_| self.refuse(format_args!("'{moment}' is not {wanted}")))
+    }
+
+    /// Texts, at least one.
+    pub(super) fn texts(&self) -> Result<Vec<&'a str>, Error> {
+        let wanted = "a list of texts, such as [\"relay.example\"]";
+        let DeValue::Array(items) = self.value else { return Err(self.wrong_type(wanted)) };
+        let text = |item: &'a Spanned<DeValue<'a>>| match item.get_ref() {
+            DeValue::String(text) if !text.trim().is_empty() => Some(text.as_ref()),
+            _ => None,
+        };
+        let texts: Option<Vec<&str>> = items.iter().map(text).collect();
+        texts
+            .filter(|texts| !texts.is_empty())
+            .ok_or_else(|| self.refuse(format_args!("this is not {wanted}")))
     }
 
     /// An amount of money, read from its digits so that nothing is rounded.

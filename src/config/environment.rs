@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
 
 use super::Error;
 
@@ -30,6 +32,23 @@ impl Environment {
     /// A variable's value as a path, which need not be text.
     pub(super) fn path(&self, name: &str) -> Option<&Path> {
         self.0.get(name).filter(|value| !value.is_empty()).map(Path::new)
+    }
+
+    /// Where a profile's state of this kind lies: `$XDG_STATE_HOME/baton/KIND/PROFILE.json`, or under `~/.local/state`; none
+    /// where not even a home is known. A name that is no plain word has a hash in place of what would mean something in
+    /// a path.
+    pub(super) fn state_file(&self, kind: &str, profile: &str) -> Option<PathBuf> {
+        let own = self.path("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        let folder = own.or_else(|| Some(self.path("HOME")?.join(".local").join("state")))?;
+        let is_plain = profile.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        let name = if is_plain && !profile.is_empty() {
+            profile.to_owned()
+        } else {
+            let hash = Sha256::digest(profile.as_bytes());
+            let beginning = hash.first_chunk().expect("it has 32 bytes");
+            format!("profile-{:016x}", u64::from_be_bytes(*beginning))
+        };
+        Some(folder.join("baton").join(kind).join(Path::new(&name).with_extension("json")))
     }
 
     /// Refuses a variable that holds no text, rather than pass by what its user has set.

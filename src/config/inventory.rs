@@ -10,7 +10,7 @@ use super::credential::Pick;
 use super::file::{File, place};
 use super::price::Price;
 use super::target::Bindings;
-use super::{Environment, Error, Given, PolicyDefaults, Source, Sources, credential, headers, target};
+use super::{Environment, Error, Given, PolicyDefaults, Source, Sources, credential, headers, sync, target};
 
 /// All settings.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub struct Setting {
 }
 
 impl Setting {
-    fn new(name: impl Into<String>, value: impl Into<Option<String>>, source: Source) -> Self {
+    pub(super) fn new(name: impl Into<String>, value: impl Into<Option<String>>, source: Source) -> Self {
         Self { name: name.into(), value: value.into(), source, detail: String::new() }
     }
 
@@ -61,6 +61,9 @@ pub fn inventory(given: &Given, environment: &Environment) -> Result<Inventory, 
     add_target(&mut settings, from)?;
     let policy = profile.map(|profile| profile.policy).unwrap_or_default();
     add_policy(&mut settings, &policy, profile.map(|profile| profile.name.as_str()));
+    if let Some(profile) = profile {
+        settings.extend(sync::settings(profile, environment)?);
+    }
     for (model, price) in file.prices.iter() {
         add_price(&mut settings, model, price);
     }

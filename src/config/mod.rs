@@ -13,6 +13,7 @@ mod inventory;
 mod oauth;
 mod price;
 mod profile;
+pub mod sync;
 mod target;
 #[cfg(test)]
 mod tests;

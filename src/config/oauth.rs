@@ -1,8 +1,6 @@
 //! `[profile.NAME.oauth]`: who grants the profile's tokens, to which client, and where they lie between runs.
 
-use std::path::{Path, PathBuf};
-
-use sha2::{Digest, Sha256};
+use std::path::PathBuf;
 
 use crate::net::{AuthError, Authority, ClientSecret, GrantKind, Keeper, Store, Url, is_private};
 use crate::units::Secret;
@@ -91,7 +89,7 @@ impl OAuth {
         let authority = Authority { client_secret, ..self.authority.clone() };
         let store = match &self.store {
             Some(path) => path.clone(),
-            None => default_store(&self.authority.profile, from.environment).ok_or_else(|| {
+            None => from.environment.state_file("tokens", &self.authority.profile).ok_or_else(|| {
                 Error::new(format!("{source}: there is no place for its token: HOME is not set"))
                     .hint("store = \"PATH\" names one")
             })?,
@@ -123,7 +121,7 @@ pub fn keeper(given: &super::Given, environment: &Environment) -> Result<Keeper,
 pub fn token_folder(given: &super::Given, environment: &Environment) -> Option<PathBuf> {
     let own = keeper(given, environment).ok();
     let own = own.and_then(|keeper| Some(keeper.store().path().parent()?.to_owned()));
-    own.or_else(|| default_folder(environment))
+    own.or_else(|| Some(environment.state_file("tokens", "NAME")?.parent()?.to_owned()))
 }
 
 /// The client's secret, which is read, and its command run, when a token is to be asked for.
@@ -177,25 +175,4 @@ fn read_secret(section: &Section<'_>, folders: Folders<'_>) -> Result<Option<Pro
         found = Some(read_key((&entry, like), folders)?);
     }
     Ok(found)
-}
-
-/// `$XDG_STATE_HOME/baton/tokens`, or under `~/.local/state`.
-fn default_folder(environment: &Environment) -> Option<PathBuf> {
-    let own = environment.path("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let folder = own.or_else(|| Some(environment.path("HOME")?.join(".local").join("state")))?;
-    Some(folder.join("baton").join("tokens"))
-}
-
-/// `PROFILE.json` in that folder. A name that is no plain word has a hash in place of what would mean something in a path.
-fn default_store(profile: &str, environment: &Environment) -> Option<PathBuf> {
-    let folder = default_folder(environment)?;
-    let is_plain = profile.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-    let name = if is_plain && !profile.is_empty() {
-        profile.to_owned()
-    } else {
-        let hash = Sha256::digest(profile.as_bytes());
-        let beginning = hash.first_chunk().expect("it has 32 bytes");
-        format!("profile-{:016x}", u64::from_be_bytes(*beginning))
-    };
-    Some(folder.join(Path::new(&name).with_extension("json")))
 }

@@ -9,6 +9,7 @@ use crate::wire::Dialect;
 use super::document::{Entry, Section};
 use super::headers::{CREDENTIAL_HEADERS, field};
 use super::oauth::OAuth;
+use super::sync::Subscription;
 use super::{Error, PolicyDefaults, target};
 
 /// What a `[profile.NAME]` table says.
@@ -24,6 +25,8 @@ pub(super) struct Profile {
     pub(super) policy: PolicyDefaults,
     /// The place of a header that is a secret, where there is one.
     pub(super) secret: Option<String>,
+    /// What is kept in step with other regions.
+    pub(super) subscription: Option<Subscription>,
 }
 
 /// Where a profile's key comes from.
@@ -71,6 +74,7 @@ impl Profile {
             vec!["api", "model", "url", "endpoint", "key-file", "key-command", "key-env", "headers", "oauth"];
         known.extend(["attempts", "rate", "burst", "token-rate", "cache", "cache-ttl", "cache-size"]);
         known.extend(PolicyDefaults::TIMES);
+        known.extend(Subscription::KEYS);
         section.only(&known)?;
         let text = |key| section.entry(key).map(|entry| entry.text()).transpose();
         let mut profile = Self {
@@ -79,6 +83,7 @@ impl Profile {
             model: text("model")?.map(str::to_owned),
             url: read_url(&section)?,
             policy: PolicyDefaults::read(&section)?,
+            subscription: Subscription::read(&section)?,
             ..Self::default()
         };
         if let Some(headers) = section.entry("headers") {

@@ -1,4 +1,7 @@
-//! `baton config`: every setting with where it came from, the place of the configuration file, and its profiles.
+//! `baton config`: every setting with where it came from, the place of the configuration file, its profiles, and what is
+//! kept in step with other regions.
+
+mod sync;
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -9,6 +12,7 @@ use serde_json::{Value, json};
 use crate::config;
 use crate::config::{Environment, Given, Inventory, Setting, Source};
 
+use self::sync::SyncOptions;
 use super::options::ProfileOptions;
 use super::output::Output;
 use super::{Talk, Usage};
@@ -28,6 +32,8 @@ enum What {
     Path(PathOptions),
     /// Print the names of the configuration file's profiles, one a line
     Profiles(PathOptions),
+    /// Fetch what the profile's config-url serves, check it, keep it, and print which source serves which version
+    Sync(SyncOptions),
 }
 
 /// The flags of `baton config show`.
@@ -68,6 +74,7 @@ enum Format {
 pub(super) fn run(options: &ConfigOptions, talk: Talk) -> anyhow::Result<()> {
     let environment = Environment::of_process();
     let text = match &options.what {
+        What::Sync(options) => return sync::run(options, &environment, talk),
         What::Show(show) => {
             let inventory = config::inventory(&show.profile.given(), &environment)?;
             match show.format {
