@@ -84,6 +84,18 @@ pub(crate) fn canned(words: &'static str) -> Front {
     })
 }
 
+/// Answers each request by what `answer` makes of its head, which is noted, and closes the connection.
+pub(crate) fn answering(answer: impl Fn(&str) -> String + Clone + Send + Sync + 'static) -> Front {
+    start(local(0), move |mut peer, _, notes| {
+        let answer = answer.clone();
+        async move {
+            let head = String::from_utf8_lossy(&read_head(&mut peer).await?).into_owned();
+            note(&notes, &head);
+            peer.write_all(answer(&head).as_bytes()).await.ok()
+        }
+    })
+}
+
 /// What a front notes for a connection of which it notes nothing else at first.
 pub(crate) const CONNECTED: &str = "connected";
 

@@ -33,6 +33,7 @@ mod send;
 mod shards;
 mod signals;
 mod stream;
+mod sync;
 mod terminal;
 mod tls;
 mod verdicts;

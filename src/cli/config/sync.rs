@@ -172,8 +172,12 @@ fn as_table(follower: &Follower, report: &Report) -> String {
     for line in std::iter::once(String::new()).chain(table.lines()) {
         let _ = writeln!(text, "{}", line.trim_end());
     }
-    for row in strays(report).filter(|row| !row.detail.is_empty()) {
-        let _ = writeln!(text, "\n{}: {}", row.site.name, row.detail);
+    let told: Vec<&Row> = strays(report).filter(|row| !row.detail.is_empty()).collect();
+    if !told.is_empty() {
+        text.push('\n');
+    }
+    for row in told {
+        let _ = writeln!(text, "{}: {}", row.site.name, row.detail);
     }
     text
 }

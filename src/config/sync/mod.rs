@@ -201,11 +201,7 @@ impl Follower {
 
     /// That nothing may be used, as an error.
     pub fn refused(&self, refusal: &Refusal) -> Error {
-        Error::new(format!(
-            "profile {} has no synced configuration that may be used: {refusal}",
-            self.profile
-        ))
-        .hint("`baton config sync --once` tells what each of its sources serves")
+        Error::new(format!("profile {} has no synced configuration to use: {refusal}", self.profile))
     }
 
     /// The time to the next poll: that of the profile, a fifth more or less.

@@ -32,6 +32,8 @@ pub(super) struct Stage {
     half: Front,
     /// `{none}`: one that answers with an empty list.
     none: Front,
+    /// The source of profile `s`, which has nothing.
+    source: Front,
     /// `{proxy}`: an HTTP proxy to the relay.
     proxy: Front,
     #[cfg(unix)]
@@ -161,6 +163,7 @@ impl Stage {
             silent: front::canned(""),
             half: front::canned("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{\"id\":"),
             none: front::canned("HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{\"data\":[]}"),
+            source: front::answering(|_| "HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n".to_owned()),
             proxy: front::http_proxy(&relay),
             #[cfg(unix)]
             _socket: front::unix_socket(&relay, &fixed.path().join("socket")),
@@ -172,9 +175,12 @@ impl Stage {
         let config = format!(
             "[profile.p]\nurl = 'http://127.0.0.1:{}'\nmodel = 'zebra'\n[profile.once]\nattempts = 1\n\
              [profile.o]\nurl = '{1}'\n[profile.o.oauth]\ngrant = 'client-credentials'\nissuer = '{1}'\n\
-             client-id = 'baton'\nclient-secret-file = 'secret'\nstore = 'token.json'\n",
+             client-id = 'baton'\nclient-secret-file = 'secret'\nstore = 'token.json'\n\
+             [profile.s]\nconfig-url = 'http://127.0.0.1:{2}/b.toml'\nallowed-hosts = ['127.0.0.1']\n\
+             config-key = 'RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3'\n",
             stage.tap.port,
-            stage.issuer.base_url()
+            stage.issuer.base_url(),
+            stage.source.port
         );
         fs::write(stage.fixed.path().join("config.toml"), config).unwrap();
         write_shards(stage.fixed.path());

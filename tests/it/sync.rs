@@ -1,0 +1,304 @@
+//! `baton config sync` against two sources: what it believes, what it keeps, and what it says of sources out of step.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Cursor};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use minisign::KeyPair;
+use serde_json::Value;
+
+use crate::baton::{Said, baton};
+use crate::front::{Front, answering};
+
+/// A source: files that can be replaced while it serves them.
+struct Region {
+    front: Front,
+    files: Arc<Mutex<BTreeMap<String, String>>>,
+}
+
+impl Region {
+    fn start() -> Self {
+        let files: Arc<Mutex<BTreeMap<String, String>>> = Arc::default();
+        let served = Arc::clone(&files);
+        let front = answering(move |head| {
+            let path = head.split(' ').nth(1).unwrap_or_default();
+            let close = "connection: close\r\n";
+            let Some(text) = served.lock().unwrap().get(path).cloned() else {
+                return format!("HTTP/1.1 404 Not Found\r\n{close}\r\n");
+            };
+            let etag = format!("\"{:x}\"", crc32fast::hash(text.as_bytes()));
+            if head.contains(&etag) {
+                return format!("HTTP/1.1 304 Not Modified\r\n{close}\r\n");
+            }
+            // A file that is cut on its way ends before its announced end.
+            let (text, missing) = match text.strip_suffix("CUT") {
+                Some(text) => (text.to_owned(), 100),
+                None => (text, 0),
+            };
+            let length = text.len() + missing;
+            format!("HTTP/1.1 200 OK\r\n{close}etag: {etag}\r\ncontent-length: {length}\r\n\r\n{text}")
+        });
+        Self { front, files }
+    }
+
+    fn serve(&self, document: &str, signature: &str) {
+        let mut files = self.files.lock().unwrap();
+        files.insert("/b.toml".to_owned(), document.to_owned());
+        files.insert("/b.toml.minisig".to_owned(), signature.to_owned());
+    }
+}
+
+/// A machine that follows two regions, whose files an operator signs.
+struct World {
+    home: tempfile::TempDir,
+    keys: KeyPair,
+    eu: Region,
+    us: Region,
+}
+
+fn file(version: u64) -> String {
+    format!(
+        "version = {version}\nnot-after = 2999-01-01T00:00:00Z\n\
+         [[endpoint]]\nurl = \"http://127.0.0.1:8080\"\nzone = \"eu-1\"\nweight = 3\n[limits]\nrate = \"60/m\"\n"
+    )
+}
+
+impl World {
+    /// Both regions serve version 7.
+    fn new(more: &str) -> Self {
+        let keys = KeyPair::generate_unencrypted_keypair().unwrap();
+        let world =
+            Self { home: tempfile::tempdir().unwrap(), keys, eu: Region::start(), us: Region::start() };
+        world.configure(more);
+        for region in [&world.eu, &world.us] {
+            region.serve(&file(7), &world.sign(&file(7)));
+        }
+        world
+    }
+
+    fn configure(&self, more: &str) {
+        let config = format!(
+            "[profile.work]\nconfig-key = '{}'\nallowed-hosts = ['127.0.0.1:8080']\n{more}\n[profile.work.config-url]\n\
+             eu = 'http://127.0.0.1:{}/b.toml'\nus = 'http://127.0.0.1:{}/b.toml'\n",
+            self.keys.pk.to_base64(),
+            self.eu.front.port,
+            self.us.front.port
+        );
+        fs::write(self.home.path().join("config.toml"), config).unwrap();
+    }
+
+    fn sign(&self, text: &str) -> String {
+        minisign::sign(None, &self.keys.sk, Cursor::new(text), None, None).unwrap().into_string()
+    }
+
+    fn state(&self) -> PathBuf {
+        self.home.path().join("baton/sync/work.json")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = baton();
+        command
+            .env("XDG_STATE_HOME", self.home.path())
+            .env("BATON_CONFIG", self.home.path().join("config.toml"));
+        command.env("BATON_PROFILE", "work").args(["config"]).args(arguments);
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Said {
+        self.command(arguments).output().unwrap().into()
+    }
+
+    /// One poll: the exit code, the version in force, and the verdicts on eu and us.
+    fn once(&self) -> (i32, Option<u64>, [String; 2]) {
+        let said = self.run(&["sync", "--once", "--format", "json"]);
+        let report: Value = serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("{said:?}"));
+        let verdict = |at: usize| report["sources"][at]["verdict"].as_str().unwrap().to_owned();
+        (said.code, report["in_force"]["version"].as_u64(), [verdict(0), verdict(1)])
+    }
+}
+
+fn seen(code: i32, version: Option<u64>, verdicts: [&str; 2]) -> (i32, Option<u64>, [String; 2]) {
+    (code, version, verdicts.map(str::to_owned))
+}
+
+#[test]
+fn a_newer_version_is_followed_and_an_older_one_is_not() {
+    let world = World::new("");
+    assert_eq!(world.once(), seen(0, Some(7), ["new", "new"]));
+    assert_eq!(world.once(), seen(0, Some(7), ["unchanged", "unchanged"]));
+    let heads = world.eu.front.notes();
+    assert_eq!(heads.len(), 3, "an unchanged file takes one request: {heads:?}");
+    assert!(heads[2].contains("if-none-match: \""), "{}", heads[2]);
+    world.eu.serve(&file(8), &world.sign(&file(8)));
+    assert_eq!(world.once(), seen(0, Some(8), ["new", "stale"]));
+    world.eu.serve(&file(7), &world.sign(&file(7)));
+    assert_eq!(world.once(), seen(0, Some(8), ["rolled-back", "stale"]));
+    world.us.serve(&file(9), &world.sign(&file(9)));
+    assert_eq!(world.once(), seen(0, Some(9), ["rolled-back", "new"]));
+    let shown = world.run(&["show"]);
+    assert!(shown.out.contains("version 9"), "{shown:?}");
+    assert!(shown.out.contains("holds until 2999-01-01T00:00:00Z"), "{shown:?}");
+}
+
+#[test]
+fn what_is_not_to_be_believed_is_neither_used_nor_kept() {
+    let stranger = KeyPair::generate_unencrypted_keypair().unwrap();
+    let signed_by = |keys: &KeyPair, text: &str| {
+        minisign::sign(None, &keys.sk, Cursor::new(text), None, None).unwrap().into_string()
+    };
+    let change = |from: &str, to: &str| file(8).replace(from, to);
+    let world = World::new("");
+    let good = file(8);
+    let own = |text: &str| signed_by(&world.keys, text);
+    let cases = [
+        ("bad-signature", "another key", good.clone(), signed_by(&stranger, &good)),
+        ("bad-signature", "does not fit", change("60/m", "61/m"), own(&good)),
+        ("truncated", "ends within a line", good[..good.len() - 9].to_owned(), own(&good)),
+        ("truncated", "broke off", format!("{good}CUT"), own(&good)),
+        ("expired", "held until", change("2999", "2001"), own(&change("2999", "2001"))),
+        ("refused", "not allowed on this machine", change(":8080", ":8081"), own(&change(":8080", ":8081"))),
+        (
+            "refused",
+            ":6: endpoint.key-file",
+            change("weight = 3", "key-file = 'k'"),
+            own(&change("weight = 3", "key-file = 'k'")),
+        ),
+        (
+            "refused",
+            ":6: unknown key 'endpoint.wait'",
+            change("weight", "wait"),
+            own(&change("weight", "wait")),
+        ),
+    ];
+    for (verdict, detail, document, signature) in &cases {
+        let fresh = tempfile::tempdir().unwrap();
+        for region in [&world.eu, &world.us] {
+            region.serve(document, signature);
+        }
+        let said: Said =
+            world.command(&["sync", "--once"]).env("XDG_STATE_HOME", fresh.path()).output().unwrap().into();
+        assert_eq!(said.code, 2, "{said:?}");
+        assert!(said.out.contains(verdict) && said.out.contains(detail), "{verdict}, {detail}: {said:?}");
+        assert!(said.err.contains("none was ever accepted"), "{said:?}");
+    }
+    // The same beside a version that is good already.
+    let world = World { home: tempfile::tempdir().unwrap(), ..world };
+    world.configure("");
+    world.us.serve(&file(7), &world.sign(&file(7)));
+    for (verdict, _, document, signature) in &cases {
+        world.eu.serve(document, signature);
+        let (_, version, verdicts) = world.once();
+        assert_eq!((version, verdicts[0].as_str()), (Some(7), *verdict));
+    }
+}
+
+#[test]
+fn with_both_sources_gone_the_last_version_is_used_for_a_time() {
+    let world = World::new("");
+    assert_eq!(world.once().0, 0);
+    for region in [&world.eu, &world.us] {
+        region.files.lock().unwrap().clear();
+    }
+    let said = world.run(&["sync", "--once"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.err.contains("no source serves version 7 now; it is kept from"), "{said:?}");
+    assert_eq!(world.once(), seen(0, Some(7), ["unreachable", "unreachable"]));
+    world.configure("config-max-age = '1ms'");
+    let said = world.run(&["sync", "--once"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(said.err.contains("config-max-age is 1 ms"), "{said:?}");
+    let shown = world.run(&["show"]);
+    assert!(shown.out.contains("no source has served version 7"), "{shown:?}");
+    for region in [&world.eu, &world.us] {
+        region.serve(&file(7), &world.sign(&file(7)));
+    }
+    world.configure("");
+    assert_eq!(world.once(), seen(0, Some(7), ["new", "new"]));
+}
+
+#[test]
+fn many_processes_at_once_keep_one_whole_state_for_their_owner_alone() {
+    let world = World::new("");
+    let spawn = |_| {
+        let mut command = world.command(&["sync", "--once", "--format", "json"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let children: Vec<_> = (0..8).map(spawn).collect();
+    world.eu.serve(&file(8), &world.sign(&file(8)));
+    for child in children {
+        let said: Said = child.wait_with_output().unwrap().into();
+        assert_eq!(said.code, 0, "{said:?}");
+    }
+    assert_eq!(world.once().1, Some(8));
+    let state: Value = serde_json::from_str(&fs::read_to_string(world.state()).unwrap()).unwrap();
+    assert_eq!(state["kept"]["version"], 8);
+    let names = fs::read_dir(world.state().parent().unwrap()).unwrap();
+    let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["work.json", "work.json.lock"]);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(world.state()).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn a_watch_follows_and_fails_where_sources_stay_out_of_step() {
+    let world = World::new("config-poll = '100ms'");
+    let mut command = world.command(&["sync", "--watch", "--fail", "--format", "json"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || -> Option<Value> { Some(serde_json::from_str(&lines.next()?.unwrap()).unwrap()) };
+    assert_eq!(next().unwrap()["in_force"]["version"], 7);
+    world.eu.serve(&file(8), &world.sign(&file(8)));
+    let polls: Vec<Value> = std::iter::from_fn(next).collect();
+    let stray: Vec<_> = polls.iter().filter(|poll| !poll["out_of_step"].is_null()).collect();
+    assert!(stray.len() > 2, "{polls:?}");
+    assert_eq!(stray.last().unwrap()["out_of_step"]["too_long"], true);
+    assert_eq!(stray.last().unwrap()["in_force"]["version"], 8);
+    let said: Said = child.wait_with_output().unwrap().into();
+    assert_eq!(said.code, 99, "{said:?}");
+    assert!(said.err.contains("because: us is stale, version 7"), "{said:?}");
+    // A single look says the same of them.
+    let said = world.run(&["sync", "--once"]);
+    assert_eq!(said.code, 99, "{said:?}");
+    world.us.serve(&file(8), &world.sign(&file(8)));
+    assert_eq!(world.once(), seen(0, Some(8), ["unchanged", "new"]));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_watch_goes_on_until_a_signal_and_prints_a_table_for_each_change() {
+    let world = World::new("config-poll = '50ms'");
+    let mut command = world.command(&["sync", "--watch"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.starts_with("in force   version 7")));
+    world.eu.serve(&file(8), &world.sign(&file(8)));
+    assert!(lines.any(|line| line.starts_with("in force   version 8")));
+    assert!(lines.any(|line| line.starts_with("us      7        stale")));
+    Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+}
+
+#[test]
+fn another_key_begins_anew_and_a_broken_state_is_told() {
+    let mut world = World::new("");
+    assert_eq!(world.once().0, 0);
+    world.keys = KeyPair::generate_unencrypted_keypair().unwrap();
+    world.configure("");
+    assert_eq!(world.once(), seen(2, None, ["bad-signature", "bad-signature"]));
+    for region in [&world.eu, &world.us] {
+        region.serve(&file(3), &world.sign(&file(3)));
+    }
+    assert_eq!(world.once(), seen(0, Some(3), ["new", "new"]));
+    fs::write(world.state(), "{\"schema\":").unwrap();
+    let said = world.run(&["sync", "--once"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(said.err.contains("work.json: this is no file of a synced configuration"), "{said:?}");
+    assert!(said.err.contains("hint: remove it"), "{said:?}");
+}
