@@ -19,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// More than any file of endpoints needs.
 const LARGEST: usize = 1 << 20;
 
+/// How long before it is sent a file must have been changed for its entity tag to be its own.
+const SETTLED: Duration = Duration::from_secs(2);
+
 /// What a look found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Look {
@@ -74,7 +77,7 @@ async fn look_once<T: Transport>(
         (304, Some(_)) => return Ok(Look::Unmodified),
         (status, _) => return Err((Verdict::Unreachable, format!("it answered {status}"))),
     }
-    let etag = reply.headers.get("etag").and_then(|etag| etag.to_str().ok()).map(str::to_owned);
+    let etag = etag_of(&reply.headers);
     let document = body(reply).await?;
     let reply = get(transport, &site.signature_url(), None).await?;
     if reply.status != 200 {
@@ -85,6 +88,18 @@ async fn look_once<T: Transport>(
     let signature = body(reply).await?;
     let (document, signature) = verify((&document, &signature), key)?;
     Ok(Look::Signed(Signed { document, signature, etag }))
+}
+
+/// The entity tag, unless the file was changed just before: servers make tags of seconds and sizes, and the next change
+/// in the same second has the same one (RFC 9110, section 8.8.2.2).
+fn etag_of(headers: &HeaderMap) -> Option<String> {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let date = |name| text(name).and_then(|date| httpdate::parse_http_date(date).ok());
+    let is_settled = match (date("last-modified"), date("date")) {
+        (Some(changed), Some(sent)) => sent.duration_since(changed).is_ok_and(|age| age >= SETTLED),
+        _ => true,
+    };
+    text("etag").filter(|_| is_settled).map(str::to_owned)
 }
 
 /// The file and its signature as texts, if the key has signed the one by the other.
@@ -137,13 +152,13 @@ async fn get<T: Transport>(transport: &T, url: &Url, etag: Option<&str>) -> Resu
     headers.extend(etag.map(|etag| (IF_NONE_MATCH, etag)));
     let (url, body, journey) = (url.clone(), Bytes::new(), Journey::default());
     let request = Request { method: Method::Get, url, headers, body, journey };
-    transport.send(request).await.map_err(failure)
+    transport.send(request).await.map_err(|error| failure(&error))
 }
 
 async fn body(reply: Reply) -> Result<Vec<u8>, Failure> {
     let mut body = reply.body;
     let mut bytes = Vec::new();
-    while let Some(chunk) = body.chunk().await.map_err(failure)? {
+    while let Some(chunk) = body.chunk().await.map_err(|error| failure(&error))? {
         if bytes.len() + chunk.len() > LARGEST {
             return Err((Verdict::Refused, format!("it is larger than {LARGEST} bytes")));
         }
@@ -152,7 +167,7 @@ async fn body(reply: Reply) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-fn failure(error: Error) -> Failure {
+fn failure(error: &Error) -> Failure {
     match error {
         Error::Broken { .. } => (Verdict::Truncated, error.to_string()),
         _ => (Verdict::Unreachable, error.to_string()),

@@ -144,13 +144,13 @@ fn weigh(state: &State, looked: Looked, said: Said, now: Timestamp) -> (String, 
     };
     // What was refused is read again in full next time, in case it is this machine that changes.
     let is_known = !matches!(verdict, Verdict::Refused | Verdict::Expired);
-    let etag = match look {
-        Look::Signed(signed) => signed.etag.filter(|_| is_known),
-        Look::Unmodified => before.and_then(|seen| seen.etag.clone()),
-        Look::Failed(..) => None,
+    let (etag, in_full) = match look {
+        Look::Signed(signed) => (signed.etag.filter(|_| is_known), Some(began)),
+        Look::Unmodified => before.map(|seen| (seen.etag.clone(), seen.in_full)).unwrap_or_default(),
+        Look::Failed(..) => (None, None),
     };
     let highest = before.and_then(|seen| seen.highest).max(version);
-    (site.name, Seen { url: site.url, etag, version, highest, verdict, detail, looked: began })
+    (site.name, Seen { url: site.url, etag, in_full, version, highest, verdict, detail, looked: began })
 }
 
 /// Where a version stands beside the one in force.

@@ -28,7 +28,7 @@ use super::profile::Profile;
 use super::{Environment, Error, Given, Setting, Source};
 
 use self::judge::{Looked, judge, usable};
-use self::state::{Shelf, State};
+use self::state::{Seen, Shelf, State};
 
 pub use self::state::OutOfStep;
 pub use self::subscription::{Site, Subscription};
@@ -38,6 +38,9 @@ pub use self::synced::{Endpoint, Limits, Synced};
 const PATIENCE: u32 = 2;
 /// By how much the time to the next poll is changed at random, up or down, so that clients do not poll in step.
 const JITTER: f64 = 0.2;
+
+/// After how many polls a source is asked for the whole file, whatever its entity tag says.
+const IN_FULL: u32 = 10;
 
 /// What a look at a source came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -231,14 +234,20 @@ impl Follower {
 
     async fn look(&self, site: &Site, before: Option<&State>) -> Looked {
         let seen = before.and_then(|state| state.sources.get(&site.name)).filter(|seen| seen.url == site.url);
-        let etag = seen.and_then(|seen| seen.etag.as_deref());
-        let connection = Connection { version: HttpVersion::Negotiated, ..Connection::default() };
         let began = Timestamp::now();
+        let etag = seen.and_then(|seen| self.etag(seen, began));
+        let connection = Connection { version: HttpVersion::Negotiated, ..Connection::default() };
         let look = match Pool::new(&connection, &site.url) {
             Ok(pool) => fetch::look(&pool, site, &self.subscription.key, etag).await,
             Err(error) => fetch::Look::Failed(Verdict::Unreachable, error.to_string()),
         };
         Looked { site: site.clone(), began, look }
+    }
+
+    /// The tag to ask with; now and then none, since some servers make the same tag for different files.
+    fn etag<'a>(&self, seen: &'a Seen, now: Timestamp) -> Option<&'a str> {
+        let age = Duration::try_from(now.duration_since(seen.in_full?)).ok()?;
+        seen.etag.as_deref().filter(|_| age < self.subscription.poll.0 * IN_FULL)
     }
 
     fn report(&self, state: &State, now: Timestamp) -> Report {

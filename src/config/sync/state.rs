@@ -65,6 +65,8 @@ pub(super) struct Kept {
 pub(super) struct Seen {
     pub(super) url: Url,
     pub(super) etag: Option<String>,
+    /// When it was last read in full.
+    pub(super) in_full: Option<Timestamp>,
     /// What it served last, of what was signed and could be read.
     pub(super) version: Option<u64>,
     /// The highest that it ever served.

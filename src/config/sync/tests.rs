@@ -53,6 +53,11 @@ impl Operator {
         subscribed(&text).unwrap()
     }
 
+    fn follower(&self) -> Follower {
+        let (subscription, shelf) = (self.subscription(), Shelf::at("unused".into()));
+        Follower { profile: "p".to_owned(), subscription, shelf }
+    }
+
     fn key(&self) -> minisign_verify::PublicKey {
         self.subscription().key
     }
@@ -217,11 +222,7 @@ fn polls_out_of_step_are_counted_in_a_row() {
 #[test]
 fn out_of_step_is_a_failure_after_more_than_two_polls_and_not_for_quick_ones() {
     let operator = Operator::new();
-    let follower = Follower {
-        profile: "p".to_owned(),
-        subscription: operator.subscription(),
-        shelf: Shelf::at("unused".into()),
-    };
+    let follower = operator.follower();
     let out = |polls| OutOfStep { since: noon(), polls };
     assert!(!follower.is_too_long(out(2), noon() + 60.seconds()));
     assert!(follower.is_too_long(out(3), noon() + 60.seconds()));
@@ -230,6 +231,21 @@ fn out_of_step_is_a_failure_after_more_than_two_polls_and_not_for_quick_ones() {
     for _ in 0..100 {
         assert!((24.0..=36.0).contains(&follower.pause().as_secs_f64()));
     }
+}
+
+#[test]
+fn a_source_is_read_in_full_now_and_then_whatever_its_tag_says() {
+    let operator = Operator::new();
+    let mut machine = Machine::of(&operator);
+    machine.poll([operator.signed(FILE), operator.signed(FILE)]);
+    let read = machine.now;
+    machine.poll([Look::Unmodified, Look::Unmodified]);
+    let follower = operator.follower();
+    let seen = &machine.state.sources["eu"];
+    assert!(follower.etag(seen, read + 299.seconds()).is_some());
+    assert_eq!(follower.etag(seen, read + 300.seconds()), None);
+    // A clock that was set back is no reason to wait for it.
+    assert_eq!(follower.etag(seen, read - 1.seconds()), None);
 }
 
 #[test]

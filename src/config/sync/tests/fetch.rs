@@ -77,6 +77,20 @@ async fn a_source_is_asked_by_its_tag_and_once_more_where_file_and_signature_do_
     assert!(matches!(look, Look::Failed(Verdict::BadSignature, _)), "{look:?}");
 }
 
+#[tokio::test]
+async fn the_tag_of_a_file_that_was_changed_just_before_is_not_believed() {
+    let operator = Operator::new();
+    for (changed, expected) in [("11:59:59", None), ("12:00:01", None), ("11:59:58", Some("\"a\""))] {
+        let changed = format!("Fri, 01 Jun 2029 {changed} GMT").leak();
+        let fields =
+            vec![("etag", "\"a\""), ("date", "Fri, 01 Jun 2029 12:00:00 GMT"), ("last-modified", &*changed)];
+        let file = Turn::Reply(200, fields, vec![Step::Bytes(FILE)]);
+        let (look, _) = looked(vec![file, answer(&operator.sign(FILE), "")], &operator, None).await;
+        let Look::Signed(Signed { etag, .. }) = look else { panic!("{look:?}") };
+        assert_eq!(etag.as_deref(), expected, "{changed}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_source_that_serves_nothing_of_use_says_what_it_does_serve() {
     let operator = Operator::new();
