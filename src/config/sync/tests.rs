@@ -54,8 +54,8 @@ impl Operator {
     }
 
     fn follower(&self) -> Follower {
-        let (subscription, shelf) = (self.subscription(), Shelf::at("unused".into()));
-        Follower { profile: "p".to_owned(), subscription, shelf }
+        let (profile, shelf) = ("p".to_owned(), Shelf::at("unused".into()));
+        Follower { profile, subscription: self.subscription(), shelf }
     }
 
     fn key(&self) -> minisign_verify::PublicKey {
