@@ -54,8 +54,8 @@ impl Operator {
     }
 
     fn follower(&self) -> Follower {
-        let (profile, shelf) = ("p".to_owned(), Shelf::at("unused".into()));
-        Follower { profile, subscription: self.subscription(), shelf }
+        let (profile, kept) = ("p".to_owned(), Shelf::at("unused".into()));
+        Follower { profile, subscription: self.subscription(), shelf: kept }
     }
 
     fn key(&self) -> minisign_verify::PublicKey {
