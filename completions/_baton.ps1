@@ -40,7 +40,7 @@ Register-ArgumentCompleter -Native -CommandName 'baton' -ScriptBlock {
             [CompletionResult]::new('cache', 'cache', [CompletionResultType]::ParameterValue, 'Look at the cache of answers, or empty it')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a shell''s completion script')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print the manual page, or write one for each command into a folder')
-            [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show the settings and where each comes from, or where the configuration file is')
+            [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show the settings and where each comes from, find the configuration file, keep settings in step between regions')
             break
         }
         'baton;send' {
@@ -654,6 +654,7 @@ Register-ArgumentCompleter -Native -CommandName 'baton' -ScriptBlock {
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print every setting with its value and what decided it, secrets hidden')
             [CompletionResult]::new('path', 'path', [CompletionResultType]::ParameterValue, 'Print the path of the configuration file that is read, or would be if it existed')
             [CompletionResult]::new('profiles', 'profiles', [CompletionResultType]::ParameterValue, 'Print the names of the configuration file''s profiles, one a line')
+            [CompletionResult]::new('sync', 'sync', [CompletionResultType]::ParameterValue, 'Fetch what the profile''s config-url serves, check it, keep it, and print which source serves which version')
             break
         }
         'baton;config;show' {
@@ -679,6 +680,20 @@ Register-ArgumentCompleter -Native -CommandName 'baton' -ScriptBlock {
         'baton;config;profiles' {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Name the file, as for every other command')
             [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How an error is printed on standard error')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Silence notices and progress')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Silence notices and progress')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'baton;config;sync' {
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Form of what is printed; with --watch, a table for each change, or a line of JSON for each poll')
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Take what no flag and no variable says from this profile of the configuration file')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]')
+            [CompletionResult]::new('--error-format', '--error-format', [CompletionResultType]::ParameterName, 'How an error is printed on standard error')
+            [CompletionResult]::new('--once', '--once', [CompletionResultType]::ParameterName, 'Look at each source once')
+            [CompletionResult]::new('--watch', '--watch', [CompletionResultType]::ParameterName, 'Look every config-poll (30 s, a fifth more or less), until a signal comes')
+            [CompletionResult]::new('--fail', '--fail', [CompletionResultType]::ParameterName, 'End a --watch, too, where --once fails')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Silence notices and progress')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Silence notices and progress')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')

@@ -98,6 +98,9 @@ _baton() {
             baton__subcmd__config,show)
                 cmd="baton__subcmd__config__subcmd__show"
                 ;;
+            baton__subcmd__config,sync)
+                cmd="baton__subcmd__config__subcmd__sync"
+                ;;
             baton__subcmd__report,compare)
                 cmd="baton__subcmd__report__subcmd__compare"
                 ;;
@@ -1128,7 +1131,7 @@ _baton() {
             return 0
             ;;
         baton__subcmd__config)
-            opts="-q -h --quiet --error-format --help show path profiles"
+            opts="-q -h --quiet --error-format --help show path profiles sync"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1191,6 +1194,36 @@ _baton() {
             ;;
         baton__subcmd__config__subcmd__show)
             opts="-q -h --format --profile --config --quiet --error-format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    _baton_profiles "${cur}"
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        baton__subcmd__config__subcmd__sync)
+            opts="-q -h --once --watch --fail --format --profile --config --quiet --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

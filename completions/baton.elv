@@ -37,7 +37,7 @@ set edit:completion:arg-completer[baton] = {|@words|
             cand cache 'Look at the cache of answers, or empty it'
             cand completions 'Print a shell''s completion script'
             cand man 'Print the manual page, or write one for each command into a folder'
-            cand config 'Show the settings and where each comes from, or where the configuration file is'
+            cand config 'Show the settings and where each comes from, find the configuration file, keep settings in step between regions'
         }
         &'baton;send'= {
             cand -f 'Add a file to the prompt: text after a blank line; png, jpeg, gif, webp and PDF as attachments (repeatable)'
@@ -629,6 +629,7 @@ set edit:completion:arg-completer[baton] = {|@words|
             cand show 'Print every setting with its value and what decided it, secrets hidden'
             cand path 'Print the path of the configuration file that is read, or would be if it existed'
             cand profiles 'Print the names of the configuration file''s profiles, one a line'
+            cand sync 'Fetch what the profile''s config-url serves, check it, keep it, and print which source serves which version'
         }
         &'baton;config;show'= {
             cand --format 'Form of the list'
@@ -651,6 +652,19 @@ set edit:completion:arg-completer[baton] = {|@words|
         &'baton;config;profiles'= {
             cand --config 'Name the file, as for every other command'
             cand --error-format 'How an error is printed on standard error'
+            cand -q 'Silence notices and progress'
+            cand --quiet 'Silence notices and progress'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'baton;config;sync'= {
+            cand --format 'Form of what is printed; with --watch, a table for each change, or a line of JSON for each poll'
+            cand --profile 'Take what no flag and no variable says from this profile of the configuration file'
+            cand --config 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]'
+            cand --error-format 'How an error is printed on standard error'
+            cand --once 'Look at each source once'
+            cand --watch 'Look every config-poll (30 s, a fifth more or less), until a signal comes'
+            cand --fail 'End a --watch, too, where --once fails'
             cand -q 'Silence notices and progress'
             cand --quiet 'Silence notices and progress'
             cand -h 'Print help (see more with ''--help'')'

@@ -55,7 +55,7 @@ complete -c baton -n "__fish_baton_needs_command" -f -a "auth" -d 'Log in where 
 complete -c baton -n "__fish_baton_needs_command" -f -a "cache" -d 'Look at the cache of answers, or empty it'
 complete -c baton -n "__fish_baton_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
 complete -c baton -n "__fish_baton_needs_command" -f -a "man" -d 'Print the manual page, or write one for each command into a folder'
-complete -c baton -n "__fish_baton_needs_command" -f -a "config" -d 'Show the settings and where each comes from, or where the configuration file is'
+complete -c baton -n "__fish_baton_needs_command" -f -a "config" -d 'Show the settings and where each comes from, find the configuration file, keep settings in step between regions'
 complete -c baton -n "__fish_baton_using_subcommand send" -s f -l file -d 'Add a file to the prompt: text after a blank line; png, jpeg, gif, webp and PDF as attachments (repeatable)' -r -F
 complete -c baton -n "__fish_baton_using_subcommand send" -l messages -d 'Begin with the conversation in this file, or on standard input for `-`: a JSON array of messages with role and content, or an object whose one field is such an array, "messages"; the prompt, if any, follows as the user\'s' -r -F
 complete -c baton -n "__fish_baton_using_subcommand send" -s m -l model -d 'Model to ask for' -r
@@ -578,13 +578,14 @@ complete -c baton -n "__fish_baton_using_subcommand man" -l error-format -d 'How
 json\t'One JSON object'"
 complete -c baton -n "__fish_baton_using_subcommand man" -s q -l quiet -d 'Silence notices and progress'
 complete -c baton -n "__fish_baton_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path profiles" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path profiles sync" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
 json\t'One JSON object'"
-complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path profiles" -s q -l quiet -d 'Silence notices and progress'
-complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path profiles" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path profiles" -f -a "show" -d 'Print every setting with its value and what decided it, secrets hidden'
-complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path profiles" -f -a "path" -d 'Print the path of the configuration file that is read, or would be if it existed'
-complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path profiles" -f -a "profiles" -d 'Print the names of the configuration file\'s profiles, one a line'
+complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path profiles sync" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path profiles sync" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path profiles sync" -f -a "show" -d 'Print every setting with its value and what decided it, secrets hidden'
+complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path profiles sync" -f -a "path" -d 'Print the path of the configuration file that is read, or would be if it existed'
+complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path profiles sync" -f -a "profiles" -d 'Print the names of the configuration file\'s profiles, one a line'
+complete -c baton -n "__fish_baton_using_subcommand config; and not __fish_seen_subcommand_from show path profiles sync" -f -a "sync" -d 'Fetch what the profile\'s config-url serves, check it, keep it, and print which source serves which version'
 complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from show" -l format -d 'Form of the list' -r -f -a "table\t''
 json\t''"
 complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from show" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
@@ -603,3 +604,14 @@ complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subc
 json\t'One JSON object'"
 complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from profiles" -s q -l quiet -d 'Silence notices and progress'
 complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from profiles" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from sync" -l format -d 'Form of what is printed; with --watch, a table for each change, or a line of JSON for each poll' -r -f -a "table\t''
+json\t''"
+complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from sync" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
+complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from sync" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from sync" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from sync" -l once -d 'Look at each source once'
+complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from sync" -l watch -d 'Look every config-poll (30 s, a fifth more or less), until a signal comes'
+complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from sync" -l fail -d 'End a --watch, too, where --once fails'
+complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from sync" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand config; and __fish_seen_subcommand_from sync" -s h -l help -d 'Print help (see more with \'--help\')'

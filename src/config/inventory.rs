@@ -62,7 +62,7 @@ pub fn inventory(given: &Given, environment: &Environment) -> Result<Inventory, 
     let policy = profile.map(|profile| profile.policy).unwrap_or_default();
     add_policy(&mut settings, &policy, profile.map(|profile| profile.name.as_str()));
     if let Some(profile) = profile {
-        settings.extend(sync::settings(profile, environment)?);
+        settings.extend(sync::settings(profile, environment));
     }
     for (model, price) in file.prices.iter() {
         add_price(&mut settings, model, price);

@@ -220,6 +220,18 @@ fn with_both_sources_gone_the_last_version_is_used_for_a_time() {
 }
 
 #[test]
+fn a_version_that_soon_ends_is_remarked_on() {
+    let world = World::new("");
+    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(71);
+    let text = file(8).replace("2999-01-01T00:00:00Z", &format!("{soon:.0}"));
+    world.eu.serve(&text, &world.sign(&text));
+    let said = world.run(&["sync", "--once"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.err.contains("note: version 8 holds for"), "{said:?}");
+    assert!(!world.run(&["sync", "--once", "--quiet"]).err.contains("note:"));
+}
+
+#[test]
 fn many_processes_at_once_keep_one_whole_state_for_their_owner_alone() {
     let world = World::new("");
     let spawn = |_| {
@@ -301,4 +313,7 @@ fn another_key_begins_anew_and_a_broken_state_is_told() {
     assert_eq!(said.code, 2, "{said:?}");
     assert!(said.err.contains("work.json: this is no file of a synced configuration"), "{said:?}");
     assert!(said.err.contains("hint: remove it"), "{said:?}");
+    let shown = world.run(&["show"]);
+    assert_eq!(shown.code, 0, "{shown:?}");
+    assert!(shown.out.contains("this is no file of a synced configuration"), "{shown:?}");
 }

@@ -1,6 +1,7 @@
 //! `baton config sync`: a look at every source of a profile's configuration, once or for ever, and what it came to.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 use comfy_table::Table;
@@ -10,12 +11,17 @@ use serde_json::{Value, json};
 
 use crate::config::Environment;
 use crate::config::sync::{Endpoint, Follower, Report, Row, Synced, follower};
+use crate::net::shown_url;
+use crate::units::Span;
 
 use super::super::options::ProfileOptions;
 use super::super::output::Output;
 use super::super::signals::Signals;
 use super::super::{Ending, Talk};
 use super::Format;
+
+/// How long before its end a version is worth a remark: long enough for a person to sign the next one.
+const SHORT: Duration = Duration::from_secs(3 * 86_400);
 
 /// The flags of `baton config sync`.
 #[derive(Debug, Args)]
@@ -112,6 +118,13 @@ fn remark(follower: &Follower, report: &Report, talk: Talk) {
             follower.max_age()
         ));
     }
+    if let Ok(synced) = &report.in_force
+        && let Ok(left) = Duration::try_from(synced.not_after.duration_since(report.moment))
+        && left < SHORT
+    {
+        let (version, left) = (synced.version, Span(Duration::from_secs(left.as_secs())));
+        talk.notice(format_args!("note: version {version} holds for {left} more: sign a newer one"));
+    }
     if let (Some(out), false) = (report.out_of_step, report.is_too_long) {
         let names: Vec<&str> = strays(report).map(|row| row.site.name.as_str()).collect();
         let times = if out.polls == 1 { "1 poll".to_owned() } else { format!("{} polls", out.polls) };
@@ -164,7 +177,7 @@ fn as_table(follower: &Follower, report: &Report) -> String {
     table.set_header(["Source", "Version", "Verdict", "Address"]);
     for row in &report.sources {
         let version = row.version.map_or_else(|| "–".to_owned(), |version| version.to_string());
-        table.add_row([&row.site.name, &version, row.verdict.name(), row.site.url.as_str()]);
+        table.add_row([&row.site.name, &version, row.verdict.name(), &shown_url(&row.site.url)]);
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
@@ -199,7 +212,7 @@ fn as_json(follower: &Follower, report: &Report) -> Value {
     let row = |row: &Row| {
         json!({
             "name": row.site.name,
-            "url": row.site.url.as_str(),
+            "url": shown_url(&row.site.url),
             "version": row.version,
             "verdict": row.verdict.name(),
             "detail": Some(&row.detail).filter(|detail| !detail.is_empty()),

@@ -20,7 +20,7 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::net::{Connection, HttpVersion, Pool};
+use crate::net::{Connection, HttpVersion, Pool, shown_url};
 use crate::units::Span;
 
 use super::file::File;
@@ -286,11 +286,10 @@ impl Follower {
 }
 
 /// What `config show` says of a profile's sources, and of the version that was accepted last.
-pub(super) fn settings(profile: &Profile, environment: &Environment) -> Result<Vec<Setting>, Error> {
-    let Some(follower) = Follower::of(profile, environment)? else { return Ok(Vec::new()) };
+pub(super) fn settings(profile: &Profile, environment: &Environment) -> Vec<Setting> {
+    let Some(by) = &profile.subscription else { return Vec::new() };
     let from = || Source::Profile(profile.name.clone());
-    let by = &follower.subscription;
-    let site = |site: &Site| Setting::new(format!("config-url.{}", site.name), site.url.to_string(), from());
+    let site = |site: &Site| Setting::new(format!("config-url.{}", site.name), shown_url(&site.url), from());
     let mut settings: Vec<Setting> = by.sites.iter().map(site).collect();
     settings.extend([
         Setting::new("config-key", by.key_text.clone(), from()),
@@ -298,14 +297,19 @@ pub(super) fn settings(profile: &Profile, environment: &Environment) -> Result<V
         Setting::new("config-max-age", by.max_age.to_string(), from()),
         Setting::new("config-poll", by.poll.to_string(), from()),
     ]);
-    let (value, detail) = match follower.last_known_good()? {
-        Ok((synced, confirmed)) => {
+    let known = Follower::of(profile, environment).and_then(|follower| match follower {
+        Some(follower) => follower.last_known_good(),
+        None => Ok(Err(Refusal::Nothing)),
+    });
+    let (value, detail) = match known {
+        Ok(Ok((synced, confirmed))) => {
             let (version, not_after) = (synced.version, synced.not_after);
             (Some(format!("version {version}")), format!("confirmed {confirmed:.0}, holds until {not_after}"))
         }
-        Err(refusal) => (None, refusal.to_string()),
+        Ok(Err(refusal)) => (None, refusal.to_string()),
+        Err(error) => (None, error.message),
     };
     let synced = Setting { detail, ..Setting::new("synced", value, from()) };
     settings.push(synced);
-    Ok(settings)
+    settings
 }

@@ -96,7 +96,7 @@ fn read_endpoints(list: &Entry<'_>, hosts: &Hosts) -> Result<Vec<Endpoint>, Erro
 impl Endpoint {
     fn read(section: &Section<'_>, hosts: &Hosts) -> Result<Self, Error> {
         only(section, &["url", "zone", "region", "weight", "priority"])?;
-        let text = |key| section.entry(key).map(|entry| entry.text().map(str::to_owned)).transpose();
+        let text = |key| section.entry(key).map(|entry| name(&entry)).transpose();
         let entry = section.entry("url").ok_or_else(|| section.refuse("has no url"))?;
         let url = target::parse(entry.text()?, &entry.place())?;
         if !hosts.allow(&url) {
@@ -120,6 +120,15 @@ impl Endpoint {
             priority: section.entry("priority").map(|entry| entry.number(0..=1_000)).transpose()?,
         })
     }
+}
+
+/// A name that can be shown on a terminal as it is.
+fn name(entry: &Entry<'_>) -> Result<String, Error> {
+    let text = entry.text()?;
+    if text.chars().any(char::is_control) {
+        return Err(entry.refuse("a name has no control characters"));
+    }
+    Ok(text.to_owned())
 }
 
 impl Limits {

@@ -38,6 +38,7 @@ fn a_file_that_says_what_it_may_not_is_refused_with_its_line() {
         assert!(told.starts_with("https://eu/b.toml:4: endpoint.url") && told.contains(reason), "{told}");
         assert!(!told.contains("planted"), "{told}");
     }
+    assert!(refused("\"eu-1\"", "\"\\u001b[2J\"").contains("no control characters"));
     assert!(refused("version = 7", "").contains("has no version"));
     assert!(refused("version = 7", "version = 0").contains("from 1 to"));
     assert!(refused("not-after = 2030-01-01T00:00:00Z", "").contains("has no not-after"));
