@@ -1,6 +1,6 @@
 //! Configuration that is kept in step between regions: fetched, checked, and kept where the next run finds it.
 //!
-//! A profile's [`Subscription`] names the sources, the key and the hosts. A [`Follower`] looks at all sources, [`judge`]
+//! A profile's [`Subscription`] names the sources, the key and the hosts. A [`Follower`] looks at all sources, `judge`
 //! says what each of them is worth and which version is in force, and the last-known-good file lies in a private file.
 //! docs/config-sync.md is the operator's side of it.
 

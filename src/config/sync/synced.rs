@@ -116,7 +116,7 @@ impl Endpoint {
             url,
             zone: text("zone")?,
             region: text("region")?,
-            weight: section.entry("weight").map(|entry| entry.number(0..=1_000_000)).transpose()?,
+            weight: section.entry("weight").map(|entry| entry.number(1..=1_000_000)).transpose()?,
             priority: section.entry("priority").map(|entry| entry.number(0..=1_000)).transpose()?,
         })
     }
