@@ -1,5 +1,6 @@
 //! What became of one request: its class, its time marks and its tokens; the vocabulary that net, client and load share.
 
+use std::iter::Sum;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -201,6 +202,37 @@ impl Tokens {
     }
 }
 
+/// How large a request's body is, and how large it left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BodySize {
+    /// Bytes before compression.
+    pub plain: u64,
+    /// Bytes that left.
+    pub sent: u64,
+}
+
+impl BodySize {
+    /// Bytes that compression saved.
+    pub const fn saved(self) -> u64 {
+        self.plain.saturating_sub(self.sent)
+    }
+
+    /// The share of the bytes that compression saved, from 0 to 1.
+    #[expect(clippy::cast_precision_loss, reason = "a share is shown to two digits")]
+    pub fn saved_share(self) -> f64 {
+        if self.plain == 0 { 0.0 } else { self.saved() as f64 / self.plain as f64 }
+    }
+}
+
+impl Sum for BodySize {
+    fn sum<I: Iterator<Item = Self>>(sizes: I) -> Self {
+        sizes.fold(Self::default(), |sum, size| Self {
+            plain: sum.plain + size.plain,
+            sent: sum.sent + size.sent,
+        })
+    }
+}
+
 /// What one request of a load test yields. Its buffers are reused from request to request.
 #[derive(Debug)]
 pub struct Sample {
@@ -299,5 +331,13 @@ mod tests {
             sample.tokens.output = output;
             assert_eq!(sample.time_per_token(), expected.map(Duration::from_millis));
         }
+    }
+
+    #[test]
+    fn a_body_of_nothing_saves_nothing() {
+        assert!(BodySize::default().saved_share().abs() < f64::EPSILON);
+        let sum: BodySize =
+            [BodySize { plain: 300, sent: 100 }, BodySize { plain: 100, sent: 100 }].into_iter().sum();
+        assert_eq!((sum, sum.saved()), (BodySize { plain: 400, sent: 200 }, 200));
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::client::Exchange;
+use crate::outcome::BodySize;
 use crate::units::Money;
 
 use super::record::UNREADABLE;
@@ -33,6 +34,8 @@ pub struct Tally {
     pub cached_tokens: u64,
     /// Generated tokens.
     pub output_tokens: u64,
+    /// What the bodies of all requests weighed.
+    pub body: BodySize,
     /// What the answers cost, where every model's price is known.
     pub cost: Option<Money>,
 }
@@ -45,6 +48,7 @@ pub(super) struct Fate {
     attempts: u64,
     limited: u64,
     cached: bool,
+    body: BodySize,
     tokens: [u64; 3],
     cost: Option<Money>,
 }
@@ -59,13 +63,22 @@ impl Fate {
             attempts: exchange.attempts.len() as u64,
             limited: limited as u64,
             cached: exchange.cached,
+            body: exchange.body(),
             tokens: counted.map(Option::unwrap_or_default),
             cost,
         }
     }
 
     pub(super) fn unreadable() -> Self {
-        Self { failure: Some(UNREADABLE), attempts: 0, limited: 0, cached: false, tokens: [0; 3], cost: None }
+        Self {
+            failure: Some(UNREADABLE),
+            attempts: 0,
+            limited: 0,
+            cached: false,
+            body: BodySize::default(),
+            tokens: [0; 3],
+            cost: None,
+        }
     }
 }
 
@@ -76,6 +89,7 @@ impl Tally {
         self.attempts += fate.attempts;
         self.limited += fate.limited;
         self.cached += u64::from(fate.cached);
+        self.body = [self.body, fate.body].into_iter().sum();
         let [input, cached, output] = fate.tokens;
         self.input_tokens += input;
         self.cached_tokens += cached;
@@ -110,6 +124,7 @@ impl Tally {
         self.attempts += attempts;
         self.limited += limited;
         self.cached += other.cached;
+        self.body = [self.body, other.body].into_iter().sum();
         self.input_tokens += other.input_tokens;
         self.cached_tokens += other.cached_tokens;
         self.output_tokens += other.output_tokens;

@@ -10,6 +10,7 @@ use clap::Args;
 use crate::mock;
 use crate::units::whole;
 
+use super::guards::GuardOptions;
 use super::output::Output;
 use super::signals::Signals;
 use super::{Talk, Usage};
@@ -59,6 +60,8 @@ pub(super) struct MockOptions {
     /// Append the times of each request to this file, as JSON lines
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
+    #[command(flatten)]
+    guards: GuardOptions,
     /// Threads to serve with [default: one a core]
     #[arg(long, value_name = "N", value_parser = |text: &str| whole::<u16>(text, 1..=256))]
     threads: Option<u16>,
@@ -134,6 +137,7 @@ pub(super) fn run(options: &MockOptions, talk: Talk) -> anyhow::Result<()> {
         listen: options.listen,
         spec: options.spec.clone(),
         log: options.log.clone(),
+        guards: options.guards.guards(),
         threads: options.threads.map_or(0, usize::from),
     };
     if options.zones.is_some() || options.control.is_some() {
@@ -141,7 +145,7 @@ pub(super) fn run(options: &MockOptions, talk: Talk) -> anyhow::Result<()> {
     }
     let relay = mock::Relay::start(site)?;
     output.write(format!("{}\n", relay.base_url()).as_bytes())?;
-    talk.notice(format_args!("mock relay: {} · Ctrl-C stops it", options.spec));
+    talk.notice(format_args!("mock relay: {}{} · Ctrl-C stops it", options.spec, options.guards));
     wait_for_signal()?;
     relay.stop()?;
     Ok(())
@@ -165,7 +169,7 @@ fn play_zones(
         writeln!(said, "control http://{}", zones.open_control(listen)?)?;
     }
     output.write(said.as_bytes())?;
-    talk.notice(format_args!("mock relay: {} · Ctrl-C stops it", options.spec));
+    talk.notice(format_args!("mock relay: {}{} · Ctrl-C stops it", options.spec, options.guards));
     wait_for_signal()?;
     zones.stop()?;
     Ok(())
@@ -190,6 +194,7 @@ fn stand_between(
         None => Some(mock::Relay::start(mock::Options {
             spec: options.spec.clone(),
             log: options.log.clone(),
+            guards: options.guards.guards(),
             threads: options.threads.map_or(0, usize::from),
             ..mock::Options::default()
         })?),

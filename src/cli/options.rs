@@ -13,6 +13,8 @@ use crate::net::Url;
 use crate::units::{Span, whole};
 use crate::wire::Dialect;
 
+use super::compress::CompressOptions;
+
 /// Which relay, and how to speak to it.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Target")]
@@ -129,6 +131,8 @@ pub(super) struct PolicyOptions {
     /// Put this before each request id
     #[arg(long, value_name = "TEXT", default_value = "", value_parser = printable_prefix)]
     pub(super) request_id_prefix: String,
+    #[command(flatten)]
+    pub(super) compress: CompressOptions,
 }
 
 impl PolicyOptions {

@@ -8,7 +8,7 @@ use crate::config;
 use crate::config::{Environment, Settings};
 use crate::mock;
 use crate::net;
-use crate::net::{Connection, Credential, Pool, Url};
+use crate::net::{Compressor, Connection, Credential, Pool, Url};
 use crate::wire::{Prompt, WireError};
 
 use super::connection::{ConnectionOptions, Unasked};
@@ -60,6 +60,8 @@ pub(super) struct Site {
     pub(super) policy: Policy,
     request_id_prefix: String,
     talk: Talk,
+    /// What all clients know of how the relay takes bodies.
+    compressor: Option<Arc<Compressor>>,
     /// Lives as long as the command needs it; dropping it stops it.
     pub(super) embedded: Option<mock::Relay>,
 }
@@ -163,6 +165,7 @@ impl Site {
             policy: way.policy.policy(approach.attempts, &own),
             request_id_prefix: way.policy.request_id_prefix.clone(),
             talk,
+            compressor: way.policy.compress.compressor(&own)?,
             embedded,
         })
     }
@@ -206,7 +209,8 @@ impl Site {
         authorise(&self.settings, connection, self.talk)?;
         let credential = self.settings.credential.clone();
         let client = Client::new(pool, credential, self.policy, self.timeouts);
-        Ok(client.with_request_id_prefix(&self.request_id_prefix))
+        let client = client.with_request_id_prefix(&self.request_id_prefix);
+        Ok(client.with_compressor(self.compressor.clone()))
     }
 }
 
@@ -271,7 +275,7 @@ pub(super) fn enough_descriptors(users: u32, way: Way<'_>) -> Result<(), Usage> 
 
 fn start_embedded(spec: mock::Spec) -> Result<mock::Relay, mock::Error> {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    mock::Relay::start(mock::Options { listen, spec, log: None, threads: 0 })
+    mock::Relay::start(mock::Options { listen, spec, ..mock::Options::default() })
 }
 
 fn body_error(error: &WireError) -> Usage {

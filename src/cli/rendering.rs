@@ -158,6 +158,7 @@ mod tests {
             waited: Duration::ZERO,
             limited: Duration::ZERO,
             maybe_billed: true,
+            body: crate::outcome::BodySize::default(),
             relay_request_id: None,
             message: String::new(),
         }

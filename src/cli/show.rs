@@ -11,20 +11,17 @@ use crate::net::{Credential, HeaderName, HeaderValue, Request, is_secret_header,
 use crate::units::{MASK, Money, Span, grouped};
 use crate::wire::{Delta, Event, Usage};
 
-/// The request as it would leave, secrets masked.
-pub(super) fn as_http(request: &Request) -> String {
+use super::compress::saved;
+
+/// The request as it would leave, secrets masked; a compressed body is shown as it was before.
+pub(super) fn as_http(request: &Request, body: &[u8]) -> String {
     let address = shown_url(&request.url);
     let path = address.splitn(4, '/').nth(3).unwrap_or_default();
     let mut text = format!("{} /{path} HTTP/1.1\nhost: {}\n", request.method.name(), authority(request));
     for (name, value) in &request.headers {
         let _ = writeln!(text, "{name}: {}", shown(name, value));
     }
-    let _ = writeln!(
-        text,
-        "content-length: {}\n\n{}",
-        request.body.len(),
-        String::from_utf8_lossy(&request.body)
-    );
+    let _ = writeln!(text, "content-length: {}\n\n{}", request.body.len(), String::from_utf8_lossy(body));
     text
 }
 
@@ -45,9 +42,26 @@ fn shown(name: &HeaderName, value: &HeaderValue) -> String {
     }
 }
 
+/// A request to be shown as a curl command.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Curl<'a> {
+    pub(super) request: &'a Request,
+    /// The body before it was compressed.
+    pub(super) body: &'a [u8],
+    pub(super) credential: Option<&'a Credential>,
+    /// The flags of the connection.
+    pub(super) flags: &'a [String],
+}
+
 /// The request as a curl command that a shell can run; a key from the environment is named, any other is masked.
-pub(super) fn as_curl(request: &Request, credential: Option<&Credential>, flags: &[String]) -> String {
-    let mut text = format!("curl --no-buffer {}", quote(&shown_url(&request.url)));
+pub(super) fn as_curl(curl: Curl<'_>) -> String {
+    let Curl { request, body, credential, flags } = curl;
+    let coding = request.headers.get("content-encoding").filter(|_| request.body != body);
+    let coding = coding.and_then(|coding| coding.to_str().ok());
+    let body = quote(&String::from_utf8_lossy(body));
+    // The programs that pack are called as their codings are.
+    let mut text = coding.map(|coding| format!("printf %s {body} | {coding} -c | ")).unwrap_or_default();
+    let _ = write!(text, "curl --no-buffer {}", quote(&shown_url(&request.url)));
     for flag in flags {
         let joint = if flag.starts_with("--") { " \\\n  " } else { " " };
         let _ = write!(text, "{joint}{}", if flag.starts_with("--") { flag.clone() } else { quote(flag) });
@@ -68,7 +82,10 @@ pub(super) fn as_curl(request: &Request, credential: Option<&Credential>, flags:
             None => write!(text, " \\\n  --header {}", quote(&format!("{name}: {}", shown(name, value)))),
         };
     }
-    let _ = writeln!(text, " \\\n  --data-raw {}", quote(&String::from_utf8_lossy(&request.body)));
+    let _ = match coding {
+        Some(_) => writeln!(text, " \\\n  --data-binary @-"),
+        None => writeln!(text, " \\\n  --data-raw {body}"),
+    };
     text
 }
 
@@ -161,6 +178,7 @@ pub(super) fn exchange_fields(exchange: &Exchange, cost: Option<Money>) -> Map<S
         },
         "request_id": exchange.ids.request,
         "relay_request_id": exchange.ids.relay,
+        "body_bytes": { "plain": exchange.body().plain, "sent": exchange.body().sent },
         "endpoint": shown_url(&exchange.url),
         "attempts": exchange.attempts.iter().map(attempt_fields).collect::<Vec<_>>(),
         "outcome": exchange.class.name(),
@@ -194,6 +212,7 @@ fn attempt_fields(attempt: &Attempt) -> Value {
         "waited_ms": ms(Some(attempt.waited)),
         "limited_ms": ms(Some(attempt.limited)),
         "maybe_billed": attempt.maybe_billed,
+        "body_bytes": { "plain": attempt.body.plain, "sent": attempt.body.sent },
         "relay_request_id": attempt.relay_request_id,
         "message": Some(&attempt.message).filter(|message| !message.is_empty()),
     })
@@ -268,6 +287,7 @@ fn counts(exchange: &Exchange, cost: Option<Money>) -> String {
     if !exchange.limited().is_zero() {
         parts.push(format!("{} held back by the limits", Span(exchange.limited())));
     }
+    parts.extend(saved(exchange.body()));
     parts.extend(cost.map(|cost| cost.to_string()));
     if let Some(stop) = &exchange.stop {
         parts.push(stop.word.clone());
@@ -296,7 +316,7 @@ mod tests {
     #[test]
     fn a_shown_request_has_everything_but_its_secrets() {
         let (request, _) = request();
-        let text = as_http(&request);
+        let text = as_http(&request, &request.body);
         assert!(text.starts_with("POST /v1/messages HTTP/1.1\nhost: relay.example\n"), "{text}");
         assert!(
             text.contains("authorization: Bearer ***\n") && text.contains("x-other-token: ***\n"),
@@ -309,9 +329,18 @@ mod tests {
     #[test]
     fn a_curl_command_names_the_variable_in_place_of_its_value() {
         let (request, credential) = request();
-        let text = as_curl(&request, Some(&credential), &["--insecure".to_owned()]);
+        let flags = ["--insecure".to_owned()];
+        let curl =
+            Curl { request: &request, body: &request.body, credential: Some(&credential), flags: &flags };
+        let text = as_curl(curl);
         assert!(text.contains("--header \"authorization: Bearer $ANTHROPIC_AUTH_TOKEN\""), "{text}");
         assert!(text.contains(r"--header 'x-tenant: it'\''s'"), "{text}");
         assert!(!text.contains("planted"));
+        let mut packed = request.clone();
+        packed.headers.insert("content-encoding", "gzip".parse().unwrap());
+        packed.body = "packed".into();
+        let text = as_curl(Curl { request: &packed, ..curl });
+        assert!(text.starts_with(r#"printf %s '{"a":"it'\''s"}' | gzip -c | curl "#), "{text}");
+        assert!(text.ends_with("--data-binary @-\n") && !text.contains("--data-raw"), "{text}");
     }
 }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use crate::net::{Advice, Credential, Request, Transport};
 
 use super::deadlines::{Deadlines, Progress};
+use super::dress::Form;
 use super::exchange::{Exchange, Ids};
 use super::fold::Fold;
 use super::mask::Mask;
@@ -19,8 +20,8 @@ pub(super) struct Turn<'a> {
     pub(super) ids: &'a Ids,
     /// When the first attempt of the exchange began.
     pub(super) began: Instant,
-    /// Whether usage is asked for where there is a choice.
-    pub(super) with_usage: bool,
+    /// The form of its request.
+    pub(super) form: Form,
 }
 
 /// A request on its way, and when the first attempt of its exchange began.
@@ -37,7 +38,7 @@ impl<T: Transport> Client<T> {
     /// Carries one attempt to its end. The order of its policies is part of the design, see [`Client::run`].
     pub(super) async fn attempt<S: Sink>(&self, call: &Call, turn: Turn<'_>, sink: &mut S) -> Exchange {
         let came = Instant::now();
-        let Turn { ids, began, with_usage } = turn;
+        let Turn { ids, began, form } = turn;
         let mut leave = match self.leave(call, began).await {
             Ok(leave) => leave,
             Err(halt) => {
@@ -48,7 +49,7 @@ impl<T: Transport> Client<T> {
         };
         // The credential is added after every wait, so that it is in force when it leaves.
         let token = self.credential.as_ref().and_then(Credential::generation);
-        let request = self.request(call, ids, with_usage);
+        let (request, body) = self.request(call, ids, form);
         let secrets = Mask::of(&request.headers);
         leave.depart();
         let mut exchange =
@@ -61,6 +62,7 @@ impl<T: Transport> Client<T> {
                 Err(exchange) => *exchange,
             };
         exchange.ids.request.clone_from(&ids.request);
+        exchange.body = body;
         leave.end(call, &mut exchange).await;
         exchange
     }

@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 
-use crate::net::{HeaderMap, HeaderName, HeaderValue, Journey, Method, Request, Transport, Url};
+use crate::net::{HeaderMap, HeaderName, HeaderValue, Journey, Method, Request, Url};
 use crate::wire::{Dialect, Prompt, Shape, WireError, encode, encode_body};
 
+use super::Credential;
 use super::address::{join, models};
 use super::exchange::Ids;
-use super::{Client, Credential};
+use super::payload::Payload;
 
 /// What a request says: a prompt to be encoded, or a whole body of the user's own.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,9 +31,9 @@ pub struct Call {
     /// Whether the answer is asked for as a stream.
     pub stream: bool,
     headers: HeaderMap,
-    body: Bytes,
+    body: Payload,
     /// The same body without the wish for usage, where there is such a wish.
-    body_without_usage: Option<Bytes>,
+    body_without_usage: Option<Payload>,
 }
 
 impl Call {
@@ -48,9 +49,9 @@ impl Call {
         let body = encoded(true)?;
         let may_ask_for_usage = stream && dialect == Dialect::Chat;
         let plain = may_ask_for_usage.then(|| encoded(false)).transpose()?;
-        let body_without_usage = plain.filter(|plain| *plain != body);
+        let body_without_usage = plain.filter(|plain| *plain != body).map(Payload::new);
         let headers = dialect_headers(dialect, stream);
-        let (method, url) = (Method::Post, join(base, dialect));
+        let (method, url, body) = (Method::Post, join(base, dialect), Payload::new(body));
         Ok(Self { dialect, method, url, stream, headers, body, body_without_usage })
     }
 
@@ -63,7 +64,7 @@ impl Call {
         }
         let mut headers = dialect_headers(dialect, false);
         headers.remove("content-type");
-        let (method, stream, body, body_without_usage) = (Method::Get, false, Bytes::new(), None);
+        let (method, stream, body, body_without_usage) = (Method::Get, false, Payload::default(), None);
         Self { dialect, method, url, stream, headers, body, body_without_usage }
     }
 
@@ -85,7 +86,7 @@ impl Call {
         Ids::new(own.map_or_else(new, str::to_owned))
     }
 
-    /// The request as it would leave, with the credential of its origin.
+    /// The request as it is before any policy but the credential of its origin has seen it.
     pub fn request(&self, ids: &Ids, credential: Option<&Credential>) -> Request {
         let mut headers = self.headers.clone();
         // Asking again for what is only fetched needs no key against doing it twice.
@@ -102,7 +103,7 @@ impl Call {
         if let Some(credential) = credential {
             credential.apply(&self.url, &mut headers);
         }
-        let (url, body) = (self.url.clone(), self.body.clone());
+        let (url, body) = (self.url.clone(), self.body.plain().clone());
         Request { method: self.method, url, headers, body, journey: Journey::default() }
     }
 
@@ -118,19 +119,23 @@ impl Call {
 
     /// The body, as it leaves where nothing is repaired.
     pub fn body(&self) -> &[u8] {
-        &self.body
+        self.body.plain()
+    }
+
+    /// The body, with or without its wish for usage.
+    pub(super) fn payload(&self, usage: Usage) -> &Payload {
+        match (usage, &self.body_without_usage) {
+            (Usage::Unasked, Some(body)) => body,
+            _ => &self.body,
+        }
     }
 }
 
-impl<T: Transport> Client<T> {
-    /// The request of one attempt.
-    pub(super) fn request(&self, call: &Call, ids: &Ids, with_usage: bool) -> Request {
-        let mut request = call.request(ids, self.credential.as_ref());
-        if let (false, Some(plain)) = (with_usage, &call.body_without_usage) {
-            request.body = plain.clone();
-        }
-        request
-    }
+/// Whether usage is asked for where there is a choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Usage {
+    Asked,
+    Unasked,
 }
 
 fn dialect_headers(dialect: Dialect, stream: bool) -> HeaderMap {

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::net;
 use crate::net::{HeaderMap, HeaderValue, Method, Url};
-use crate::outcome::{Class, Marks, Tokens};
+use crate::outcome::{BodySize, Class, Marks, Tokens};
 use crate::units::Span;
 use crate::wire::{ApiError, Stop, Usage, WireError};
 
@@ -59,6 +59,8 @@ pub struct Attempt {
     pub limited: Duration,
     /// Whether it failed although the relay may have done, and billed, the work.
     pub maybe_billed: bool,
+    /// What its body weighed; nothing where it has not left.
+    pub body: BodySize,
     /// The relay's own id of it.
     pub relay_request_id: Option<String>,
     /// What went wrong; empty if nothing did.
@@ -199,6 +201,8 @@ pub struct Exchange {
     pub(super) should_retry: Option<bool>,
     /// The wait that the relay asked for.
     pub retry_after: Option<Duration>,
+    /// What the last attempt's body weighed.
+    pub(super) body: BodySize,
     /// Whether the terminal event was seen.
     pub complete: bool,
     /// Whether patience ended before anything of the request had left.
@@ -237,6 +241,7 @@ impl Exchange {
             ended: Decision::Stop(Why::Done),
             should_retry: None,
             retry_after: None,
+            body: BodySize::default(),
             complete: false,
             unsent: false,
             advice: None,
@@ -250,6 +255,11 @@ impl Exchange {
     /// How long all attempts waited for the client's own limits.
     pub fn limited(&self) -> Duration {
         self.attempts.iter().map(|attempt| attempt.limited).sum()
+    }
+
+    /// What the bodies of all attempts weighed.
+    pub fn body(&self) -> BodySize {
+        self.attempts.iter().map(|attempt| attempt.body).sum()
     }
 
     /// An exchange that its sink stopped before an attempt began.
@@ -324,6 +334,7 @@ impl Exchange {
             waited: Duration::ZERO,
             limited: self.limited,
             maybe_billed: self.maybe_billed(),
+            body: if self.unsent { BodySize::default() } else { self.body },
             relay_request_id: self.ids.relay.clone(),
             message: self.trouble.as_ref().map(ToString::to_string).unwrap_or_default(),
         }

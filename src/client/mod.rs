@@ -10,12 +10,14 @@ pub mod cache;
 mod call;
 mod cost;
 mod deadlines;
+mod dress;
 mod exchange;
 mod fold;
 mod leave;
 mod mask;
 mod models;
 mod patience;
+mod payload;
 mod reader;
 mod repair;
 mod retry;
@@ -30,7 +32,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use crate::net::{Credential, Limiter, Transport};
+use crate::net::{Compressor, Credential, Limiter, Transport};
 use crate::wire::Event;
 
 pub use self::address::join;
@@ -75,6 +77,8 @@ pub struct Client<T> {
     limiter: Option<Arc<Limiter>>,
     /// How many requests may be tried again, of this and perhaps of other clients.
     budget: Option<Arc<Budget>>,
+    /// Packs bodies, perhaps of other clients, too.
+    compressor: Option<Arc<Compressor>>,
     /// Ends the exchange under way when notified.
     stop: Option<Arc<Notify>>,
     /// Learned from a relay that rejects `stream_options`; later calls leave them out from the start.
@@ -93,6 +97,7 @@ impl<T: Transport> Client<T> {
             cache: None,
             limiter: None,
             budget: None,
+            compressor: None,
             stop: None,
             usage_rejected: AtomicBool::new(false),
         }
@@ -116,6 +121,13 @@ impl<T: Transport> Client<T> {
     #[must_use]
     pub fn with_budget(mut self, budget: Option<Arc<Budget>>) -> Self {
         self.budget = budget;
+        self
+    }
+
+    /// Sends bodies compressed by this compressor, if there is one, where that is worth it.
+    #[must_use]
+    pub fn with_compressor(mut self, compressor: Option<Arc<Compressor>>) -> Self {
+        self.compressor = compressor;
         self
     }
 
@@ -156,9 +168,10 @@ impl<T: Transport> Client<T> {
     /// 0. the cache comes first, so that a hit costs neither a connection nor a limit;
     /// 1. each attempt, a repair too, waits for the limiter's leave, because each is a request to the relay;
     /// 2. then it adds its credential, bound to the origin that the attempt goes to and renewed if need be, so that it is fresh;
-    /// 3. the transport sends exactly those bytes;
-    /// 4. what became of the attempt is reported to the limiter, before anything else happens with it;
-    /// 5. its typed outcome reaches the retry decision, never a message, and a retry is paid from the budget.
+    /// 3. then its body is compressed, where that is worth it and the relay is not known to refuse it;
+    /// 4. the transport sends exactly those bytes;
+    /// 5. what became of the attempt is reported to the limiter, before anything else happens with it;
+    /// 6. its typed outcome reaches the retry decision, never a message, and a retry is paid from the budget.
     ///
     /// A repair (the request was understood and one detail of it refused) is made at most once, at once, and does not
     /// count as one of the attempts.
@@ -177,19 +190,20 @@ impl<T: Transport> Client<T> {
         let began = Instant::now();
         self.budget.iter().for_each(|budget| budget.earn());
         let mut past: Vec<Attempt> = Vec::new();
-        let (mut counted, mut repairs) = (1, Repairs { usage: false, token: false, began });
+        let (mut counted, mut repairs) = (1, Repairs::new(began));
         loop {
-            let with_usage = !self.usage_rejected.load(Ordering::Relaxed);
             let number = u32::try_from(past.len()).unwrap_or(u32::MAX).saturating_add(1);
             if sink.take(Piece::Attempt(number, &ids.request)).is_break() {
                 return Exchange::stopped(call, ids, past);
             }
-            let mut exchange = self.attempt(call, Turn { ids: &ids, began, with_usage }, sink).await;
+            let form = self.form(call, &mut repairs);
+            let mut exchange = self.attempt(call, Turn { ids: &ids, began, form }, sink).await;
             let ended = began.elapsed();
-            repairs.usage |= !with_usage;
             let change = self.repair(call, &mut exchange, &mut repairs).await;
             let mut attempt = exchange.summarise(number, ended);
             if let Some(change) = change {
+                // A body that has to be sent again has saved nothing.
+                attempt.body.plain = attempt.body.sent;
                 let _ = sink.take(Piece::Repair(&attempt, change));
                 past.push(attempt);
                 continue;

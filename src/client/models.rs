@@ -8,6 +8,8 @@ use crate::outcome::Class;
 use crate::wire::{ModelPage, decode_models};
 
 use super::attempt::{Arrival, Departure};
+use super::call::Usage;
+use super::dress::Form;
 use super::exchange::{Exchange, Ids};
 use super::fold::Fold;
 use super::mask::Mask;
@@ -48,7 +50,7 @@ impl<T: Transport> Client<T> {
             return Err(Box::new(halted(starting, &Fold::default(), halt)));
         }
         let token = self.credential.as_ref().and_then(Credential::generation);
-        let request = self.request(call, ids, true);
+        let (request, _) = self.request(call, ids, Form { usage: Usage::Unasked, coding: None });
         let secrets = Mask::of(&request.headers);
         let departure = Departure { request, began, token, secrets: &secrets };
         let arrived = async {

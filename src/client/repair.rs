@@ -1,40 +1,87 @@
-//! Repairs: the request was understood and one detail of it refused, which is changed and the request sent again at once.
+//! Repairs: a request that was understood, and one detail of it refused, is sent again with that detail changed.
+//!
+//! Each repair is made at most once, at once, and does not count as one of the attempts.
 
 use std::sync::atomic::Ordering;
 
 use tokio::time::Instant;
 
-use crate::net::Transport;
+use crate::net::{Transport, Trial};
 
+use super::call::Usage;
 use super::deadlines::Progress;
+use super::dress::Form;
 use super::exchange::{Exchange, Trouble};
 use super::{Call, Client};
 
-/// Which repairs of an exchange have been made.
-pub(super) struct Repairs {
-    /// Usage was not asked for.
-    pub(super) usage: bool,
-    /// Another token was sent.
-    pub(super) token: bool,
+/// What an exchange has found out about the form of its request.
+#[derive(Debug)]
+pub(super) struct Repairs<'a> {
+    usage: Usage,
+    body: Body<'a>,
+    /// Whether another token was sent.
+    token_replaced: bool,
     /// When the first attempt began.
-    pub(super) began: Instant,
+    began: Instant,
+}
+
+/// How the body leaves, and what that is to show.
+#[derive(Debug)]
+enum Body<'a> {
+    /// Nothing has decided it.
+    Open,
+    /// The attempt under way is compressed.
+    Packed(Trial<'a>),
+    /// A compressed attempt was refused; it shows something if the same body is taken as it is.
+    Suspected(Trial<'a>),
+    /// It leaves as it is from here on.
+    Plain,
+}
+
+impl Repairs<'_> {
+    /// Nothing has been found out yet by an exchange whose first attempt begins now.
+    pub(super) fn new(began: Instant) -> Self {
+        Self { usage: Usage::Asked, body: Body::Open, token_replaced: false, began }
+    }
 }
 
 impl<T: Transport> Client<T> {
-    /// Repairs what was refused, once for each kind; the text says what was changed.
+    /// The form of the next attempt.
+    pub(super) fn form<'a>(&'a self, call: &Call, repairs: &mut Repairs<'a>) -> Form {
+        if self.usage_rejected.load(Ordering::Relaxed) {
+            repairs.usage = Usage::Unasked;
+        }
+        if let (Body::Open, Some(compressor)) = (&repairs.body, self.compressor.as_deref())
+            && !call.headers().contains_key("content-encoding")
+            && call.payload(repairs.usage).packed(compressor).is_some()
+            && let Some(trial) = compressor.ask(&call.url)
+        {
+            repairs.body = Body::Packed(trial);
+        }
+        let coding = match &repairs.body {
+            Body::Packed(trial) => Some(trial.coding()),
+            _ => None,
+        };
+        Form { usage: repairs.usage, coding }
+    }
+
+    /// Learns from an attempt that has ended; says in words what is changed, where it is to be sent again at once.
     pub(super) async fn repair(
         &self,
         call: &Call,
         exchange: &mut Exchange,
-        done: &mut Repairs,
+        repairs: &mut Repairs<'_>,
     ) -> Option<&'static str> {
-        if !done.usage && call.can_go_without_usage() && exchange.usage_was_rejected() {
-            done.usage = true;
+        if repairs.usage == Usage::Asked && call.can_go_without_usage() && exchange.usage_was_rejected() {
             self.usage_rejected.store(true, Ordering::Relaxed);
+            repairs.body.rest();
             return Some("sent again without stream_options");
         }
-        if !done.token && self.replace_token(exchange, done.began).await {
-            done.token = true;
+        if repairs.body.learn(exchange.status) {
+            return Some("sent again without compression");
+        }
+        if !repairs.token_replaced && self.replace_token(exchange, repairs.began).await {
+            repairs.token_replaced = true;
             return Some("sent again with a new token");
         }
         None
@@ -55,5 +102,36 @@ impl<T: Transport> Client<T> {
             }
             Err(_) => false,
         }
+    }
+}
+
+impl Body<'_> {
+    /// The attempt has shown nothing about compression.
+    fn rest(&mut self) {
+        if let Self::Packed(_) = self {
+            *self = Self::Open;
+        }
+    }
+
+    /// Learns from a status; whether the body is to be sent again as it is.
+    fn learn(&mut self, status: Option<u16>) -> bool {
+        let is_taken = status.is_some_and(|status| (200..300).contains(&status));
+        *self = match std::mem::replace(self, Self::Plain) {
+            Self::Packed(trial) if is_taken => {
+                trial.took();
+                Self::Open
+            }
+            Self::Packed(trial) if trial.may_be_refused(status) => {
+                *self = Self::Suspected(trial);
+                return true;
+            }
+            Self::Suspected(trial) if is_taken => {
+                trial.refused();
+                Self::Plain
+            }
+            Self::Packed(_) => Self::Open,
+            other => other,
+        };
+        false
     }
 }

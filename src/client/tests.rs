@@ -10,6 +10,7 @@ use crate::net::{Credential, Error, HeaderName, HeaderValue, Origin, Url};
 use crate::outcome::Class;
 use crate::wire::{Delta, Dialect, Prompt};
 
+mod compression;
 mod limits;
 
 const WHOLE: &str = r#"{"type":"message","id":"m1","model":"m","role":"assistant","content":[{"type":"text","text":"Hi"}],"stop_reason":"end_turn","usage":{"input_tokens":3,"output_tokens":2}}"#;

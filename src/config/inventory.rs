@@ -150,6 +150,15 @@ fn add_policy(settings: &mut Vec<Setting>, policy: &PolicyDefaults, profile: Opt
         ("cache-ttl", policy.cache_ttl.map(|time| time.to_string())),
         ("cache-size", policy.cache_size.map(|size| size.to_string())),
     ];
+    let compression = [
+        ("compress", policy.compress.map(|compress| compress.to_string())),
+        ("compress-level", policy.compress_level.map(|level| level.to_string())),
+        ("compress-above", policy.compress_above.map(|size| size.to_string())),
+    ];
+    for (name, value) in compression {
+        let decided = source(value.is_some());
+        settings.push(Setting::new(name, value, decided));
+    }
     for (name, value) in limits {
         let decided = source(value.is_some());
         let detail = if value.is_some() { "but not in bench" } else { "" };

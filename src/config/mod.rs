@@ -21,7 +21,7 @@ mod tests;
 use std::path::PathBuf;
 
 use crate::client::cache::CacheUse;
-use crate::net::{Credential, HeaderMap, TokenRates, Url};
+use crate::net::{Compress, Credential, HeaderMap, TokenRates, Url};
 use crate::units::{Rate, Size, Span};
 use crate::wire::Dialect;
 
@@ -129,6 +129,12 @@ pub struct PolicyDefaults {
     pub cache_ttl: Option<Span>,
     /// As `--cache-size`.
     pub cache_size: Option<Size>,
+    /// As `--compress`.
+    pub compress: Option<Compress>,
+    /// As `--compress-level`.
+    pub compress_level: Option<u32>,
+    /// As `--compress-above`.
+    pub compress_above: Option<Size>,
 }
 
 /// Everything that a request needs besides its prompt.

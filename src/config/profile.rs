@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::net::{HeaderMap, HeaderName, HeaderValue, Origin, Url, is_secret_header};
+use crate::net::{CompressRules, HeaderMap, HeaderName, HeaderValue, Origin, Url, is_secret_header};
 use crate::units::Span;
 use crate::wire::Dialect;
 
@@ -73,6 +73,7 @@ impl Profile {
         let mut known =
             vec!["api", "model", "url", "endpoint", "key-file", "key-command", "key-env", "headers", "oauth"];
         known.extend(["attempts", "rate", "burst", "token-rate", "cache", "cache-ttl", "cache-size"]);
+        known.extend(["compress", "compress-level", "compress-above"]);
         known.extend(PolicyDefaults::TIMES);
         known.extend(Subscription::KEYS);
         section.only(&known)?;
@@ -223,6 +224,7 @@ impl PolicyDefaults {
         policy.cache = section.entry("cache").map(|entry| entry.parsed()).transpose()?;
         policy.cache_ttl = section.entry("cache-ttl").map(|entry| entry.time()).transpose()?;
         policy.cache_size = section.entry("cache-size").map(|entry| entry.parsed()).transpose()?;
+        policy.read_compression(section)?;
         if let Some(entry) = section.entry("burst") {
             policy.burst = Some(entry.number(1..=1_000_000)?);
             if policy.rate.is_none() {
@@ -233,6 +235,21 @@ impl PolicyDefaults {
             *slot = section.entry(key).map(|entry| entry.time()).transpose()?;
         }
         Ok(policy)
+    }
+
+    fn read_compression(&mut self, section: &Section<'_>) -> Result<(), Error> {
+        self.compress = section.entry("compress").map(|entry| entry.parsed()).transpose()?;
+        self.compress_above = section.entry("compress-above").map(|entry| entry.parsed()).transpose()?;
+        if let Some(entry) = section.entry("compress-level") {
+            let rules = self.compress.and_then(CompressRules::of);
+            let Some(rules) = rules else {
+                return Err(entry
+                    .refuse("a level where nothing is compressed")
+                    .hint("compress = \"auto\" asks for it"));
+            };
+            self.compress_level = Some(entry.number(1..=rules.coding.hardest())?);
+        }
+        Ok(())
     }
 
     /// The times, in the order of [`Self::TIMES`].

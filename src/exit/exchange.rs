@@ -77,7 +77,7 @@ pub(super) fn of_exchange(exchange: &Exchange, credential: &str) -> Story {
         }
         .to_owned(),
         because,
-        hint: hint(exchange, credential),
+        hint: compression_hint(exchange).or_else(|| hint(exchange, credential)),
         request_id: Some(exchange.ids.request.clone()),
         relay_request_id: exchange.ids.relay.clone(),
         attempts: exchange.attempts.iter().map(attempt).collect(),
@@ -109,6 +109,15 @@ fn why_no_more(exchange: &Exchange) -> Option<String> {
 
 /// The next step where a proxy stands between.
 const PROXY_HINT: &str = "is the proxy running, and is its address right? the relay itself was not asked";
+
+/// The next step where a compressed body may have been refused for being one.
+fn compression_hint(exchange: &Exchange) -> Option<String> {
+    let was_compressed = exchange.attempts.last().is_some_and(|attempt| attempt.body.saved() > 0);
+    let is_suspect = was_compressed && matches!(exchange.status, Some(400 | 415));
+    is_suspect.then(|| {
+        "does the relay take compressed bodies? --compress auto finds out, and off leaves them as they are".to_owned()
+    })
+}
 
 /// The next step, where there is one.
 fn hint(exchange: &Exchange, credential: &str) -> Option<String> {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use crate::mock::faults::Kind;
+use crate::mock::guards::AcceptEncoding;
 use crate::mock::rate::whole_seconds;
 use crate::wire::Dialect;
 
@@ -26,6 +27,8 @@ pub(crate) struct Failure {
     details: Option<&'static str>,
     /// After how many seconds it is worth trying again.
     retry_after: Option<u32>,
+    /// The content codings that would have been accepted.
+    accept_encoding: Option<AcceptEncoding>,
     /// The text for people.
     message: String,
 }
@@ -41,6 +44,7 @@ impl Failure {
             param: None,
             details: None,
             retry_after: None,
+            accept_encoding: None,
             message: message.into(),
         }
     }
@@ -77,13 +81,9 @@ impl Failure {
     }
 
     /// A content coding that the relay does not undo (RFC 9110, 415).
-    pub(crate) fn coding(coding: &str) -> Self {
-        Self::new(
-            415,
-            "invalid_request_error",
-            "invalid_request_error",
-            format!("Unsupported content encoding: {coding}"),
-        )
+    pub(crate) fn coding(coding: &str, accepted: AcceptEncoding) -> Self {
+        let (kind, message) = ("invalid_request_error", format!("Unsupported content encoding: {coding}"));
+        Self { accept_encoding: Some(accepted), ..Self::new(415, kind, kind, message) }
     }
 
     /// The refusal that a fault stands for, if it is one.
@@ -219,7 +219,7 @@ impl Failure {
 
     /// The headers that go with it beyond the usual ones.
     pub(crate) fn headers(&self) -> Vec<(&'static str, String)> {
-        let coding = (self.status == 415).then(|| ("accept-encoding", "identity".to_owned()));
+        let coding = self.accept_encoding.map(|accepted| ("accept-encoding", accepted.to_string()));
         let wait = self.retry_after.map(|wait| ("retry-after", wait.to_string()));
         let token = self.code.filter(|code| matches!(*code, "invalid_token" | "insufficient_scope"));
         let challenge = token.map(|code| ("www-authenticate", format!("Bearer error=\"{code}\"")));

@@ -87,13 +87,15 @@ async fn answer(worker: &Rc<Worker>, request: Request<Incoming>) -> Outcome {
         let failure = Failure::of(Kind::TooLarge, "").expect("the fault is a refusal");
         return Ok(refused(&head.headers, &failure));
     };
-    let dialect = match route {
-        Route::CountTokens => return Ok(count_tokens(&body)),
-        Route::Answer(dialect) => dialect,
-        _ if has_prompt(&body) => Dialect::Complete,
+    let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let body = shared.guards.accept_encoding.decode(text("content-encoding"), body);
+    let dialect = match (route, &body) {
+        (Route::Answer(dialect), _) => dialect,
+        (_, Err(failure)) => return Ok(refused(&head.headers, failure)),
+        (Route::CountTokens, Ok(body)) => return Ok(count_tokens(body)),
+        (_, Ok(body)) if has_prompt(body) => Dialect::Complete,
         _ => return Ok(unknown(&head.headers, 404, format!("Invalid URL ({} {path})", head.method))),
     };
-    let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
     let mut ticket = Ticket::issue(worker, dialect, text("x-request-id").map(str::to_owned));
     let number = shared.numbers.fetch_add(1, Ordering::Relaxed);
     let id = format!("mock_{:08x}{number:x}", shared.nonce);
@@ -101,13 +103,13 @@ async fn answer(worker: &Rc<Worker>, request: Request<Incoming>) -> Outcome {
     if let Err(failure) = reply.suffer(mood, &mut ticket).await {
         return Ok(reply.refuse(&failure, ticket));
     }
-    let coding = text("content-encoding").filter(|coding| *coding != "identity");
     let admitted = reply.admit(&mut ticket).and_then(|()| reply.authorise(&head.headers, &mut ticket));
-    let understood = admitted.and_then(|()| match coding {
-        Some(coding) => Err(Failure::coding(coding)),
-        None => request::read(dialect, &body),
+    let understood = admitted.and_then(|()| {
+        let body = body?;
+        let ask = request::read(dialect, &body)?;
+        reply.recognise(&body, &mut ticket).map(|()| ask)
     });
-    match understood.and_then(|ask| reply.recognise(&body, &mut ticket).map(|()| ask)) {
+    match understood {
         Ok(ask) => reply.answer(ask, path, ticket).await,
         Err(failure) => Ok(reply.refuse(&failure, ticket)),
     }

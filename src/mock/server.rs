@@ -26,6 +26,7 @@ use tokio::time::Instant;
 
 use crate::mock::connection;
 use crate::mock::duplicates::Duplicates;
+use crate::mock::guards::Guards;
 use crate::mock::helm::Helm;
 use crate::mock::listener;
 use crate::mock::listener::Acceptor;
@@ -58,6 +59,8 @@ pub struct Options {
     pub spec: Spec,
     /// The file that gets one JSON line a request.
     pub log: Option<PathBuf>,
+    /// What requests must be like to be let in.
+    pub guards: Guards,
     /// How many threads serve; 0 means one a core.
     pub threads: usize,
 }
@@ -66,7 +69,7 @@ impl Default for Options {
     /// A free port of the loopback interface, the default answers, no log, one thread a core.
     fn default() -> Self {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self { listen, spec: Spec::default(), log: None, threads: 0 }
+        Self { listen, spec: Spec::default(), log: None, guards: Guards::default(), threads: 0 }
     }
 }
 
@@ -119,6 +122,7 @@ pub enum Error {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) spec: Spec,
+    pub(crate) guards: Guards,
     /// The zone's name, where the relay is one of several.
     pub(crate) zone: Option<String>,
     /// What it does beyond its description at the moment; connections wait for its changes.
@@ -148,7 +152,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// What so many serving threads share before the first request.
-    fn new(spec: Spec, zone: Option<String>, threads: usize) -> Self {
+    fn new(spec: Spec, threads: usize) -> Self {
         Self {
             slots: Slots::new(spec.slots),
             gate: spec.rate.map(|rate| Gate::new(rate, spec.burst)),
@@ -158,7 +162,8 @@ impl Shared {
                 .map(|life| OAuth::new(life, spec.token_grace.unwrap_or(GRACE), spec.token_fault)),
             filler: Filler::new(spec.chunk),
             spec,
-            zone,
+            guards: Guards::default(),
+            zone: None,
             mood: watch::Sender::new(Mood::default()),
             epoch: Instant::now(),
             counters: Counters::default(),
@@ -200,6 +205,7 @@ pub(super) struct Site {
     pub(super) threads: usize,
     pub(super) zone: Option<String>,
     pub(super) log: Option<log::Sender>,
+    pub(super) guards: Guards,
 }
 
 /// A relay that runs until it is stopped or dropped.
@@ -216,24 +222,24 @@ pub struct Relay {
 impl Relay {
     /// Starts the relay; it listens when this returns. May be called inside or outside of async code.
     pub fn start(options: Options) -> Result<Self, Error> {
-        let Options { listen, spec, log, threads } = options;
+        let Options { listen, spec, log, guards, threads } = options;
         let (sender, journal) = match log {
             None => (None, None),
             Some(path) => Journal::open(path).map(|(sender, journal)| (Some(sender), Some(journal)))?,
         };
-        let mut relay = Self::begin(Site { listen, threads, zone: None, log: sender }, spec)?;
+        let mut relay = Self::begin(Site { listen, threads, zone: None, log: sender, guards }, spec)?;
         relay.journal = journal;
         Ok(relay)
     }
 
     /// Starts the relay with a log that is another's to close.
     pub(super) fn begin(site: Site, spec: Spec) -> Result<Self, Error> {
-        let Site { listen, threads, zone, log } = site;
+        let Site { listen, threads, zone, log, guards } = site;
         let count = match threads {
             0 => thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
         };
-        let shared = Arc::new(Shared::new(spec, zone, count));
+        let shared = Arc::new(Shared { guards, zone, ..Shared::new(spec, count) });
         let (order, orders) = mpsc::unbounded_channel();
         let helm = Helm::new(Arc::clone(&shared), order);
         // From here on, dropping `relay` on an error stops and joins what was started.

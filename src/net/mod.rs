@@ -2,9 +2,10 @@
 //!
 //! [`Transport`] sends one HTTP attempt. [`Pool`] does it over reqwest's keep-alive pool; tests play a script of
 //! replies. [`Limiter`] is the policy that says when a request may leave; [`Credential`] is the one that adds exactly one
-//! credential, and only for the origin it belongs to.
+//! credential, and only for the origin it belongs to. [`Compressor`] packs bodies for relays that take them so.
 
 mod auth;
+mod compress;
 mod connection;
 mod detour;
 mod direct;
@@ -30,6 +31,7 @@ pub use self::auth::{
     AuthError, Authority, ClientSecret, Credential, GrantKind, Invitation, Keeper, Origin, Standing,
 };
 pub use self::auth::{Store, exposed_mode, is_private, is_secret_header, log_in, shown_url};
+pub use self::compress::{Coding, Compress, CompressRules, Compressor, Refusals, Trial};
 pub use self::connection::{ClientCertificate, Connection, HttpVersion, ProxyChoice, Reuse, Trust};
 pub use self::detour::{ConnectTo, DetourError, Detours, Resolve, Route};
 pub use self::error::{Error, TlsFault};

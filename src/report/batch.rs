@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde_json::{Value, json};
 
 use crate::batch::{Live, Stop, Summary, Tally};
-use crate::units::{Money, Span, grouped};
+use crate::units::{Money, Size, Span, grouped};
 
 use super::progress::{bar, message_only};
 
@@ -191,6 +191,11 @@ pub fn batch_summary(summary: &Summary) -> String {
             tokens(tally.output_tokens)
         );
     }
+    if tally.body.saved() > 0 {
+        let (plain, sent) = (Size(tally.body.plain), Size(tally.body.sent));
+        let share = tally.body.saved_share() * 100.0;
+        let _ = writeln!(text, "bodies    {plain} sent as {sent} ({share:.0} % saved)");
+    }
     text
 }
 
@@ -220,6 +225,7 @@ pub fn batch_summary_json(summary: &Summary, stopped: Option<&Stop>) -> String {
         "failures": tally.failures,
         "attempts": tally.attempts,
         "answered_with_429": tally.limited,
+        "body_bytes": { "plain": tally.body.plain, "sent": tally.body.sent },
         "tokens": {
             "input": tally.input_tokens,
             "cache_read": tally.cached_tokens,
@@ -248,6 +254,7 @@ mod tests {
             input_tokens: 112_400_000,
             cached_tokens: 18_100_000,
             output_tokens: 41_000,
+            body: crate::outcome::BodySize { plain: 312_000_000, sent: 98_000_000 },
             cost: "412.9".parse().ok(),
         }
     }

@@ -48,6 +48,9 @@ pub struct Document {
     /// The parts that were added up, where this is the sum of several runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged: Option<Merged>,
+    /// What the bodies of all requests weighed, those outside of the windows included.
+    #[serde(default)]
+    pub body_bytes: BodyBytes,
 }
 
 /// What a document is the sum of.
@@ -192,6 +195,15 @@ pub struct GaveUp {
 pub struct Endpoint {
     /// Its base URL, without credentials.
     pub url: String,
+}
+
+/// What request bodies weighed, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct BodyBytes {
+    /// Before compression.
+    pub plain: u64,
+    /// As they left.
+    pub sent: u64,
 }
 
 /// The result of one level.

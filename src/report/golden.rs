@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::document::ArrivalCounts;
 use super::document::ArrivalsInfo;
+use super::document::BodyBytes;
 use super::document::Document;
 use super::document::Machine;
 use super::document::PlanInfo;
@@ -36,6 +37,7 @@ use crate::load::Step;
 use crate::load::Summary;
 use crate::load::Timeline;
 use crate::load::judge;
+use crate::outcome::BodySize;
 use crate::outcome::Class;
 use crate::units::Shard;
 
@@ -65,7 +67,8 @@ pub(super) fn streamed() -> Document {
     cut.censored = 3;
     cut.tokens_estimated = true;
     let levels = vec![level(50, 4_162, 120), refused(level(100, 250, 180)), cut];
-    document(Traffic { stream: true, ..traffic() }, levels, Ended::Completed)
+    let document = document(Traffic { stream: true, ..traffic() }, levels, Ended::Completed);
+    Document { body_bytes: BodyBytes { plain: 98_200_000, sent: 31_400_000 }, ..document }
 }
 
 /// A sweep of whole answers, one level of it too short for a TP99.
@@ -195,6 +198,7 @@ pub(super) fn document(traffic: Traffic, mut levels: Vec<Summary>, ended: Ended)
         began,
         urls: vec!["https://relay.example".to_owned()],
         scale: None,
+        body: BodySize { plain: 420_000, sent: 420_000 },
     };
     Document::of(info, &Run { levels, ended, capacity: None })
 }

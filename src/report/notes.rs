@@ -6,12 +6,15 @@ use super::capacity::capacity;
 use super::compare::ChangeVerdict;
 use super::compare::comparison_notes;
 use super::compare::stories;
+use super::document::BodyBytes;
 use super::document::Document;
 use super::document::FailureNote;
 use super::document::Level;
 use super::knee::knee;
 use super::threshold::thresholds;
+use crate::outcome::BodySize;
 use crate::outcome::Class;
+use crate::units::Size;
 use crate::units::Span;
 use crate::units::grouped;
 
@@ -25,6 +28,7 @@ const LATE_S: f64 = 0.1;
 pub fn notes(document: &Document) -> String {
     let mut lines = errors(document);
     lines.extend(document.levels.iter().filter_map(arrivals));
+    lines.extend(saved(document.body_bytes));
     lines.extend(cut(document));
     lines.extend(knee(document));
     lines.extend(capacity(document));
@@ -85,6 +89,15 @@ fn arrivals(level: &Level) -> Option<String> {
     ));
     parts.extend(some(counts.unsent, "never sent"));
     Some(format!("arrivals {}", parts.join(" · ")))
+}
+
+/// What compression saved.
+fn saved(BodyBytes { plain, sent }: BodyBytes) -> Option<String> {
+    let body = BodySize { plain, sent };
+    (body.saved() > 0).then(|| {
+        let share = body.saved_share() * 100.0;
+        format!("bodies  {} sent as {} ({share:.0} % saved)", Size(plain), Size(sent))
+    })
 }
 
 /// How many requests were cut, and what that does to percentiles.

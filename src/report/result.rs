@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::capacity::Capacity;
 use super::document::ArrivalCounts;
 use super::document::ArrivalsInfo;
+use super::document::BodyBytes;
 use super::document::Client;
 use super::document::Distribution;
 use super::document::Document;
@@ -38,6 +39,7 @@ use crate::load::Quantile;
 use crate::load::Run;
 use crate::load::Scale;
 use crate::load::Summary;
+use crate::outcome::BodySize;
 use crate::units::Shard;
 
 /// What the caller knows about a run and the engine does not.
@@ -55,6 +57,8 @@ pub struct RunInfo {
     pub urls: Vec<String>,
     /// Along what a search went, if there was one.
     pub scale: Option<Scale>,
+    /// What the bodies of all requests weighed.
+    pub body: BodySize,
 }
 
 /// What the requests of a run were like.
@@ -151,6 +155,7 @@ impl Document {
             capacity: capacity.map(|(capacity, scale)| Capacity::of(capacity, scale)),
             endpoints: info.urls.into_iter().map(|url| Endpoint { url }).collect(),
             merged: None,
+            body_bytes: BodyBytes { plain: info.body.plain, sent: info.body.sent },
         }
     }
 }

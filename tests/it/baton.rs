@@ -1,9 +1,8 @@
 //! Runs the built binary in a clean environment, and the embedded relay in this process.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, Output, Stdio};
 
-use baton::mock::{Options, Relay};
+use baton::mock::{Guards, Options, Relay};
 
 /// The binary, with nothing of this machine's environment that could leak into a test.
 pub(crate) fn baton() -> Command {
@@ -51,8 +50,12 @@ pub(crate) fn run_with_input(arguments: &[&str], input: &[u8]) -> Said {
 
 /// An embedded relay on a free port.
 pub(crate) fn relay(spec: &str) -> Relay {
-    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    Relay::start(Options { listen, spec: spec.parse().unwrap(), log: None, threads: 1 }).unwrap()
+    guarded(spec, Guards::default())
+}
+
+/// The same behind guards.
+pub(crate) fn guarded(spec: &str, guards: Guards) -> Relay {
+    Relay::start(Options { spec: spec.parse().unwrap(), guards, threads: 1, ..Options::default() }).unwrap()
 }
 
 /// Runs the binary against a relay, with a model whose name chooses what happens.

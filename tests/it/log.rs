@@ -1,7 +1,6 @@
 //! `bench --log`: a line for each request, joined by its id with the embedded relay's own log.
 
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use baton::mock::{Options, Relay};
@@ -10,9 +9,8 @@ use serde_json::Value;
 use crate::baton::run;
 
 fn logged_relay(spec: &str, log: &Path) -> Relay {
-    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let log = Some(log.to_owned());
-    Relay::start(Options { listen, spec: spec.parse().unwrap(), log, threads: 1 }).unwrap()
+    Relay::start(Options { spec: spec.parse().unwrap(), log, threads: 1, ..Options::default() }).unwrap()
 }
 
 fn lines(path: &Path) -> Vec<Value> {

@@ -11,6 +11,7 @@ mod cache;
 mod check;
 mod compare;
 mod completions;
+mod compress;
 mod config;
 mod connect;
 mod edges;

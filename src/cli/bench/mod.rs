@@ -22,7 +22,7 @@ use self::arrivals::OpenLoop;
 pub(super) use self::options::BenchOptions;
 use self::options::ReportOptions;
 use self::spread::SpreadOptions;
-use self::sweep::{Sweep, sweep};
+use self::sweep::{Sweep, Swept, sweep};
 use self::verdicts::Judgement;
 use super::connection::Unasked;
 use super::options::{Attempts, TargetOptions};
@@ -76,10 +76,10 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     let swept = runtime.block_on(sweep(&wired, crew, course));
     // A name look-up may still hang in a thread of its own, and nobody waits for it any more.
     runtime.shutdown_background();
-    let (run, signal) = swept?;
+    let Swept { run, signal, body } = swept?;
     let scale = plan.search.as_ref().map(|search| search.scale.clone());
     let urls = vec![shown_url(&wired.call.url)];
-    let info = RunInfo { plan: view, machine: Machine::here(), started, began, urls, scale };
+    let info = RunInfo { plan: view, machine: Machine::here(), started, began, urls, scale, body };
     let mut document = Document::of(info, &run);
     let judgement = verdicts.judge(&run, &mut document, baseline.as_ref());
     let logged = journal.map_or(Ok(()), |journal| whole(journal, report));

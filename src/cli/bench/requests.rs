@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::task::yield_now;
@@ -10,7 +11,7 @@ use crate::cli::{say, show};
 use crate::client::{Call, Client, Exchange, Piece};
 use crate::load::{Target, Ticket};
 use crate::net::Pool;
-use crate::outcome::{Class, Sample};
+use crate::outcome::{BodySize, Class, Sample};
 use crate::units::Span;
 use crate::wire::Event;
 
@@ -19,8 +20,29 @@ pub(super) struct Requests {
     pub(super) client: Client<Pool>,
     /// The calls, taken in turn by the number of the request.
     pub(super) calls: Arc<[Call]>,
+    /// What the bodies of this worker's requests weigh.
+    pub(super) scale: Arc<Scale>,
     /// Whether each attempt gets a line, at the price of a little time of the client's.
     pub(super) verbose: bool,
+}
+
+/// Adds up what the bodies of one worker's requests weigh.
+#[derive(Debug, Default)]
+pub(super) struct Scale {
+    plain: AtomicU64,
+    sent: AtomicU64,
+}
+
+impl Scale {
+    fn add(&self, body: BodySize) {
+        self.plain.fetch_add(body.plain, Ordering::Relaxed);
+        self.sent.fetch_add(body.sent, Ordering::Relaxed);
+    }
+
+    /// What they weigh so far.
+    pub(super) fn total(&self) -> BodySize {
+        BodySize { plain: self.plain.load(Ordering::Relaxed), sent: self.sent.load(Ordering::Relaxed) }
+    }
 }
 
 impl Requests {
@@ -60,6 +82,7 @@ impl Target for Requests {
             })
             .await;
         fill(sample, &exchange);
+        self.scale.add(exchange.body());
         if self.verbose {
             for attempt in &exchange.attempts {
                 let is_last = exchange.attempts.last().is_some_and(|last| last.number == attempt.number);

@@ -13,10 +13,10 @@ use crate::client::{Call, Client, Exchange, Failed, Piece};
 use crate::load;
 use crate::load::{Control, Live, LogSender, Outlets, Plan, Run};
 use crate::net::Pool;
-use crate::outcome::Class;
+use crate::outcome::{BodySize, Class};
 use crate::report::Progress;
 
-use super::requests::Requests;
+use super::requests::{Requests, Scale};
 
 /// What the load is to be, and what is seen of it.
 pub(super) struct Sweep<'a> {
@@ -29,12 +29,17 @@ pub(super) struct Sweep<'a> {
     pub(super) verbose: bool,
 }
 
+/// What came of it.
+pub(super) struct Swept {
+    pub(super) run: Run,
+    /// The signal that ended it.
+    pub(super) signal: Option<Signal>,
+    /// What the bodies of all requests but the first weighed.
+    pub(super) body: BodySize,
+}
+
 /// Makes the preflight request, then the levels, and stops for signals.
-pub(super) async fn sweep(
-    wired: &Wired,
-    crew: Crew,
-    sweep: Sweep<'_>,
-) -> anyhow::Result<(Run, Option<Signal>)> {
+pub(super) async fn sweep(wired: &Wired, crew: Crew, sweep: Sweep<'_>) -> anyhow::Result<Swept> {
     let Sweep { plan, calls, mut progress, log, verbose } = sweep;
     let mut signals = Signals::listen()?;
     let Crew { scout, workers } = crew;
@@ -48,9 +53,12 @@ pub(super) async fn sweep(
     let calls: Arc<[Call]> = calls.into();
     let seats: Vec<_> =
         workers.into_iter().map(|client| Mutex::new(Some(client.having_learned(learned)))).collect();
+    let scales: Vec<Arc<Scale>> = seats.iter().map(|_| Arc::default()).collect();
+    let scale = scales.clone();
     let make_target = move |worker: usize| {
         let client = seats[worker].lock().ok().and_then(|mut seat| seat.take());
-        Requests { client: client.expect("each worker is made once"), calls: Arc::clone(&calls), verbose }
+        let (calls, scale) = (Arc::clone(&calls), Arc::clone(&scale[worker]));
+        Requests { client: client.expect("each worker is made once"), calls, scale, verbose }
     };
     let control = Control::new();
     let on_live = |live: Live| {
@@ -74,7 +82,7 @@ pub(super) async fn sweep(
     if let Some(progress) = progress {
         progress.finish();
     }
-    Ok((run, came))
+    Ok(Swept { run, signal: came, body: scales.iter().map(|scale| scale.total()).sum() })
 }
 
 /// Makes the request that goes before the load, and says so while it lasts.

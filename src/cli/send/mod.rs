@@ -135,20 +135,7 @@ pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
         fits(limiter, &wired.call)?;
     }
     if answer.dry_run || answer.curl {
-        let ids = Ids::new(format!("{}{}", policy.request_id_prefix, uuid::Uuid::new_v4()));
-        let request = wired.call.request(&ids, wired.site.settings.credential.as_ref());
-        let text = if answer.curl {
-            show::as_curl(
-                &request,
-                wired.site.settings.credential.as_ref(),
-                &connection.as_curl(&wired.site.settings.policy),
-            )
-        } else {
-            show::as_http(&request)
-        };
-        let mut output = Output::open(answer.output.as_deref())?;
-        output.write(text.as_bytes())?;
-        return Ok(output.finish()?);
+        return show_request(options, &wired, talk);
     }
     let kept = open_cache(cache, answer, &wired.site.settings)?;
     let client = wired.client(flags)?.with_limiter(limiter).with_cache(kept.clone());
@@ -159,6 +146,27 @@ pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
         talk.notice(format_args!("note: the answer could not be kept: {trouble}"));
     }
     Sent { carried, printer }.settle(answer, &wired.site.settings, talk)
+}
+
+/// Prints the request as it would leave, and sends nothing.
+fn show_request(options: &SendOptions, wired: &Wired, talk: Talk) -> anyhow::Result<()> {
+    let SendOptions { prompt, target, answer, connection, policy, .. } = options;
+    let client = wired.client(Flags { target, prompt, connection, policy })?;
+    let ids = Ids::new(format!("{}{}", policy.request_id_prefix, uuid::Uuid::new_v4()));
+    let (request, _) = client.preview(&wired.call, &ids);
+    let settings = &wired.site.settings;
+    let text = if answer.curl {
+        let (credential, flags) = (settings.credential.as_ref(), connection.as_curl(&settings.policy));
+        show::as_curl(show::Curl { request: &request, body: wired.call.body(), credential, flags: &flags })
+    } else {
+        if request.body != wired.call.body() {
+            talk.notice("note: the body is shown as it is before its compression");
+        }
+        show::as_http(&request, wired.call.body())
+    };
+    let mut output = Output::open(answer.output.as_deref())?;
+    output.write(text.as_bytes())?;
+    Ok(output.finish()?)
 }
 
 /// The cache that flags and profile ask for; the wire's bytes are not kept, so that there is none for them.

@@ -2,6 +2,7 @@
 
 mod dialects;
 mod faults;
+mod guards;
 mod limits;
 mod moods;
 mod service;

@@ -56,19 +56,24 @@ pub(super) async fn post(relay: &Relay, path: &str, body: &str) -> TcpStream {
 }
 
 /// A connection that has sent a request with these headers.
-pub(super) async fn send(relay: &Relay, line: &str, headers: &[&str], body: &str) -> TcpStream {
+pub(super) async fn send(relay: &Relay, line: &str, headers: &[&str], body: impl AsRef<[u8]>) -> TcpStream {
     send_to(relay.address(), line, headers, body).await
 }
 
 /// The same to any address.
-pub(super) async fn send_to(address: SocketAddr, line: &str, headers: &[&str], body: &str) -> TcpStream {
+pub(super) async fn send_to(
+    address: SocketAddr,
+    line: &str,
+    headers: &[&str],
+    body: impl AsRef<[u8]>,
+) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let headers: String = headers.iter().flat_map(|header| [header, "\r\n"]).collect();
-    let length = body.len();
-    let text = format!(
-        "{line} HTTP/1.1\r\nhost: relay\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+    let length = body.as_ref().len();
+    let head = format!(
+        "{line} HTTP/1.1\r\nhost: relay\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n"
     );
-    stream.write_all(text.as_bytes()).await.unwrap();
+    stream.write_all(&[head.as_bytes(), body.as_ref()].concat()).await.unwrap();
     stream
 }
 

@@ -1,0 +1,44 @@
+//! What is put on a request before it leaves: its credential, then its compression.
+
+use tokio::time::Instant;
+
+use crate::net::{Coding, HeaderName, HeaderValue, Request, Transport};
+use crate::outcome::BodySize;
+
+use super::call::Usage;
+use super::exchange::Ids;
+use super::repair::Repairs;
+use super::{Call, Client};
+
+/// What distinguishes the form of one attempt's request from another's.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Form {
+    pub(super) usage: Usage,
+    /// What the body is compressed by, if it is.
+    pub(super) coding: Option<Coding>,
+}
+
+impl<T: Transport> Client<T> {
+    /// The request as its first attempt would leave, and what its body weighs. Nothing is sent for it.
+    pub fn preview(&self, call: &Call, ids: &Ids) -> (Request, BodySize) {
+        let mut repairs = Repairs::new(Instant::now());
+        let form = self.form(call, &mut repairs);
+        self.request(call, ids, form)
+    }
+
+    /// The request of one attempt, dressed in the order that [`Client::run`] states.
+    pub(super) fn request(&self, call: &Call, ids: &Ids, form: Form) -> (Request, BodySize) {
+        let mut request = call.request(ids, self.credential.as_ref());
+        let payload = call.payload(form.usage);
+        request.body = payload.plain().clone();
+        if let (Some(coding), Some(compressor)) = (form.coding, &self.compressor)
+            && let Some(packed) = payload.packed(compressor)
+        {
+            request.body = packed.clone();
+            let name = HeaderName::from_static("content-encoding");
+            request.headers.insert(name, HeaderValue::from_static(coding.name()));
+        }
+        let size = BodySize { plain: payload.plain().len() as u64, sent: request.body.len() as u64 };
+        (request, size)
+    }
+}
