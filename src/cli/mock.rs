@@ -62,6 +62,10 @@ pub(super) struct MockOptions {
     log: Option<PathBuf>,
     #[command(flatten)]
     guards: GuardOptions,
+    /// Let in only tokens that this key verifies: a public key (RSA or P-256) in PEM form, or a secret; the tokens are for
+    /// mock-relay, and for an hour at most
+    #[arg(long, value_name = "PATH", conflicts_with = "upstream")]
+    service_key_file: Option<PathBuf>,
     /// Threads to serve with [default: one a core]
     #[arg(long, value_name = "N", value_parser = |text: &str| whole::<u16>(text, 1..=256))]
     threads: Option<u16>,
@@ -138,6 +142,7 @@ pub(super) fn run(options: &MockOptions, talk: Talk) -> anyhow::Result<()> {
         spec: options.spec.clone(),
         log: options.log.clone(),
         guards: options.guards.guards(),
+        service_key: service_key(options)?,
         threads: options.threads.map_or(0, usize::from),
     };
     if options.zones.is_some() || options.control.is_some() {
@@ -182,6 +187,17 @@ fn wait_for_signal() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The key of clients that sign their tokens themselves.
+fn service_key(options: &MockOptions) -> Result<Option<mock::ServiceKey>, Usage> {
+    let Some(path) = &options.service_key_file else { return Ok(None) };
+    let refused = |problem: &dyn std::fmt::Display| {
+        Usage::new(format!("--service-key-file {}: {problem}", path.display()))
+            .hint("it holds what verifies: a public key in PEM form, or the secret of HS256")
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| refused(&error))?;
+    mock::ServiceKey::read(&text).map(Some).map_err(|problem| refused(&problem))
+}
+
 /// Serves as a relay between its clients and an upstream until a signal comes.
 fn stand_between(
     options: &MockOptions,
@@ -195,6 +211,7 @@ fn stand_between(
             spec: options.spec.clone(),
             log: options.log.clone(),
             guards: options.guards.guards(),
+            service_key: service_key(options)?,
             threads: options.threads.map_or(0, usize::from),
             ..mock::Options::default()
         })?),

@@ -89,6 +89,9 @@ pub(super) fn choose(from: Sources<'_>, bound: &Bindings, headers: &HeaderMap) -
                 ProfileKey::Header(name, value) => {
                     Some(Credential::new(name.clone(), value.clone(), bound.origin.clone(), source))
                 }
+                ProfileKey::Service(service) => {
+                    Some(Credential::signed(service.signer(&source)?, bound.origin.clone(), source))
+                }
                 ProfileKey::Token(oauth) => {
                     Some(Credential::token(Arc::new(oauth.keeper(from)?), bound.origin.clone(), source))
                 }

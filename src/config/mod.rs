@@ -13,6 +13,7 @@ mod inventory;
 mod oauth;
 mod price;
 mod profile;
+mod service;
 pub mod sync;
 mod target;
 #[cfg(test)]

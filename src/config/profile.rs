@@ -9,6 +9,7 @@ use crate::wire::Dialect;
 use super::document::{Entry, Section};
 use super::headers::{CREDENTIAL_HEADERS, field};
 use super::oauth::OAuth;
+use super::service::Service;
 use super::sync::Subscription;
 use super::{Error, PolicyDefaults, target};
 
@@ -42,6 +43,8 @@ pub(super) enum ProfileKey {
     Header(HeaderName, HeaderValue),
     /// `oauth`, a token that is renewed.
     Token(Box<OAuth>),
+    /// `service-token`, a token that is signed here.
+    Service(Box<Service>),
 }
 
 impl ProfileKey {
@@ -53,6 +56,7 @@ impl ProfileKey {
             Self::Variable(name) => format!("key-env {name}"),
             Self::Header(name, _) => format!("headers.{name}"),
             Self::Token(oauth) => format!("oauth {}", oauth.grant()),
+            Self::Service(service) => service.setting(),
         }
     }
 }
@@ -72,8 +76,8 @@ impl Profile {
         let section = entry.section()?;
         let mut known =
             vec!["api", "model", "url", "endpoint", "key-file", "key-command", "key-env", "headers", "oauth"];
-        known.extend(["attempts", "rate", "burst", "token-rate", "cache", "cache-ttl", "cache-size"]);
-        known.extend(["compress", "compress-level", "compress-above"]);
+        known.extend(["service-token", "attempts", "rate", "burst", "token-rate", "cache", "cache-ttl"]);
+        known.extend(["cache-size", "compress", "compress-level", "compress-above"]);
         known.extend(PolicyDefaults::TIMES);
         known.extend(Subscription::KEYS);
         section.only(&known)?;
@@ -98,6 +102,10 @@ impl Profile {
         if let Some(entry) = section.entry("oauth") {
             let oauth = OAuth::read(&profile.name, &entry, folders)?;
             profile.take_key(&entry, ProfileKey::Token(Box::new(oauth)))?;
+        }
+        if let Some(entry) = section.entry("service-token") {
+            let service = Service::read(&entry, folders)?;
+            profile.take_key(&entry, ProfileKey::Service(Box::new(service)))?;
         }
         if profile.url.is_none() && (profile.key.is_some() || profile.secret.is_some()) {
             let error = section.refuse("has a key and no url");

@@ -46,7 +46,7 @@ pub use mood::Connections;
 pub use mood::Health;
 pub use mood::Mood;
 pub use mood::MoodError;
-pub use oauth::TokenFault;
+pub use oauth::{ServiceKey, TokenFault};
 pub use pace::Distribution;
 pub use server::Error;
 pub use server::Options;

@@ -22,6 +22,7 @@ use crate::mock::faults::Fault;
 use crate::mock::faults::Kind;
 use crate::mock::faults::Strikes;
 use crate::mock::mood::Mood;
+use crate::mock::oauth;
 use crate::mock::oauth::Refusal;
 use crate::mock::pace;
 use crate::mock::pace::Pace;
@@ -77,9 +78,10 @@ impl Reply<'_> {
         Err(Failure::rate_limited(wait, &rate.to_string()))
     }
 
-    /// Holds the request against the authorization server's rules.
+    /// Holds the request's token against the rules.
     pub(crate) fn authorise(&self, headers: &HeaderMap, ticket: &mut Ticket) -> Result<(), Failure> {
-        let Some(refusal) = self.shared.oauth.as_ref().and_then(|oauth| oauth.admit(headers).err()) else {
+        let (oauth, key) = (self.shared.oauth.as_ref(), self.shared.service_key.as_ref());
+        let Some(refusal) = oauth::refusal(oauth, key, headers) else {
             return Ok(());
         };
         ticket.note_fault("token");

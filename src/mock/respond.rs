@@ -35,6 +35,7 @@ use crate::mock::reply::Reply;
 use crate::mock::request;
 use crate::mock::routes;
 use crate::mock::routes::Route;
+use crate::mock::server::Shared;
 use crate::mock::server::Worker;
 use crate::mock::ticket::Ticket;
 use crate::wire::Dialect;
@@ -76,7 +77,7 @@ async fn answer(worker: &Rc<Worker>, request: Request<Incoming>) -> Outcome {
             let stats = serde_json::to_string(&shared.stats()).expect("counters are plain numbers");
             return Ok(json_reply(200, stats));
         }
-        Route::Models => return Ok(list(&head.headers, shared.oauth.as_ref())),
+        Route::Models => return Ok(list(&head.headers, shared)),
         Route::WrongMethod => {
             let message = format!("{} is not allowed at {path}", head.method);
             return Ok(unknown(&head.headers, 405, message));
@@ -194,8 +195,8 @@ fn refused(headers: &HeaderMap, failure: &Failure) -> Response<Body> {
 }
 
 /// The list of models, where there is a token; what it allows matters to prompts alone.
-fn list(headers: &HeaderMap, oauth: Option<&OAuth>) -> Response<Body> {
-    match oauth.and_then(|oauth| oauth.admit(headers).err()) {
+fn list(headers: &HeaderMap, shared: &Shared) -> Response<Body> {
+    match oauth::refusal(shared.oauth.as_ref(), shared.service_key.as_ref(), headers) {
         Some(Refusal::Token) => refused(headers, &Failure::token()),
         Some(Refusal::Scope) | None => json_reply(200, models(headers)),
     }

@@ -14,7 +14,6 @@ use std::sync::atomic::AtomicU64;
 use std::sync::mpsc as std_mpsc;
 use std::thread;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -36,6 +35,7 @@ use crate::mock::metronome::Metronome;
 use crate::mock::mood::Mood;
 use crate::mock::mood::MoodError;
 use crate::mock::oauth::OAuth;
+use crate::mock::oauth::ServiceKey;
 use crate::mock::once::Once;
 use crate::mock::rate::Gate;
 use crate::mock::slots::Slots;
@@ -46,9 +46,6 @@ use crate::mock::stats::Meter;
 use crate::mock::stats::Stats;
 use crate::mock::words::Filler;
 use crate::units::Clock;
-
-/// How long a refresh token that was replaced serves once more, where nothing else is said.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// Where and how the relay runs.
 #[derive(Debug, Clone)]
@@ -61,6 +58,8 @@ pub struct Options {
     pub log: Option<PathBuf>,
     /// What requests must be like to be let in.
     pub guards: Guards,
+    /// The key of clients that sign their tokens themselves, which each request then needs.
+    pub service_key: Option<ServiceKey>,
     /// How many threads serve; 0 means one a core.
     pub threads: usize,
 }
@@ -69,7 +68,8 @@ impl Default for Options {
     /// A free port of the loopback interface, the default answers, no log, one thread a core.
     fn default() -> Self {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self { listen, spec: Spec::default(), log: None, guards: Guards::default(), threads: 0 }
+        let (spec, guards) = (Spec::default(), Guards::default());
+        Self { listen, spec, log: None, guards, service_key: None, threads: 0 }
     }
 }
 
@@ -136,6 +136,7 @@ pub(crate) struct Shared {
     pub(crate) duplicates: Option<Duplicates>,
     /// The authorization server, whose tokens prompts need.
     pub(crate) oauth: Option<OAuth>,
+    pub(crate) service_key: Option<ServiceKey>,
     /// What fills pieces that are larger than a word.
     pub(crate) filler: Filler,
     pub(crate) counters: Counters,
@@ -157,9 +158,8 @@ impl Shared {
             slots: Slots::new(spec.slots),
             gate: spec.rate.map(|rate| Gate::new(rate, spec.burst)),
             duplicates: spec.duplicate_window.map(Duplicates::new),
-            oauth: spec
-                .token_life
-                .map(|life| OAuth::new(life, spec.token_grace.unwrap_or(GRACE), spec.token_fault)),
+            oauth: OAuth::of(&spec),
+            service_key: None,
             filler: Filler::new(spec.chunk),
             spec,
             guards: Guards::default(),
@@ -204,6 +204,7 @@ pub(super) struct Site {
     /// How many threads serve; 0 means one a core.
     pub(super) threads: usize,
     pub(super) zone: Option<String>,
+    pub(super) service_key: Option<ServiceKey>,
     pub(super) log: Option<log::Sender>,
     pub(super) guards: Guards,
 }
@@ -222,24 +223,25 @@ pub struct Relay {
 impl Relay {
     /// Starts the relay; it listens when this returns. May be called inside or outside of async code.
     pub fn start(options: Options) -> Result<Self, Error> {
-        let Options { listen, spec, log, guards, threads } = options;
+        let Options { listen, spec, log, guards, service_key, threads } = options;
         let (sender, journal) = match log {
             None => (None, None),
             Some(path) => Journal::open(path).map(|(sender, journal)| (Some(sender), Some(journal)))?,
         };
-        let mut relay = Self::begin(Site { listen, threads, zone: None, log: sender, guards }, spec)?;
+        let site = Site { listen, threads, zone: None, service_key, log: sender, guards };
+        let mut relay = Self::begin(site, spec)?;
         relay.journal = journal;
         Ok(relay)
     }
 
     /// Starts the relay with a log that is another's to close.
     pub(super) fn begin(site: Site, spec: Spec) -> Result<Self, Error> {
-        let Site { listen, threads, zone, log, guards } = site;
+        let Site { listen, threads, zone, service_key, log, guards } = site;
         let count = match threads {
             0 => thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
         };
-        let shared = Arc::new(Shared { guards, zone, ..Shared::new(spec, count) });
+        let shared = Arc::new(Shared { guards, zone, service_key, ..Shared::new(spec, count) });
         let (order, orders) = mpsc::unbounded_channel();
         let helm = Helm::new(Arc::clone(&shared), order);
         // From here on, dropping `relay` on an error stops and joins what was started.

@@ -30,6 +30,7 @@ pub use url::Url;
 pub use self::auth::{
     AuthError, Authority, ClientSecret, Credential, GrantKind, Invitation, Keeper, Origin, Standing,
 };
+pub use self::auth::{ServiceClaims, ServiceError, ServiceToken, Signature};
 pub use self::auth::{Store, exposed_mode, is_private, is_secret_header, log_in, shown_url};
 pub use self::compress::{Coding, Compress, CompressRules, Compressor, Refusals, Trial};
 pub use self::connection::{ClientCertificate, Connection, HttpVersion, ProxyChoice, Reuse, Trust};

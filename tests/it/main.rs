@@ -31,6 +31,7 @@ mod open;
 mod papers;
 mod secrets;
 mod send;
+mod service_token;
 mod shards;
 mod signals;
 mod stream;

@@ -7,6 +7,7 @@ mod devices;
 mod families;
 mod fault;
 mod jwt;
+mod service;
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -24,8 +25,14 @@ use self::devices::Devices;
 use self::families::Families;
 use self::jwt::Signer;
 
+use crate::mock::spec::Spec;
+
 pub use self::fault::TokenFault;
 pub(crate) use self::fault::Trick;
+pub use self::service::ServiceKey;
+
+/// How long a refresh token that was replaced serves once more, where nothing else is said.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// The scopes that there are; the first one is granted where none is asked for.
 const SCOPES: [&str; 2] = ["prompts", "models"];
@@ -58,6 +65,25 @@ pub(crate) fn find(method: &Method, path: &str) -> Option<Place> {
         (&Method::GET, "/oauth/counts") => Some(Place::Counts),
         _ => None,
     }
+}
+
+/// Why a request for an answer is refused, if it is: where the relay knows the key of a client that signs its own tokens, one of
+/// those is as good as one of the server's.
+pub(crate) fn refusal(
+    oauth: Option<&OAuth>,
+    key: Option<&ServiceKey>,
+    headers: &HeaderMap,
+) -> Option<Refusal> {
+    let token = bearer(headers);
+    match (oauth, key) {
+        (_, Some(key)) if token.is_some_and(|token| key.admits(token)) => None,
+        (Some(oauth), _) => oauth.admit(token).err(),
+        (None, key) => key.map(|_| Refusal::Token),
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers.get("authorization")?.to_str().ok()?.strip_prefix("Bearer ")
 }
 
 /// Why a request for an answer is refused.
@@ -97,16 +123,16 @@ pub(crate) struct OAuth {
 type Refused = &'static str;
 
 impl OAuth {
-    /// A server whose tokens live this long and whose refresh tokens serve once more for the grace after they were replaced.
-    pub(crate) fn new(life: Duration, grace: Duration, fault: Option<TokenFault>) -> Self {
-        Self {
-            life,
+    /// The server that a description asks for, if it does.
+    pub(crate) fn of(spec: &Spec) -> Option<Self> {
+        Some(Self {
+            life: spec.token_life?,
             signer: Signer::new(),
-            families: Mutex::new(Families::new(grace)),
+            families: Mutex::new(Families::new(spec.token_grace.unwrap_or(GRACE))),
             devices: Mutex::default(),
             counts: Mutex::default(),
-            fault,
-        }
+            fault: spec.token_fault,
+        })
     }
 
     /// The trick that is played on this request for a token, if one is; a login is left in peace.
@@ -138,11 +164,9 @@ impl OAuth {
         }
     }
 
-    /// Whether a request for an answer may pass.
-    pub(crate) fn admit(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let header = headers.get("authorization").and_then(|value| value.to_str().ok());
-        let token = header.and_then(|value| value.strip_prefix("Bearer ")).ok_or(Refusal::Token)?;
-        let scope = self.signer.verify(token).ok_or(Refusal::Token)?;
+    /// Whether a request for an answer may pass with this token.
+    fn admit(&self, token: Option<&str>) -> Result<(), Refusal> {
+        let scope = token.and_then(|token| self.signer.verify(token)).ok_or(Refusal::Token)?;
         if scope.split(' ').any(|scope| scope == SCOPES[0]) { Ok(()) } else { Err(Refusal::Scope) }
     }
 

@@ -106,7 +106,7 @@ impl Zones {
     ///
     /// As [`Relay::start`]. What was started before is stopped.
     pub fn start(names: &ZoneNames, options: Options) -> Result<Self, Error> {
-        let Options { listen, spec, log, guards, threads } = options;
+        let Options { listen, spec, log, guards, service_key, threads } = options;
         let (sender, journal) = match log {
             None => (None, None),
             Some(path) => Journal::open(path).map(|(sender, journal)| (Some(sender), Some(journal)))?,
@@ -118,8 +118,8 @@ impl Zones {
                     SocketAddr::new(listen.ip(), first.checked_add(place).ok_or(Error::NoPort { first })?)
                 }
             };
-            let (zone, log) = (Some(name.clone()), sender.clone());
-            let site = Site { listen, threads, zone, log, guards };
+            let (zone, log, service_key) = (Some(name.clone()), sender.clone(), service_key.clone());
+            let site = Site { listen, threads, zone, service_key, log, guards };
             Ok(Zone { name: name.clone(), relay: Relay::begin(site, spec.clone())? })
         };
         let relays = (0..).zip(&names.0).map(begin).collect::<Result<_, Error>>()?;

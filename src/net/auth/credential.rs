@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::net::{HeaderMap, HeaderName, HeaderValue, Url};
 
-use super::{AuthError, Keeper};
+use super::{AuthError, Keeper, ServiceToken};
 
 /// Scheme, host and port: what a credential is bound to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +40,8 @@ enum Proof {
     Fixed(HeaderValue),
     /// The token of the moment.
     Token(Arc<Keeper>),
+    /// A token that is signed here.
+    Signed(Arc<ServiceToken>),
 }
 
 impl Credential {
@@ -55,6 +57,12 @@ impl Credential {
         Self { name, proof, origin, source: source.into() }
     }
 
+    /// A credential that is a token of this client's own, signed anew before it ends.
+    pub fn signed(signer: ServiceToken, origin: Origin, source: impl Into<String>) -> Self {
+        let (name, proof) = (HeaderName::from_static("authorization"), Proof::Signed(Arc::new(signer)));
+        Self { name, proof, origin, source: source.into() }
+    }
+
     /// Puts the credential on a request to its own origin, in place of any other; elsewhere it adds nothing.
     pub fn apply(&self, url: &Url, headers: &mut HeaderMap) {
         if Origin::of(url) == self.origin {
@@ -64,16 +72,15 @@ impl Credential {
 
     /// Puts in its place what stays the same while tokens come and go, to tell requests of different clients apart.
     pub fn identify(&self, url: &Url, headers: &mut HeaderMap) {
-        match &self.proof {
-            Proof::Token(keeper) if Origin::of(url) == self.origin => {
-                let client = keeper.authority().client();
-                // An escaped text is printable, so that there always is one.
-                if let Ok(value) = HeaderValue::try_from(client.escape_default().to_string()) {
-                    headers.insert(self.name.clone(), value);
-                }
-            }
-            _ => self.apply(url, headers),
-        }
+        let client = match &self.proof {
+            Proof::Fixed(_) => return self.apply(url, headers),
+            Proof::Token(keeper) => keeper.authority().client(),
+            Proof::Signed(signer) => signer.client(),
+        };
+        // An escaped text is printable, so that there always is one.
+        let value = HeaderValue::try_from(client.escape_default().to_string()).ok();
+        headers
+            .extend(value.filter(|_| Origin::of(url) == self.origin).map(|value| (self.name.clone(), value)));
     }
 
     /// Makes sure that it is in force for a request to this address.
@@ -91,7 +98,7 @@ impl Credential {
     /// The keeper of the token, where it is one.
     pub fn keeper(&self) -> Option<&Arc<Keeper>> {
         match &self.proof {
-            Proof::Fixed(_) => None,
+            Proof::Fixed(_) | Proof::Signed(_) => None,
             Proof::Token(keeper) => Some(keeper),
         }
     }
@@ -119,6 +126,7 @@ impl Credential {
         };
         match &self.proof {
             Proof::Fixed(value) => value.clone(),
+            Proof::Signed(signer) => signer.header(),
             Proof::Token(keeper) => keeper.header().map_or_else(before_any, |(value, _)| value),
         }
     }

@@ -123,6 +123,7 @@ fn write_files(folder: &Path) {
         ("body.json", r#"{"model":"m","max_tokens":5,"messages":[{"role":"user","content":"zebra"}]}"#),
         ("key", "sk-zebra\n"),
         ("secret", "mock-secret\n"),
+        ("long", "0123456789abcdef0123456789abcdef\n"),
         ("empty", ""),
         ("trace.jsonl", r#"{"offset_s": 0, "prompt": "zebra"}"#),
         ("rows.jsonl", "{\"prompt\":\"zebra\"}\n{\"prompt\":\"lion\"}\n{\"prompt\":\"lion\"}\n"),
