@@ -5,7 +5,7 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 use std::io::{BufRead, BufReader, Cursor, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
@@ -21,6 +21,13 @@ pub enum Input {
     Stdin,
     /// A file.
     File(PathBuf),
+}
+
+impl Input {
+    /// What a path of the command line names; `-` is standard input.
+    pub fn named(path: &Path) -> Self {
+        if path.as_os_str() == "-" { Self::Stdin } else { Self::File(path.to_path_buf()) }
+    }
 }
 
 impl fmt::Display for Input {

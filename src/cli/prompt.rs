@@ -51,7 +51,7 @@ pub(super) struct FieldOptions {
     /// Largest number of tokens to generate; k stands for thousands [default: 64 in bench; else 4096 where the dialect
     /// wants a limit]
     #[arg(long, value_name = "COUNT")]
-    max_tokens: Option<Count>,
+    pub(super) max_tokens: Option<Count>,
     /// Sampling temperature
     #[arg(long, value_name = "NUMBER", value_parser = temperature, allow_negative_numbers = true)]
     temperature: Option<f64>,
@@ -80,6 +80,17 @@ pub(super) struct Defaults {
     pub(super) text: Option<&'static str>,
     /// The token limit.
     pub(super) max_tokens: Option<u64>,
+    /// What a prompt without a model's name is.
+    pub(super) nameless: Nameless,
+}
+
+/// What becomes of a prompt that names no model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nameless {
+    /// It is refused.
+    Refused,
+    /// It stands in for others, which name theirs.
+    StandIn,
 }
 
 impl PromptOptions {
@@ -102,7 +113,8 @@ impl PromptOptions {
         let given = Given { files, history };
         let text = self.text(&given, defaults)?;
         let Given { files, history } = given;
-        if model.is_none() && self.fields.want_model(dialect) {
+        let refused = defaults.nameless == Nameless::Refused;
+        if refused && model.is_none() && self.fields.want_model(dialect) {
             return Err(no_model());
         }
         let prompt = self.fields.prompt(model)?;

@@ -9,7 +9,7 @@ use crate::config::{Environment, Settings};
 use crate::mock;
 use crate::net;
 use crate::net::{Compressor, Connection, Credential, Pool, Url};
-use crate::wire::{Prompt, WireError};
+use crate::wire::WireError;
 
 use super::connection::{ConnectionOptions, Unasked};
 use super::options::{Attempts, PolicyOptions, TargetOptions};
@@ -108,25 +108,11 @@ impl Wired {
         Ok(Self { site, call, content })
     }
 
-    /// The calls that these prompts make in place of the one given; that one where there are none.
-    pub(super) fn calls(&self, prompts: Vec<String>) -> Result<Vec<Call>, Usage> {
-        let Content::Prompt(given) = &self.content else {
-            return if prompts.is_empty() {
-                Ok(vec![self.call.clone()])
-            } else {
-                Err(Usage::new("--replay has prompts of its own, and --body leaves no place for them"))
-            };
-        };
-        if prompts.is_empty() {
-            return Ok(vec![self.call.clone()]);
-        }
+    /// The call that says this in place of what was given.
+    pub(super) fn encode(&self, content: &Content) -> Result<Call, Usage> {
         let settings = &self.site.settings;
-        let call = |text| {
-            let content = Content::Prompt(Box::new(Prompt { text, ..(**given).clone() }));
-            let call = Call::new(settings.dialect, &settings.base, &content, self.call.stream);
-            Ok(call.map_err(|error| body_error(&error))?.with_headers(&settings.headers))
-        };
-        prompts.into_iter().map(call).collect()
+        let call = Call::new(settings.dialect, &settings.base, content, self.call.stream);
+        Ok(call.map_err(|error| body_error(&error))?.with_headers(&settings.headers))
     }
 
     /// A client with a pool of its own.

@@ -31,9 +31,9 @@ pub struct Call {
     /// Whether the answer is asked for as a stream.
     pub stream: bool,
     headers: HeaderMap,
-    body: Payload,
+    pub(super) body: Payload,
     /// The same body without the wish for usage, where there is such a wish.
-    body_without_usage: Option<Payload>,
+    pub(super) body_without_usage: Option<Payload>,
 }
 
 impl Call {

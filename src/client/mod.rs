@@ -22,6 +22,7 @@ mod reader;
 mod repair;
 mod retry;
 mod sink;
+mod stamp;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -42,6 +43,7 @@ pub use self::deadlines::Timeouts;
 pub use self::exchange::{ApiErrorText, Attempt, Exchange, Failed, Ids, Trouble};
 pub use self::retry::{Ambiguous, Decision, Evidence, Hints, Partial, Policy, Why};
 pub use self::sink::Sink;
+pub use self::stamp::Stamped;
 
 use self::attempt::Turn;
 use self::cache::Cache;

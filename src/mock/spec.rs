@@ -294,6 +294,14 @@ fn length(text: &str) -> Option<u64> {
     text.parse().ok().filter(|tokens| (1..=MOST_TOKENS).contains(tokens))
 }
 
+impl FromStr for Distribution<u64> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        distribution(text, length).ok_or_else(|| LENGTH.to_owned())
+    }
+}
+
 /// Reads the size of a piece: at least a word, at most what fits into an event.
 fn piece(text: &str) -> Option<Size> {
     text.parse().ok().filter(|Size(bytes)| (SMALLEST_PIECE..=LARGEST_PIECE).contains(bytes))

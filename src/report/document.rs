@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::capacity::Capacity;
 use super::compare::Comparison;
 use super::knee::Knee;
+use super::prompts::PromptsInfo;
 use super::threshold::Goodput;
 use super::threshold::Threshold;
 use crate::load::Verdict;
@@ -95,6 +96,8 @@ pub struct PlanInfo {
     pub stream: bool,
     /// Length of the prompt in characters.
     pub prompt_chars: Option<u64>,
+    /// What the requests said; `None` where each said the same.
+    pub prompts: Option<PromptsInfo>,
     /// The limit on output tokens.
     pub max_tokens: Option<u64>,
     /// Attempts at each request, the first one included.

@@ -162,6 +162,7 @@ pub(super) fn traffic() -> Traffic {
         model: Some("claude-x".to_owned()),
         stream: true,
         prompt_chars: Some(48),
+        prompts: None,
         max_tokens: Some(64),
         attempts: 1,
         mock: None,

@@ -25,6 +25,7 @@ use super::document::SCHEMA;
 use super::document::Second;
 use super::document::Tail;
 use super::knee::Knee;
+use super::prompts::PromptsInfo;
 use super::threshold::Goodput;
 use crate::load;
 use crate::load::Bound;
@@ -72,6 +73,8 @@ pub struct Traffic {
     pub stream: bool,
     /// Length of the prompt in characters.
     pub prompt_chars: Option<u64>,
+    /// What the requests say; `None` where each says the same.
+    pub prompts: Option<PromptsInfo>,
     /// The limit on output tokens.
     pub max_tokens: Option<u64>,
     /// Attempts at each request, the first one included.
@@ -99,6 +102,7 @@ impl PlanInfo {
             model: traffic.model,
             stream: traffic.stream,
             prompt_chars: traffic.prompt_chars,
+            prompts: traffic.prompts,
             max_tokens: traffic.max_tokens,
             attempts: traffic.attempts,
             mock: traffic.mock,

@@ -29,6 +29,7 @@ mod oauth_faults;
 mod oauth_secrets;
 mod open;
 mod papers;
+mod prompts;
 mod secrets;
 mod send;
 mod service_token;

@@ -200,11 +200,7 @@ impl BatchOptions {
 
     /// Where rows come from.
     pub(super) fn inputs(&self) -> Vec<Input> {
-        let inputs = self.rows.inputs.iter().map(|path| match path.to_str() {
-            Some("-") => Input::Stdin,
-            _ => Input::File(path.clone()),
-        });
-        let inputs: Vec<_> = inputs.collect();
+        let inputs: Vec<_> = self.rows.inputs.iter().map(|path| Input::named(path)).collect();
         if inputs.is_empty() { vec![Input::Stdin] } else { inputs }
     }
 

@@ -13,6 +13,8 @@ use crate::load::{Arrivals, Spacing, Stage, Step};
 use crate::report::{ArrivalsInfo, StageInfo};
 use crate::units::{Rate, Span, whole};
 
+use super::prompts::Drawn;
+
 /// What random arrivals grow from where `--seed` is not given.
 const SEED: u64 = 1;
 
@@ -26,9 +28,9 @@ pub(super) struct ArrivalOptions {
     /// How arrivals follow one another [default: constant]
     #[arg(long, visible_alias = "arrivals", value_name = "KIND")]
     arrival: Option<Arrival>,
-    /// What random arrivals grow from [default: 1]
+    /// What everything random grows from: arrivals, the order of prompts, made-up ones, marks [default: 1]
     #[arg(long, value_name = "N", value_parser = |text: &str| whole::<u64>(text, 0..=u64::MAX))]
-    seed: Option<u64>,
+    pub(super) seed: Option<u64>,
     /// Move in this time to this rate, from --rate or from none; more than one make a course (repeatable)
     #[arg(long = "stage", value_name = "TIME:RATE", conflicts_with_all = ["replay", "requests", "duration"])]
     stages: Vec<StageFlag>,
@@ -87,23 +89,25 @@ pub(super) struct OpenLoop {
 }
 
 impl ArrivalOptions {
-    /// The open loop that is asked for, if one is.
-    pub(super) fn open_loop(&self) -> Result<Option<OpenLoop>, Usage> {
+    /// The open loop that is asked for, if one is; `drawn` says whether the prompts depend on the seed.
+    pub(super) fn open_loop(&self, drawn: Drawn) -> Result<Option<OpenLoop>, Usage> {
         if let Some(path) = &self.replay {
-            self.without("--replay", "the trace says when requests are due")?;
+            self.without(drawn, "--replay", "the trace says when requests are due")?;
             return replay(path).map(Some);
         }
         if self.rate.is_empty() && self.stages.is_empty() {
-            self.without("a closed loop", "--rate or --stage makes the loop an open one")?;
+            self.without(drawn, "a closed loop", "--rate or --stage makes the loop an open one")?;
             return Ok(None);
         }
         let spacing = match self.arrival {
             Some(Arrival::Poisson) => Spacing::Poisson,
             Some(Arrival::Constant) | None => Spacing::Constant,
         };
-        if self.seed.is_some() && spacing == Spacing::Constant {
-            return Err(Usage::new("--seed has no effect: constant arrivals are not random")
-                .hint("add --arrival poisson, or leave --seed out"));
+        if self.seed.is_some() && spacing == Spacing::Constant && drawn == Drawn::No {
+            return Err(Usage::new(
+                "--seed has no effect: neither constant arrivals nor the prompts are random",
+            )
+            .hint("add --arrival poisson, or leave --seed out"));
         }
         let seed = self.seed.unwrap_or(SEED);
         let rates: Vec<f64> = self.rate.iter().map(|rate| rate.per_second()).collect();
@@ -125,8 +129,9 @@ impl ArrivalOptions {
     }
 
     /// Refuses what only random or planned arrivals have a use for.
-    fn without(&self, with: &str, why: &str) -> Result<(), Usage> {
-        let idle = [("--arrival", self.arrival.is_some()), ("--seed", self.seed.is_some())];
+    fn without(&self, drawn: Drawn, with: &str, why: &str) -> Result<(), Usage> {
+        let seeds_nothing = self.seed.is_some() && drawn == Drawn::No;
+        let idle = [("--arrival", self.arrival.is_some()), ("--seed", seeds_nothing)];
         match idle.iter().find(|(_, given)| *given) {
             Some((flag, _)) => Err(Usage::new(format!("{flag} has no effect with {with}: {why}"))),
             None => Ok(()),

@@ -3,9 +3,11 @@
 mod arrivals;
 mod capacity;
 mod options;
+mod prompts;
 mod requests;
 mod spread;
 mod sweep;
+mod talks;
 mod verdicts;
 
 use std::io::{IsTerminal, stderr};
@@ -14,13 +16,14 @@ use crate::client::Content;
 use crate::load;
 use crate::load::{Ended, Extent, LogSender, Plan, Run};
 use crate::net::shown_url;
-use crate::report::{Document, Machine, PlanInfo, Progress, RequestLog, RunInfo, Traffic};
+use crate::report::{Document, Machine, PlanInfo, Progress, PromptsInfo, RequestLog, RunInfo, Traffic};
 use crate::units::{Span, grouped};
 use crate::wire::Dialect;
 
 use self::arrivals::OpenLoop;
 pub(super) use self::options::BenchOptions;
-use self::options::ReportOptions;
+use self::options::{LoadOptions, ReportOptions};
+use self::prompts::{Around, SetOptions, Terms};
 use self::spread::SpreadOptions;
 use self::sweep::{Sweep, Swept, sweep};
 use self::verdicts::Judgement;
@@ -28,7 +31,7 @@ use super::connection::Unasked;
 use super::options::{Attempts, TargetOptions};
 use super::output::{Output, append_to};
 use super::paper::keep;
-use super::prompt::{Defaults, Stdin};
+use super::prompt::{Defaults, Nameless, Stdin};
 use super::relay::{Flags, Manner, Wired, descriptors_for, enough_descriptors};
 use super::{Ending, OutputError, Signal, Talk, terminal_obeys};
 
@@ -39,26 +42,24 @@ const MAX_TOKENS: u64 = 64;
 
 /// Carries out the sweep and prints its table.
 pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
-    let BenchOptions { prompt, target, load, verdicts, spread, report, connection, policy, verbosity } =
+    let BenchOptions { prompt, sets, target, load, verdicts, spread, report, connection, policy, verbosity } =
         options;
     let flags = Flags { target, prompt, connection, policy };
-    let open = load.arrivals.open_loop()?;
+    let open = load.arrivals.open_loop(sets.drawn())?;
     let mut plan = load.plan(open.as_ref(), descriptors_for(flags.way()))?;
     verdicts.settle(&mut plan, load, descriptors_for(flags.way()))?;
     spread.settle(&mut plan)?;
+    let seed = load.arrivals.seed;
+    sets.refuse_what_cannot_be(Around { is_open: open.is_some(), shard: plan.shard, seed })?;
     plan.validate().map_err(load::LoadError::from)?;
     enough_descriptors(plan.levels.iter().map(|step| step.users).max().unwrap_or(0), flags.way())?;
-    let manner = Manner {
-        defaults: Defaults { stdin: Stdin::WhenAsked, text: Some(PROMPT), max_tokens: Some(MAX_TOKENS) },
-        stream: !load.no_stream,
-        attempts: Attempts::One,
-        unasked: Unasked::HttpOne,
-    };
-    let wired = Wired::new(flags, manner, talk)?;
+    let wired = Wired::new(flags, manner(sets, load), talk)?;
+    let trace = open.as_ref().map(|open| open.prompts.clone()).unwrap_or_default();
+    let (script, said) = sets.script(Terms { wired: &wired, fields: &prompt.fields, trace, seed })?;
     let mut outputs = Outputs::open(report)?;
     let crew = wired.crew(flags, plan.workers)?;
     plan.workers = crew.workers.len();
-    let view = PlanInfo::of(&plan, traffic(&wired, (target, spread), open.as_ref()));
+    let view = PlanInfo::of(&plan, traffic(&wired, (target, spread), (open.as_ref(), said)));
     let baseline = verdicts.baseline(&view)?;
     announce(&view, &wired, &plan, talk);
     let (started, began) = (jiff::Timestamp::now(), tokio::time::Instant::now());
@@ -70,9 +71,7 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
         (false, _) => Some(Progress::plain(Box::new(stderr()))),
     };
     let (log, journal) = outputs.log.take().unzip();
-    let prompts = open.map(|open| open.prompts).unwrap_or_default();
-    let calls = wired.calls(prompts)?;
-    let course = Sweep { plan: &plan, calls, progress, log, verbose: verbosity.verbose };
+    let course = Sweep { plan: &plan, script, progress, log, verbose: verbosity.verbose };
     let swept = runtime.block_on(sweep(&wired, crew, course));
     // A name look-up may still hang in a thread of its own, and nobody waits for it any more.
     runtime.shutdown_background();
@@ -90,6 +89,21 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
         logged?;
     }
     ending(&run, &judgement, signal)
+}
+
+/// How requests are made where nothing else is said.
+fn manner(sets: &SetOptions, load: &LoadOptions) -> Manner {
+    Manner {
+        defaults: Defaults {
+            stdin: Stdin::WhenAsked,
+            text: Some(PROMPT),
+            max_tokens: Some(MAX_TOKENS),
+            nameless: if sets.replaces_the_prompt() { Nameless::StandIn } else { Nameless::Refused },
+        },
+        stream: !load.no_stream,
+        attempts: Attempts::One,
+        unasked: Unasked::HttpOne,
+    }
 }
 
 /// Waits for the last line of the log; one with holes in it is no log.
@@ -143,6 +157,9 @@ fn announce(view: &PlanInfo, wired: &Wired, plan: &Plan, talk: Talk) {
         shown_url(&wired.site.settings.base),
         view.api
     ));
+    if let Some(prompts) = &view.prompts {
+        talk.notice(format_args!("prompts {}", prompts.told()));
+    }
     let levels = view.levels.len();
     let extent = match plan.extent {
         Extent::Window(window) => format!("({} warm-up + {})", Span(plan.warmup), Span(window)),
@@ -172,18 +189,20 @@ fn announce(view: &PlanInfo, wired: &Wired, plan: &Plan, talk: Talk) {
 fn traffic(
     wired: &Wired,
     (target, spread): (&TargetOptions, &SpreadOptions),
-    open: Option<&OpenLoop>,
+    (open, prompts): (Option<&OpenLoop>, Option<PromptsInfo>),
 ) -> Traffic {
     let prompt = match &wired.content {
         Content::Prompt(prompt) => Some(prompt),
         Content::Body(_) => None,
     };
+    let is_set = prompts.as_ref().is_some_and(|prompts| prompts.source != "given");
     let limited = prompt.filter(|prompt| wired.call.dialect != Dialect::Raw && !prompt.bare);
     Traffic {
         api: wired.call.dialect.name().to_owned(),
         model: wired.site.settings.model.clone(),
         stream: wired.call.stream,
-        prompt_chars: prompt.map(|prompt| prompt.text.chars().count() as u64),
+        prompt_chars: prompt.filter(|_| !is_set).map(|prompt| prompt.text.chars().count() as u64),
+        prompts,
         max_tokens: limited.and_then(|prompt| prompt.max_tokens),
         attempts: wired.site.policy.attempts,
         mock: target.mock.as_ref().map(ToString::to_string),

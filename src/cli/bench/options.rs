@@ -17,6 +17,7 @@ use crate::load::{Extent, Levels, Plan, Step};
 use crate::units::{Count, Shard, Span, whole};
 
 use super::arrivals::{ArrivalOptions, OpenLoop};
+use super::prompts::SetOptions;
 use super::spread::SpreadOptions;
 use super::verdicts::VerdictOptions;
 
@@ -34,6 +35,8 @@ Examples:
 pub(in crate::cli) struct BenchOptions {
     #[command(flatten)]
     pub(super) prompt: PromptOptions,
+    #[command(flatten)]
+    pub(super) sets: SetOptions,
     #[command(flatten)]
     pub(super) target: TargetOptions,
     #[command(flatten)]

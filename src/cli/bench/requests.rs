@@ -1,5 +1,6 @@
 //! The load's adapter: the client, seen from the engine as something that performs one request.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,18 +9,23 @@ use std::time::Duration;
 use tokio::task::yield_now;
 
 use crate::cli::{say, show};
-use crate::client::{Call, Client, Exchange, Piece};
+use crate::client::{Call, Client, Exchange, Piece, Stamped};
 use crate::load::{Target, Ticket};
 use crate::net::Pool;
 use crate::outcome::{BodySize, Class, Sample};
 use crate::units::Span;
-use crate::wire::Event;
+use crate::wire::{Delta, Event, Prompt};
+
+use super::prompts::{Ready, Script, scatter};
+use super::talks::Talks;
 
 /// Makes one request of the load: the client, seen from the engine.
 pub(super) struct Requests {
     pub(super) client: Client<Pool>,
-    /// The calls, taken in turn by the number of the request.
-    pub(super) calls: Arc<[Call]>,
+    /// What each request sends, by its number: the same on every machine.
+    pub(super) script: Arc<Script>,
+    /// The conversations of this worker's users, where requests are turns of some.
+    pub(super) talks: Talks,
     /// What the bodies of this worker's requests weigh.
     pub(super) scale: Arc<Scale>,
     /// Whether each attempt gets a line, at the price of a little time of the client's.
@@ -46,54 +52,62 @@ impl Scale {
 }
 
 impl Requests {
-    /// The call of a request: the same for its number on every machine.
-    fn call(&self, ticket: Ticket) -> &Call {
-        let at = usize::try_from(ticket.index).unwrap_or(0) % self.calls.len();
-        &self.calls[at]
+    /// The call of a request, and the turn it is where it is one.
+    fn call(&self, ticket: Ticket) -> (Cow<'_, Call>, Option<&Prompt>) {
+        let Script { deck, mark, .. } = &*self.script;
+        let mark = |number: u64| scatter(scatter(mark.unwrap_or_default(), ticket.level.into()), number);
+        match deck.at(ticket.index) {
+            Ready::Whole(call) => (Cow::Borrowed(call), None),
+            Ready::Marked(stamped) => (Cow::Owned(stamped.with(mark(ticket.index))), None),
+            Ready::Turn(prompt) => {
+                let call = self.talks.call(ticket, prompt);
+                let stamped = self.script.mark.and_then(|_| Stamped::new(call.clone()));
+                let call = stamped.map_or(call, |stamped| stamped.with(mark(self.talks.number(ticket))));
+                (Cow::Owned(call), Some(prompt))
+            }
+        }
     }
 }
 
 impl Target for Requests {
     async fn run(&self, ticket: Ticket, sample: &mut Sample) {
-        let call = self.call(ticket);
+        let (call, turn) = self.call(ticket);
         let start = sample.marks.start;
         let streamed = call.stream;
         sample.streamed = streamed;
         let mut last: Option<Duration> = None;
+        let mut said = String::new();
         let Sample { gaps, request_id, bytes, .. } = &mut *sample;
         let exchange = self
             .client
-            .run(call, &mut |piece: Piece<'_>| {
+            .run(&call, &mut |piece: Piece<'_>| {
                 match piece {
                     Piece::Attempt(_, id) => {
                         last = None;
                         gaps.clear();
+                        said.clear();
                         *bytes = 0;
                         request_id.clear();
                         request_id.push_str(id);
                     }
                     Piece::Wire(body) => *bytes += body.len() as u64,
-                    Piece::Event(at, Event::Delta(_)) => {
+                    Piece::Event(at, Event::Delta(delta)) => {
                         gaps.extend(last.replace(at).map(|before| at.saturating_sub(before)));
+                        if let (Some(_), Delta::Text(text)) = (turn, delta) {
+                            said.push_str(text);
+                        }
                     }
                     _ => {}
                 }
                 ControlFlow::Continue(())
             })
             .await;
+        if let Some(prompt) = turn.filter(|_| exchange.class.is_ok()) {
+            self.talks.note(ticket, prompt, &said);
+        }
         fill(sample, &exchange);
         self.scale.add(exchange.body());
-        if self.verbose {
-            for attempt in &exchange.attempts {
-                let is_last = exchange.attempts.last().is_some_and(|last| last.number == attempt.number);
-                let then = (!is_last).then(|| format!("again in {}", Span(attempt.waited)));
-                say(format_args!(
-                    "{} {}",
-                    exchange.ids.request,
-                    show::attempt_line(attempt, then.as_deref())
-                ));
-            }
-        }
+        self.tell(&exchange);
         // The pool takes a connection back on tasks of its own; without a turn for them the user's next request would
         // find none and open another.
         yield_now().await;
@@ -102,6 +116,20 @@ impl Target for Requests {
         sample.marks.start = start;
         for mark in sample.marks.offsets_mut() {
             *mark = mark.map(|offset| offset + shift);
+        }
+    }
+}
+
+impl Requests {
+    /// A line for each attempt, where that is asked for.
+    fn tell(&self, exchange: &Exchange) {
+        if !self.verbose {
+            return;
+        }
+        for attempt in &exchange.attempts {
+            let is_last = exchange.attempts.last().is_some_and(|last| last.number == attempt.number);
+            let then = (!is_last).then(|| format!("again in {}", Span(attempt.waited)));
+            say(format_args!("{} {}", exchange.ids.request, show::attempt_line(attempt, then.as_deref())));
         }
     }
 }

@@ -16,14 +16,16 @@ use crate::net::Pool;
 use crate::outcome::{BodySize, Class};
 use crate::report::Progress;
 
+use super::prompts::Script;
 use super::requests::{Requests, Scale};
+use super::talks::{Maker, Talks};
 
 /// What the load is to be, and what is seen of it.
 pub(super) struct Sweep<'a> {
     pub(super) plan: &'a Plan,
     pub(super) progress: Option<Progress>,
-    /// The calls, taken in turn by the number of the request.
-    pub(super) calls: Vec<Call>,
+    /// What requests send.
+    pub(super) script: Script,
     /// Where each request gets its line.
     pub(super) log: Option<LogSender>,
     pub(super) verbose: bool,
@@ -40,25 +42,29 @@ pub(super) struct Swept {
 
 /// Makes the preflight request, then the levels, and stops for signals.
 pub(super) async fn sweep(wired: &Wired, crew: Crew, sweep: Sweep<'_>) -> anyhow::Result<Swept> {
-    let Sweep { plan, calls, mut progress, log, verbose } = sweep;
+    let Sweep { plan, script, mut progress, log, verbose } = sweep;
     let mut signals = Signals::listen()?;
     let Crew { scout, workers } = crew;
-    let first = preflight(&scout, &wired.call, &mut signals, progress.as_mut()).await;
+    let maker = Maker::of(&wired.site.settings, wired.call.stream);
+    let opening = script.opening(&maker);
+    let first = preflight(&scout, &opening, &mut signals, progress.as_mut()).await;
     if let Err(error) = first.and_then(|exchange| Ok(passable(exchange, wired)?)) {
         progress.into_iter().for_each(Progress::finish);
         return Err(error);
     }
     let learned = scout.learned();
     drop(scout);
-    let calls: Arc<[Call]> = calls.into();
+    let script = Arc::new(script);
     let seats: Vec<_> =
         workers.into_iter().map(|client| Mutex::new(Some(client.having_learned(learned)))).collect();
     let scales: Vec<Arc<Scale>> = seats.iter().map(|_| Arc::default()).collect();
     let scale = scales.clone();
     let make_target = move |worker: usize| {
         let client = seats[worker].lock().ok().and_then(|mut seat| seat.take());
-        let (calls, scale) = (Arc::clone(&calls), Arc::clone(&scale[worker]));
-        Requests { client: client.expect("each worker is made once"), calls, scale, verbose }
+        let client = client.expect("each worker is made once");
+        let (script, scale) = (Arc::clone(&script), Arc::clone(&scale[worker]));
+        let talks = Talks::new(maker.clone(), script.turns);
+        Requests { client, script, talks, scale, verbose }
     };
     let control = Control::new();
     let on_live = |live: Live| {

@@ -21,7 +21,7 @@ use super::extract::Extract;
 use super::limits::{LimitOptions, fits};
 use super::options::{Attempts, PolicyOptions, TargetOptions, VerbosityOptions};
 use super::output::Output;
-use super::prompt::{Defaults, PromptOptions, Stdin};
+use super::prompt::{Defaults, Nameless, PromptOptions, Stdin};
 use super::relay::{Flags, Manner, Wired};
 use super::rendering::{Form, Generated};
 use super::show;
@@ -124,7 +124,12 @@ pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
     }
     let flags = Flags { target, prompt, connection, policy };
     let manner = Manner {
-        defaults: Defaults { stdin: Stdin::WhenPiped, text: None, max_tokens: None },
+        defaults: Defaults {
+            stdin: Stdin::WhenPiped,
+            text: None,
+            max_tokens: None,
+            nameless: Nameless::Refused,
+        },
         stream: !answer.no_stream,
         attempts: Attempts::Usual,
         unasked: Unasked::Negotiated,

@@ -29,7 +29,7 @@ use super::carry::{Carried, carry, cost_of, remark};
 use super::connection::{ConnectionOptions, Unasked, without_limit_of_requests};
 use super::limits::{LimitOptions, fits};
 use super::options::{Attempts, PolicyOptions, TargetOptions, VerbosityOptions};
-use super::prompt::{Defaults, PromptOptions, Stdin};
+use super::prompt::{Defaults, Nameless, PromptOptions, Stdin};
 use super::relay::{Flags, Manner, Wired};
 use super::rendering::{Form, Generated, Rendering};
 use super::{Ending, OutputError, Talk, Usage, say, show};
@@ -119,7 +119,12 @@ pub(super) fn run(options: &StreamOptions, talk: Talk) -> anyhow::Result<()> {
     let StreamOptions { prompt, target, answer, connection, policy, limits, verbosity } = options;
     let flags = Flags { target, prompt, connection, policy };
     let manner = Manner {
-        defaults: Defaults { stdin: Stdin::WhenPiped, text: None, max_tokens: None },
+        defaults: Defaults {
+            stdin: Stdin::WhenPiped,
+            text: None,
+            max_tokens: None,
+            nameless: Nameless::Refused,
+        },
         stream: true,
         attempts: Attempts::Usual,
         unasked: Unasked::Negotiated,

@@ -125,6 +125,8 @@ fn write_files(folder: &Path) {
         ("secret", "mock-secret\n"),
         ("long", "0123456789abcdef0123456789abcdef\n"),
         ("empty", ""),
+        ("rows.jsonl", "{\"prompt\":\"zebra\"}\n\"giraffe\"\n"),
+        ("mix.jsonl", r#"{"weight":1,"model":"m","prompt":"zebra"}"#),
         ("trace.jsonl", r#"{"offset_s": 0, "prompt": "zebra"}"#),
         ("rows.jsonl", "{\"prompt\":\"zebra\"}\n{\"prompt\":\"lion\"}\n{\"prompt\":\"lion\"}\n"),
         ("many.jsonl", &(0..40).map(|row| format!("\"row {row}\"\n")).collect::<Vec<_>>().concat()),
