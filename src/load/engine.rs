@@ -101,7 +101,10 @@ where
     let mut levels: Vec<Summary> = Vec::with_capacity(plan.levels.len());
     let mut agenda = Agenda::of(plan);
     let mut position = 0;
-    while let Some(step) = agenda.next(levels.last()).filter(|_| !crew.control.is_stopping()) {
+    // A search must not learn from a level that was stopped, nor from the one before it.
+    while !crew.control.is_stopping()
+        && let Some(step) = agenda.next(levels.last())
+    {
         let due = plan.slots.map(|slots| slots.begin(position));
         if let Some(due) = due
             && crew.control.stops_before(due - AHEAD).await
@@ -290,110 +293,4 @@ fn lost(payload: &(dyn Any + Send)) -> LoadError {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-    use std::rc::Rc;
-    use std::sync::atomic::AtomicUsize;
-    use std::sync::atomic::Ordering;
-
-    use tokio::time::sleep;
-
-    use super::super::Extent;
-    use super::super::Phase;
-    use super::super::Ticket;
-    use super::*;
-    use crate::outcome::Class;
-    use crate::outcome::Sample;
-
-    /// Sleeps 5 ms; holds an `Rc`, as a target made on its own thread may.
-    struct Napper {
-        calls: Rc<Cell<u64>>,
-    }
-
-    impl Target for Napper {
-        async fn run(&self, _: Ticket, sample: &mut Sample) {
-            self.calls.set(self.calls.get() + 1);
-            sleep(Duration::from_millis(5)).await;
-            sample.class = Class::Ok;
-            sample.marks.last_delta = Some(sample.marks.start.elapsed());
-        }
-    }
-
-    fn napper(_: usize) -> Napper {
-        Napper { calls: Rc::default() }
-    }
-
-    fn unseen() -> Outlets<impl FnMut(Live)> {
-        Outlets { on_live: |_| {}, log: None }
-    }
-
-    fn plan(levels: &[u32], extent: Extent) -> Plan {
-        let (warmup, drain) = (Duration::from_millis(20), Duration::from_secs(5));
-        let levels = levels.iter().copied().map(Step::closed).collect();
-        let (shard, objectives) = (Shard::WHOLE, Arc::default());
-        Plan { levels, search: None, extent, warmup, drain, workers: 2, objectives, shard, slots: None }
-    }
-
-    #[tokio::test]
-    async fn a_sweep_runs_every_level_with_its_users_on_workers_that_live_throughout() {
-        static MADE: AtomicUsize = AtomicUsize::new(0);
-        let make = |index| {
-            MADE.fetch_add(1, Ordering::Relaxed);
-            napper(index)
-        };
-        let plan = plan(&[1, 3], Extent::Requests(30));
-        let run = run(&plan, make, Control::new(), unseen()).await.unwrap();
-        assert_eq!(run.ended, Ended::Completed);
-        let seen: Vec<_> = run.levels.iter().map(|level| (level.concurrency, level.ok)).collect();
-        assert_eq!(seen, [(1, 30), (3, 30)]);
-        assert_eq!(MADE.load(Ordering::Relaxed), 2);
-        // A single user has one worker; the other one has nothing to say about itself.
-        let workers: Vec<_> = run.levels.iter().map(|level| level.health.workers).collect();
-        assert_eq!(workers, [1, 2]);
-    }
-
-    #[tokio::test]
-    async fn the_live_view_follows_a_level() {
-        let plan = plan(&[4], Extent::Window(Duration::from_millis(900)));
-        let mut views = Vec::new();
-        run(&plan, napper, Control::new(), Outlets { on_live: |live| views.push(live), log: None })
-            .await
-            .unwrap();
-        assert!((2..=5).contains(&views.len()), "{}", views.len());
-        let last = &views[views.len() - 1];
-        assert!(last.level == 4 && last.finished > 50, "{last:?}");
-        assert!(views.iter().any(|live| live.phase == Phase::Measuring && live.rps > Some(50.0)));
-    }
-
-    #[tokio::test]
-    async fn a_stopped_run_reports_what_it_has_and_starts_no_further_level() {
-        let control = Control::new();
-        let stopper = control.clone();
-        let plan = plan(&[2, 4], Extent::Window(Duration::from_secs(60)));
-        let on_live = |live: Live| {
-            if live.finished > 0 {
-                stopper.stop();
-            }
-        };
-        let run = run(&plan, napper, control, Outlets { on_live, log: None }).await.unwrap();
-        assert_eq!((run.ended, run.levels.len()), (Ended::Interrupted, 1));
-        assert!(run.levels[0].ended_early && run.levels[0].window_s < 10.0);
-    }
-
-    #[tokio::test]
-    async fn a_worker_that_cannot_make_its_target_fails_the_run() {
-        let make = |index| {
-            assert!(index == 0, "no pool for worker {index}");
-            napper(index)
-        };
-        let plan = plan(&[2], Extent::Window(Duration::from_secs(60)));
-        let error = run(&plan, make, Control::new(), unseen()).await.unwrap_err();
-        assert_eq!(error.to_string(), "a worker was lost: no pool for worker 1");
-    }
-
-    #[tokio::test]
-    async fn a_plan_that_makes_no_sense_is_not_begun() {
-        let error = run(&plan(&[], Extent::Requests(1)), napper, Control::new(), unseen()).await.unwrap_err();
-        assert!(matches!(error, LoadError::Plan(PlanError::NoLevels)));
-    }
-}
+mod tests;

@@ -38,12 +38,15 @@ impl Capacity {
             |load: f64| if self.unit == "users" { format!("c={load}") } else { format!("{load:.1}/s") };
         let passing =
             self.passing.map_or_else(|| "no load passes".to_owned(), |load| format!("{} passes", show(load)));
-        let failing = self.failing.map(|load| format!("; {} fails {}", show(load), self.binding.join(", ")));
+        let fails = if self.ended == SearchEnd::Undecided { "cannot be judged by" } else { "fails" };
+        let failing =
+            self.failing.map(|load| format!("; {} {fails} {}", show(load), self.binding.join(", ")));
         let ended = match self.ended {
             SearchEnd::Confirmed => "both confirmed by fresh runs",
             SearchEnd::NothingPasses => "nothing smaller was left to try",
             SearchEnd::EverythingPasses => "nothing larger was left to try",
             SearchEnd::ClientBound => "the search ended there: this client was the bottleneck",
+            SearchEnd::Undecided => "the search ended there: its requests succeed and lack that figure",
             SearchEnd::Unsteady => "not confirmed: fresh runs kept overturning one another",
             SearchEnd::Stopped => "not confirmed: the search was stopped",
         };

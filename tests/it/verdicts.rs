@@ -151,4 +151,11 @@ fn a_search_that_cannot_succeed_says_why() {
     refused(&["--slo", "ttft < 1s", "-c", "1,2"], "begins at one load, and several are given");
     refused(&["--slo", "ttft < 1s", "--rate", "1/s,2/s"], "begins at one load, and several are given");
     refused(&["--slo", "ttft < 1s", "--fail-if", "errors > 0"], "cannot be used with");
+    refused(&["--slo", "goodput > 99%"], "goodput needs an --slo on a time");
+    refused(&["--slo", "goodput > 99%", "--slo", "error_rate < 1%"], "goodput needs an --slo on a time");
+    // An answer of one token has no time between tokens at any load.
+    let absent = ["--find-capacity", "--slo", "tpot < 50ms", "-c", "2", "-n", "4"];
+    let said = bench("ttft=3s,gap=0,tokens=1,slots=4", &absent);
+    assert_eq!(said.code, 98, "{said:?}");
+    assert!(said.err.contains("c=2 cannot be judged by tpot < 50ms: no sample"), "{said:?}");
 }

@@ -100,7 +100,7 @@ pub(super) fn conclusion(found: &Capacity) -> Result<(), Ending> {
     match found.ended {
         SearchEnd::Confirmed | SearchEnd::EverythingPasses => Ok(()),
         SearchEnd::NothingPasses => Err(Ending::NoCapacity(found.story())),
-        SearchEnd::ClientBound | SearchEnd::Unsteady | SearchEnd::Stopped => {
+        SearchEnd::ClientBound | SearchEnd::Undecided | SearchEnd::Unsteady | SearchEnd::Stopped => {
             Err(Ending::CapacityUnknown(found.story()))
         }
     }

@@ -116,7 +116,10 @@ impl VerdictOptions {
                 ));
             }
             Quantity::Unsent if !is_open => return Some("without --rate nothing is due".to_owned()),
-            Quantity::Goodput if self.slo.is_empty() => return Some("goodput needs an --slo".to_owned()),
+            // It counts requests that meet such ones, and a search may be given others alone.
+            Quantity::Goodput if self.slo.iter().all(|slo| Objective::of(slo).is_none()) => {
+                return Some("goodput needs an --slo on a time, as in 'ttft < 500ms'".to_owned());
+            }
             _ => {}
         }
         let place = criterion.place()?;
