@@ -106,6 +106,12 @@ complete -c baton -n "__fish_baton_using_subcommand send" -l backoff-base -d 'Mu
 complete -c baton -n "__fish_baton_using_subcommand send" -l backoff-max -d 'Longest back-off [default: 10s]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l max-wait -d 'Longest wait that the relay may ask for before the request is given up [default: 120s]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l request-id-prefix -d 'Put this before each request id' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l compress -d 'Compress request bodies; `auto` by gzip, and not where the relay turns out to refuse it [default: off]' -r -f -a "off\t''
+auto\t''
+gzip\t''
+zstd\t''"
+complete -c baton -n "__fish_baton_using_subcommand send" -l compress-level -d 'How hard to compress: 1 to 9 for gzip, 1 to 19 for zstd [default: 3 for zstd; for gzip 1, and 6 from 16 KiB on]' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l compress-above -d 'Compress bodies of this size and larger; media never [default: 1KiB]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l rate -d 'Let at most so many requests leave in a time, repeated ones included: 60/m, 10/s [default: no limit]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l burst -d 'Let so many requests of --rate leave at once after a pause [default: 1, all evenly spaced]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l token-rate -d 'Let at most so many tokens go in a time: 40000/m for both directions together, input=40000/m,output=8000/m for each [default: no limit]' -r
@@ -178,6 +184,12 @@ complete -c baton -n "__fish_baton_using_subcommand stream" -l backoff-base -d '
 complete -c baton -n "__fish_baton_using_subcommand stream" -l backoff-max -d 'Longest back-off [default: 10s]' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -l max-wait -d 'Longest wait that the relay may ask for before the request is given up [default: 120s]' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -l request-id-prefix -d 'Put this before each request id' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l compress -d 'Compress request bodies; `auto` by gzip, and not where the relay turns out to refuse it [default: off]' -r -f -a "off\t''
+auto\t''
+gzip\t''
+zstd\t''"
+complete -c baton -n "__fish_baton_using_subcommand stream" -l compress-level -d 'How hard to compress: 1 to 9 for gzip, 1 to 19 for zstd [default: 3 for zstd; for gzip 1, and 6 from 16 KiB on]' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l compress-above -d 'Compress bodies of this size and larger; media never [default: 1KiB]' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -l rate -d 'Let at most so many requests leave in a time, repeated ones included: 60/m, 10/s [default: no limit]' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -l burst -d 'Let so many requests of --rate leave at once after a pause [default: 1, all evenly spaced]' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -l token-rate -d 'Let at most so many tokens go in a time: 40000/m for both directions together, input=40000/m,output=8000/m for each [default: no limit]' -r
@@ -261,6 +273,12 @@ complete -c baton -n "__fish_baton_using_subcommand batch" -l backoff-base -d 'M
 complete -c baton -n "__fish_baton_using_subcommand batch" -l backoff-max -d 'Longest back-off [default: 10s]' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l max-wait -d 'Longest wait that the relay may ask for before the request is given up [default: 120s]' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l request-id-prefix -d 'Put this before each request id' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l compress -d 'Compress request bodies; `auto` by gzip, and not where the relay turns out to refuse it [default: off]' -r -f -a "off\t''
+auto\t''
+gzip\t''
+zstd\t''"
+complete -c baton -n "__fish_baton_using_subcommand batch" -l compress-level -d 'How hard to compress: 1 to 9 for gzip, 1 to 19 for zstd [default: 3 for zstd; for gzip 1, and 6 from 16 KiB on]' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l compress-above -d 'Compress bodies of this size and larger; media never [default: 1KiB]' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
 json\t'One JSON object'"
 complete -c baton -n "__fish_baton_using_subcommand batch" -l text -d 'Each line is a prompt, not JSON'
@@ -289,6 +307,10 @@ complete -c baton -n "__fish_baton_using_subcommand bench" -l max-tokens -d 'Lar
 complete -c baton -n "__fish_baton_using_subcommand bench" -l temperature -d 'Sampling temperature' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l param -d 'Set any field of the body, which wins over every other flag (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l body -d 'Send this file, or standard input for `-`, as the whole body; only `stream` is set in it' -r -F
+complete -c baton -n "__fish_baton_using_subcommand bench" -l prompts -d 'Send the rows of this file, or of standard input for `-`, one after the other and over and over, in any form that batch takes; fields of a row win over flags (repeatable)' -r -F
+complete -c baton -n "__fish_baton_using_subcommand bench" -l mix -d 'Mix traffic: a JSONL file of {"weight": 3, "model": "…", "prompts": "FILE"}, or "prompt" or "synthetic" for "prompts"' -r -F
+complete -c baton -n "__fish_baton_using_subcommand bench" -l synthetic -d 'Make prompts up of so many tokens (of four characters each), by --seed, and let answers have so many; a length is a number, lognormal:MEDIAN:SIGMA or exp:MEAN' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l turns -d 'Make each user\'s requests conversations of so many turns: a request repeats the turns before it and their answers' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l mock -d 'Start the embedded relay in this process and use it; SPEC as in `baton mock`' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -s a -l api -d 'Form of requests and answers [default: messages]' -r -f -a "messages\t''
@@ -306,7 +328,7 @@ complete -c baton -n "__fish_baton_using_subcommand bench" -s c -l concurrency -
 complete -c baton -n "__fish_baton_using_subcommand bench" -s r -l rate -d 'Requests a second, minute or hour, sent when they are due (open loop); a list is a level each' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l arrival -l arrivals -d 'How arrivals follow one another [default: constant]' -r -f -a "constant\t''
 poisson\t''"
-complete -c baton -n "__fish_baton_using_subcommand bench" -l seed -d 'What random arrivals grow from [default: 1]' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l seed -d 'What everything random grows from: arrivals, the order of prompts, made-up ones, marks [default: 1]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l stage -d 'Move in this time to this rate, from --rate or from none; more than one make a course (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l replay -d 'Send the prompts of a JSONL file at their times: {"offset_s": 1.5, "prompt": "…"} a line' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -s d -s z -l duration -d 'Measured window of each level [default: 10s]' -r
@@ -350,9 +372,18 @@ complete -c baton -n "__fish_baton_using_subcommand bench" -l backoff-base -d 'M
 complete -c baton -n "__fish_baton_using_subcommand bench" -l backoff-max -d 'Longest back-off [default: 10s]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l max-wait -d 'Longest wait that the relay may ask for before the request is given up [default: 120s]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l request-id-prefix -d 'Put this before each request id' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l compress -d 'Compress request bodies; `auto` by gzip, and not where the relay turns out to refuse it [default: off]' -r -f -a "off\t''
+auto\t''
+gzip\t''
+zstd\t''"
+complete -c baton -n "__fish_baton_using_subcommand bench" -l compress-level -d 'How hard to compress: 1 to 9 for gzip, 1 to 19 for zstd [default: 3 for zstd; for gzip 1, and 6 from 16 KiB on]' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l compress-above -d 'Compress bodies of this size and larger; media never [default: 1KiB]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
 json\t'One JSON object'"
 complete -c baton -n "__fish_baton_using_subcommand bench" -l bare-prompt -d 'With --api complete: the body is just {"prompt": …}, and the answer comes whole'
+complete -c baton -n "__fish_baton_using_subcommand bench" -l text -d 'Each line of the files of --prompts or --mix is a prompt, not JSON'
+complete -c baton -n "__fish_baton_using_subcommand bench" -l shuffle -d 'Send the rows of --prompts or --mix each time through in another order, by --seed'
+complete -c baton -n "__fish_baton_using_subcommand bench" -l unique -d 'Put a mark before the words of each request so that no cache answers; by --seed if given, else new in each run'
 complete -c baton -n "__fish_baton_using_subcommand bench" -l no-stream -d 'Ask for whole answers instead of streams'
 complete -c baton -n "__fish_baton_using_subcommand bench" -l find-capacity -d 'Search for the largest load at which every --slo holds: users from -c on, or with --rate arrivals from that rate on'
 complete -c baton -n "__fish_baton_using_subcommand bench" -l force -d 'Compare results of different plans, at the levels that both have'
@@ -465,6 +496,8 @@ complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subc
 complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subcommand_from compare" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c baton -n "__fish_baton_using_subcommand mock" -l listen -d 'Address to listen on; port 0 takes a free one' -r
 complete -c baton -n "__fish_baton_using_subcommand mock" -l log -d 'Append the times of each request to this file, as JSON lines' -r -F
+complete -c baton -n "__fish_baton_using_subcommand mock" -l accept-encoding -d 'Undo these codings of request bodies (gzip, zstd or gzip,zstd), up to 32 MiB; others get a 415, larger ones a 413' -r
+complete -c baton -n "__fish_baton_using_subcommand mock" -l service-key-file -d 'Let in only tokens that this key verifies: a public key (RSA or P-256) in PEM form, or a secret; the tokens are for mock-relay, and for an hour at most' -r -F
 complete -c baton -n "__fish_baton_using_subcommand mock" -l threads -d 'Threads to serve with [default: one a core]' -r
 complete -c baton -n "__fish_baton_using_subcommand mock" -l zones -d 'Be several relays in one process, each with an address and counters of its own [their ports: that of --listen and those after it]' -r
 complete -c baton -n "__fish_baton_using_subcommand mock" -l control -d 'Open an address on this machine that changes latency, errors, silence and drain of each zone as it runs [default: a free port]' -r

@@ -137,7 +137,10 @@ mod tests {
         let body = br#"{"model":"m","messages":[{"role":"user","content":[{"type":"image_url"},{"type":"text","text":"a"}]}]}"#;
         let call = stamped(Dialect::Chat, &Content::Body(body.to_vec())).unwrap().with(7);
         for body in [&call.body, call.body_without_usage.as_ref().unwrap()] {
-            assert!(memmem::find(body.plain(), br#""text":"[request 0000000000000007] a""#).is_some(), "{body:?}");
+            assert!(
+                memmem::find(body.plain(), br#""text":"[request 0000000000000007] a""#).is_some(),
+                "{body:?}"
+            );
         }
     }
 

@@ -65,14 +65,11 @@ async fn answer(worker: &Rc<Worker>, request: Request<Incoming>) -> Outcome {
         return grant(oauth, place, (&head, body)).await;
     }
     let mood = shared.mood();
-    if route == Route::Health {
-        shared.counters.lock().health += 1;
-    }
     if !matches!(route, Route::Answer(_) | Route::Stats) {
         mood.wait().await;
     }
     match route {
-        Route::Health => return Ok(sign_of_life(mood).await),
+        Route::Health => return Ok(sign_of_life(shared, mood).await),
         Route::Stats => {
             let stats = serde_json::to_string(&shared.stats()).expect("counters are plain numbers");
             return Ok(json_reply(200, stats));
@@ -117,7 +114,8 @@ async fn answer(worker: &Rc<Worker>, request: Request<Incoming>) -> Outcome {
 }
 
 /// The reply of the health path, which says nothing of how prompts are answered.
-async fn sign_of_life(mood: Mood) -> Response<Body> {
+async fn sign_of_life(shared: &Shared, mood: Mood) -> Response<Body> {
+    shared.counters.lock().health += 1;
     let (status, word) = match mood.health {
         Health::Silent => std::future::pending().await,
         Health::Failing => (503, "failing"),

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use self::level::Part;
 use self::plans::differences;
+use super::document::BodyBytes;
 use super::document::Document;
 use super::document::Merged;
 use super::document::MergedPart;
@@ -116,6 +117,8 @@ pub fn merge(saved: &[Saved]) -> Result<Document, MergeError> {
             endpoints.push(endpoint.clone());
         }
     }
+    let bytes = |of: fn(&BodyBytes) -> u64| parts.iter().map(|part| of(&part.document.body_bytes)).sum();
+    let body_bytes = BodyBytes { plain: bytes(|body| body.plain), sent: bytes(|body| body.sent) };
     Ok(Document {
         plan,
         started: format!("{started:.3}"),
@@ -126,6 +129,7 @@ pub fn merge(saved: &[Saved]) -> Result<Document, MergeError> {
         thresholds: Vec::new(),
         comparison: None,
         endpoints,
+        body_bytes,
         merged: Some(Merged { of, missing, parts: parts.iter().map(|part| entry(part, &parts)).collect() }),
         ..head.clone()
     })

@@ -111,6 +111,8 @@ fn a_missing_part_is_named_and_twice_the_same_is_refused() {
     saved.remove(2);
     let merged = merge(&saved).unwrap();
     assert_eq!(merged.merged.as_ref().unwrap().missing, [3]);
+    let sent = saved[0].document.body_bytes.sent;
+    assert_eq!((merged.body_bytes.sent, sent > 0), (3 * sent, true));
     assert!(super::super::notes(&merged).contains("missing 3/4"), "{}", super::super::notes(&merged));
     saved.push(Saved { name: "again.json".to_owned(), ..saved[0].clone() });
     assert_eq!(merge(&saved).unwrap_err().to_string(), "shard 1/4 is both 1.json and again.json");
