@@ -120,6 +120,11 @@ impl Wired {
         self.site.client(&self.call.url, flags.connection)
     }
 
+    /// A client that shows what it would send, and needs no token for it.
+    pub(super) fn draughtsman(&self, flags: Flags<'_>) -> anyhow::Result<Client<Pool>> {
+        self.site.unauthorised(&self.site.connection, &self.call.url, flags.connection)
+    }
+
     /// The clients of a run with so many workers.
     pub(super) fn crew(&self, flags: Flags<'_>, workers: usize) -> anyhow::Result<Crew> {
         let workers = self.site.crew(&self.call.url, flags.connection, workers)?;
@@ -191,8 +196,18 @@ impl Site {
         target: &Url,
         options: &ConnectionOptions,
     ) -> anyhow::Result<Client<Pool>> {
-        let pool = Pool::new(connection, target).map_err(|error| options.explain(error))?;
+        let client = self.unauthorised(connection, target, options)?;
         authorise(&self.settings, connection, self.talk)?;
+        Ok(client)
+    }
+
+    fn unauthorised(
+        &self,
+        connection: &Connection,
+        target: &Url,
+        options: &ConnectionOptions,
+    ) -> anyhow::Result<Client<Pool>> {
+        let pool = Pool::new(connection, target).map_err(|error| options.explain(error))?;
         let credential = self.settings.credential.clone();
         let client = Client::new(pool, credential, self.policy, self.timeouts);
         let client = client.with_request_id_prefix(&self.request_id_prefix);

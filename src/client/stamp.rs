@@ -134,14 +134,18 @@ mod tests {
 
     #[test]
     fn a_body_that_may_go_without_usage_has_the_mark_both_ways() {
+        let prompt = Prompt { text: "a".into(), model: Some("m".into()), ..Prompt::default() };
+        let call = stamped(Dialect::Chat, &Content::Prompt(Box::new(prompt))).unwrap().with(7);
+        for body in [&call.body, call.body_without_usage.as_ref().unwrap()] {
+            assert!(memmem::find(body.plain(), b"\"[request 0000000000000007] a\"").is_some(), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_of_blocks_has_the_mark_before_its_first_text() {
         let body = br#"{"model":"m","messages":[{"role":"user","content":[{"type":"image_url"},{"type":"text","text":"a"}]}]}"#;
         let call = stamped(Dialect::Chat, &Content::Body(body.to_vec())).unwrap().with(7);
-        for body in [&call.body, call.body_without_usage.as_ref().unwrap()] {
-            assert!(
-                memmem::find(body.plain(), br#""text":"[request 0000000000000007] a""#).is_some(),
-                "{body:?}"
-            );
-        }
+        assert!(memmem::find(call.body(), br#""text":"[request 0000000000000007] a""#).is_some());
     }
 
     #[test]

@@ -112,7 +112,7 @@ fn mistakes_in_an_open_loop_are_named_before_the_first_request() {
     let relay = relay("ttft=0,gap=0,tokens=1,slots=inf");
     for (more, said) in [
         (&["--seed", "3"][..], "--seed has no effect"),
-        (&["-r", "5/s", "--seed", "3"], "constant arrivals are not random"),
+        (&["-r", "5/s", "--seed", "3"], "neither constant arrivals nor the prompts are random"),
         (&["--arrival", "poisson"], "--arrival has no effect"),
         (&["-r", "5/s,9/s", "--stage", "1s:5/s"], "--stage begins at one --rate"),
         (&["-r", "5/s", "-c", "1,2"], "-c is the most requests in flight"),

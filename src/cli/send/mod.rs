@@ -156,7 +156,7 @@ pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
 /// Prints the request as it would leave, and sends nothing.
 fn show_request(options: &SendOptions, wired: &Wired, talk: Talk) -> anyhow::Result<()> {
     let SendOptions { prompt, target, answer, connection, policy, .. } = options;
-    let client = wired.client(Flags { target, prompt, connection, policy })?;
+    let client = wired.draughtsman(Flags { target, prompt, connection, policy })?;
     let ids = Ids::new(format!("{}{}", policy.request_id_prefix, uuid::Uuid::new_v4()));
     let (request, _) = client.preview(&wired.call, &ids);
     let settings = &wired.site.settings;

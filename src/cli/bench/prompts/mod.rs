@@ -35,6 +35,8 @@ pub(super) struct Script {
     pub(super) mark: Option<u64>,
     /// Turns of each conversation; 1 makes none.
     pub(super) turns: u64,
+    /// What is sent before the load in place of its first request's words, which a trace has sent once.
+    opening: Option<Box<Call>>,
 }
 
 /// What one request sends.
@@ -51,6 +53,9 @@ pub(super) enum Ready {
 impl Script {
     /// What is sent before the load: what its first request says, under a mark that no request has.
     pub(super) fn opening(&self, maker: &Maker) -> Call {
+        if let Some(call) = &self.opening {
+            return (**call).clone();
+        }
         match self.deck.at(0) {
             Ready::Whole(call) => (**call).clone(),
             Ready::Marked(stamped) => stamped.with(scatter(self.mark.unwrap_or_default(), u64::MAX)),
@@ -111,7 +116,8 @@ impl SetOptions {
             encoded.map(|call| Ok::<_, Usage>(Ready::Whole(Box::new(call.clone()))))?
         };
         let mark = self.unique.then(|| seed.unwrap_or_else(|| fastrand::u64(..)));
-        Ok((Script { deck: ready, mark, turns }, info))
+        let opening = is_replay.then(|| Box::new(wired.call.clone()));
+        Ok((Script { deck: ready, mark, turns, opening }, info))
     }
 
     /// The sets of prompts with their weights, and a word for where they come from.
