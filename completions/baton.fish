@@ -72,7 +72,8 @@ responses\t''
 complete\t''
 raw\t''"
 complete -c baton -n "__fish_baton_using_subcommand send" -s H -l header -d 'Add a header, written \'Name: value\', replacing the one that would be sent under that name (repeatable)' -r
-complete -c baton -n "__fish_baton_using_subcommand send" -l key-file -d 'Read the key from a file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand send" -l forwarded-for -d 'Send X-Forwarded-For with this address, as a proxy would; it is never sent otherwise' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l key-file -d 'Read the key from a file that only you can read' -r -F
 complete -c baton -n "__fish_baton_using_subcommand send" -l key-command -d 'Take the key from what a shell command prints, as a password manager does' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l require-scope -d 'Send nothing unless the profile\'s token allows this (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
@@ -153,7 +154,8 @@ responses\t''
 complete\t''
 raw\t''"
 complete -c baton -n "__fish_baton_using_subcommand stream" -s H -l header -d 'Add a header, written \'Name: value\', replacing the one that would be sent under that name (repeatable)' -r
-complete -c baton -n "__fish_baton_using_subcommand stream" -l key-file -d 'Read the key from a file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand stream" -l forwarded-for -d 'Send X-Forwarded-For with this address, as a proxy would; it is never sent otherwise' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l key-file -d 'Read the key from a file that only you can read' -r -F
 complete -c baton -n "__fish_baton_using_subcommand stream" -l key-command -d 'Take the key from what a shell command prints, as a password manager does' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -l require-scope -d 'Send nothing unless the profile\'s token allows this (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
@@ -225,7 +227,8 @@ responses\t''
 complete\t''
 raw\t''"
 complete -c baton -n "__fish_baton_using_subcommand batch" -s H -l header -d 'Add a header, written \'Name: value\', replacing the one that would be sent under that name (repeatable)' -r
-complete -c baton -n "__fish_baton_using_subcommand batch" -l key-file -d 'Read the key from a file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand batch" -l forwarded-for -d 'Send X-Forwarded-For with this address, as a proxy would; it is never sent otherwise' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l key-file -d 'Read the key from a file that only you can read' -r -F
 complete -c baton -n "__fish_baton_using_subcommand batch" -l key-command -d 'Take the key from what a shell command prints, as a password manager does' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l require-scope -d 'Send nothing unless the profile\'s token allows this (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
@@ -319,7 +322,8 @@ responses\t''
 complete\t''
 raw\t''"
 complete -c baton -n "__fish_baton_using_subcommand bench" -s H -l header -d 'Add a header, written \'Name: value\', replacing the one that would be sent under that name (repeatable)' -r
-complete -c baton -n "__fish_baton_using_subcommand bench" -l key-file -d 'Read the key from a file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand bench" -l forwarded-for -d 'Send X-Forwarded-For with this address, as a proxy would; it is never sent otherwise' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l key-file -d 'Read the key from a file that only you can read' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -l key-command -d 'Take the key from what a shell command prints, as a password manager does' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l require-scope -d 'Send nothing unless the profile\'s token allows this (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
@@ -403,7 +407,8 @@ responses\t''
 complete\t''
 raw\t''"
 complete -c baton -n "__fish_baton_using_subcommand check" -s H -l header -d 'Add a header, written \'Name: value\', replacing the one that would be sent under that name (repeatable)' -r
-complete -c baton -n "__fish_baton_using_subcommand check" -l key-file -d 'Read the key from a file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand check" -l forwarded-for -d 'Send X-Forwarded-For with this address, as a proxy would; it is never sent otherwise' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l key-file -d 'Read the key from a file that only you can read' -r -F
 complete -c baton -n "__fish_baton_using_subcommand check" -l key-command -d 'Take the key from what a shell command prints, as a password manager does' -r
 complete -c baton -n "__fish_baton_using_subcommand check" -l require-scope -d 'Send nothing unless the profile\'s token allows this (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand check" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
@@ -497,6 +502,9 @@ complete -c baton -n "__fish_baton_using_subcommand report; and __fish_seen_subc
 complete -c baton -n "__fish_baton_using_subcommand mock" -l listen -d 'Address to listen on; port 0 takes a free one' -r
 complete -c baton -n "__fish_baton_using_subcommand mock" -l log -d 'Append the times of each request to this file, as JSON lines' -r -F
 complete -c baton -n "__fish_baton_using_subcommand mock" -l accept-encoding -d 'Undo these codings of request bodies (gzip, zstd or gzip,zstd), up to 32 MiB; others get a 415, larger ones a 413' -r
+complete -c baton -n "__fish_baton_using_subcommand mock" -l require-key -d 'Let in only requests with one key, which is in this file (one a line; only you can read it); others get a 401' -r -F
+complete -c baton -n "__fish_baton_using_subcommand mock" -l allow-ip -d 'Let in only requests from these addresses (repeatable); others get a 403' -r
+complete -c baton -n "__fish_baton_using_subcommand mock" -l trusted-proxies -d 'With --allow-ip: take the client\'s address from X-Forwarded-For, to which this many proxies have appended; counted from its right end, so that a client\'s own claims do not count [default: 0, the connection\'s address]' -r
 complete -c baton -n "__fish_baton_using_subcommand mock" -l service-key-file -d 'Let in only tokens that this key verifies: a public key (RSA or P-256) in PEM form, or a secret; the tokens are for mock-relay, and for an hour at most' -r -F
 complete -c baton -n "__fish_baton_using_subcommand mock" -l threads -d 'Threads to serve with [default: one a core]' -r
 complete -c baton -n "__fish_baton_using_subcommand mock" -l zones -d 'Be several relays in one process, each with an address and counters of its own [their ports: that of --listen and those after it]' -r
@@ -519,7 +527,8 @@ responses\t''
 complete\t''
 raw\t''"
 complete -c baton -n "__fish_baton_using_subcommand models" -s H -l header -d 'Add a header, written \'Name: value\', replacing the one that would be sent under that name (repeatable)' -r
-complete -c baton -n "__fish_baton_using_subcommand models" -l key-file -d 'Read the key from a file' -r -F
+complete -c baton -n "__fish_baton_using_subcommand models" -l forwarded-for -d 'Send X-Forwarded-For with this address, as a proxy would; it is never sent otherwise' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l key-file -d 'Read the key from a file that only you can read' -r -F
 complete -c baton -n "__fish_baton_using_subcommand models" -l key-command -d 'Take the key from what a shell command prints, as a password manager does' -r
 complete -c baton -n "__fish_baton_using_subcommand models" -l require-scope -d 'Send nothing unless the profile\'s token allows this (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand models" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
@@ -564,7 +573,7 @@ complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcom
 json\t'One JSON object'"
 complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Silence notices and progress'
 complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from login" -l refresh-token-file -d 'Begin with the refresh token in this file instead' -r -F
+complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from login" -l refresh-token-file -d 'Begin with the refresh token in this file, which only you can read, instead' -r -F
 complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from login" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
 complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from login" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
 complete -c baton -n "__fish_baton_using_subcommand auth; and __fish_seen_subcommand_from login" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'

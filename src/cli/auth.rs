@@ -1,6 +1,5 @@
 //! `baton auth`: whether a profile's login holds, logging in, renewing its token, and forgetting it.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -48,7 +47,7 @@ struct StatusOptions {
   baton auth login --profile work
   baton auth login --profile work --refresh-token-file token.txt")]
 struct LoginOptions {
-    /// Begin with the refresh token in this file instead
+    /// Begin with the refresh token in this file, which only you can read, instead
     #[arg(long, value_name = "PATH")]
     refresh_token_file: Option<PathBuf>,
     #[command(flatten)]
@@ -169,18 +168,14 @@ fn announce(keeper: &Keeper, what: &str, talk: Talk) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The refresh token in a file, alone on its line.
-fn read_token(path: &Path) -> Result<Secret, Usage> {
-    let refused = |problem: &dyn std::fmt::Display| {
-        Usage::new(format!("--refresh-token-file {}: {problem}", path.display()))
-            .hint("it must hold the refresh token and nothing else")
-    };
-    let text = fs::read_to_string(path).map_err(|error| refused(&error))?;
-    match text.trim() {
-        "" => Err(refused(&"the file is empty")),
-        token if !token.bytes().all(|byte| byte.is_ascii_graphic()) => {
-            Err(refused(&"it holds white space or characters that no token has"))
-        }
-        token => Ok(Secret::new(token)),
+/// The refresh token in a file that nobody else can read, alone on its line.
+fn read_token(path: &Path) -> anyhow::Result<Secret> {
+    let source = format!("--refresh-token-file {}", path.display());
+    let token = config::read_private(path, &source)?;
+    if token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(token);
     }
+    Err(Usage::new(format!("{source}: it holds white space or characters that no token has"))
+        .hint("it must hold the refresh token and nothing else")
+        .into())
 }

@@ -1,12 +1,14 @@
 //! The flags of the connection group: how connections are made, and how long each stage may take.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Arg, Args};
 
 use crate::client::Timeouts;
+use crate::config;
 use crate::config::PolicyDefaults;
 use crate::net;
 use crate::net::{ClientCertificate, ConnectTo, Connection, DetourError, Detours, HttpVersion, ProxyChoice};
@@ -17,6 +19,9 @@ use super::Usage;
 
 /// Where a SOCKS proxy listens unless its address says otherwise (RFC 1928, section 3).
 const SOCKS_PORT: u16 = 1080;
+
+/// What the first line of a private key in PEM form ends with.
+const KEY_MARK: &str = "PRIVATE KEY-----";
 
 /// How connections are made, and how long each stage may take.
 #[derive(Debug, Args)]
@@ -154,20 +159,25 @@ impl ConnectionOptions {
     }
 
     /// The client certificate with its key.
-    fn read_identity(&self, path: &Path) -> Result<ClientCertificate, Usage> {
+    fn read_identity(&self, path: &Path) -> anyhow::Result<ClientCertificate> {
         let mut pem = read_pem(path, "--cert", "-----BEGIN CERTIFICATE-----")?;
         let (flag, path) = match &self.cert_key {
             None => ("--cert", path),
             Some(path) => ("--cert-key", path.as_path()),
         };
-        let key = read_pem(path, flag, "PRIVATE KEY-----").map_err(|error| match self.cert_key {
-            None => error.hint("--cert-key FILE names the key where the certificate's file does not hold it"),
-            Some(_) => error,
-        })?;
+        if self.cert_key.is_none() && !contains(&pem, KEY_MARK) {
+            let hint = "--cert-key FILE names the key where the certificate's file does not hold it";
+            return Err(Usage::new(format!("{flag} {}: no private key in it", path.display()))
+                .hint(hint)
+                .into());
+        }
+        let key = read_pem(path, flag, KEY_MARK)?;
         if contains(&key, "-----BEGIN ENCRYPTED PRIVATE KEY-----") || contains(&key, "Proc-Type: 4,ENCRYPTED")
         {
             let hint = "write it without its passphrase to a file only you can read: openssl pkey -in KEY -out PLAIN";
-            return Err(Usage::new(format!("{flag} {}: the key is encrypted", path.display())).hint(hint));
+            return Err(Usage::new(format!("{flag} {}: the key is encrypted", path.display()))
+                .hint(hint)
+                .into());
         }
         if self.cert_key.is_some() {
             pem.push(b'\n');
@@ -266,14 +276,21 @@ pub(super) fn without_limit_of_requests(arg: Arg) -> Arg {
 }
 
 /// A PEM file that holds what is looked for.
-fn read_pem(path: &Path, flag: &str, mark: &str) -> Result<Vec<u8>, Usage> {
-    let pem = fs::read(path).map_err(|error| Usage::new(format!("{flag} {}: {error}", path.display())))?;
+fn read_pem(path: &Path, flag: &str, mark: &str) -> anyhow::Result<Vec<u8>> {
+    let source = format!("{flag} {}", path.display());
+    let refused = |error| Usage::new(format!("{source}: {error}"));
+    let mut file = File::open(path).map_err(refused)?;
+    let mut pem = Vec::new();
+    file.read_to_end(&mut pem).map_err(refused)?;
+    let what = if mark.contains("KEY") { "private key" } else { "certificate" };
     if contains(&pem, mark) {
+        if what == "private key" {
+            config::refuse_exposed(&file, path, &source)?;
+        }
         return Ok(pem);
     }
-    let what = if mark.contains("KEY") { "private key" } else { "certificate" };
     let hint = format!("it must hold a {what} in PEM form, which has a line with {mark}");
-    Err(Usage::new(format!("{flag} {}: no {what} in it", path.display())).hint(hint))
+    Err(Usage::new(format!("{source}: no {what} in it")).hint(hint).into())
 }
 
 fn contains(pem: &[u8], mark: &str) -> bool {

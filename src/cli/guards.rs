@@ -1,10 +1,15 @@
 //! The flags of `baton mock` that say what a request must be like to be let in.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::mock::{AcceptEncoding, Guards};
+use crate::config;
+use crate::mock::{AcceptEncoding, Addresses, Guards, Keys, Range};
+use crate::units::whole;
+
+use super::Usage;
 
 /// What requests must be like.
 #[derive(Debug, Args)]
@@ -13,21 +18,52 @@ pub(super) struct GuardOptions {
     /// Undo these codings of request bodies (gzip, zstd or gzip,zstd), up to 32 MiB; others get a 415, larger ones a 413
     #[arg(long, value_name = "CODINGS", conflicts_with = "upstream")]
     accept_encoding: Option<AcceptEncoding>,
+    /// Let in only requests with one key, which is in this file (one a line; only you can read it); others get a 401
+    #[arg(long, value_name = "PATH", conflicts_with = "upstream")]
+    require_key: Option<PathBuf>,
+    /// Let in only requests from these addresses (repeatable); others get a 403
+    #[arg(long, value_name = "CIDR", conflicts_with = "personality")]
+    allow_ip: Vec<Range>,
+    /// With --allow-ip: take the client's address from X-Forwarded-For, to which this many proxies have appended; counted
+    /// from its right end, so that a client's own claims do not count [default: 0, the connection's address]
+    #[arg(long, value_name = "N", requires = "allow_ip", value_parser = |text: &str| whole::<u8>(text, 0..=16))]
+    trusted_proxies: Option<u8>,
 }
 
 impl GuardOptions {
     /// The guards that they ask for.
-    pub(super) fn guards(&self) -> Guards {
-        Guards { accept_encoding: self.accept_encoding.unwrap_or_default() }
+    pub(super) fn guards(&self) -> anyhow::Result<Guards> {
+        Ok(Guards {
+            accept_encoding: self.accept_encoding.unwrap_or_default(),
+            keys: self.require_key.as_deref().map(keys).transpose()?,
+            addresses: Addresses {
+                allowed: self.allow_ip.clone(),
+                trusted_proxies: self.trusted_proxies.unwrap_or(0),
+            },
+        })
     }
 }
 
 impl fmt::Display for GuardOptions {
     /// What they come to, to follow the description of the relay.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.accept_encoding {
-            Some(codings) => write!(out, " · takes {codings}"),
-            None => Ok(()),
+        if let Some(codings) = &self.accept_encoding {
+            write!(out, " · takes {codings}")?;
         }
+        if self.require_key.is_some() {
+            out.write_str(" · wants a key")?;
+        }
+        for (at, range) in self.allow_ip.iter().enumerate() {
+            write!(out, "{}{range}", if at == 0 { " · lets in " } else { ", " })?;
+        }
+        self.trusted_proxies.map_or(Ok(()), |count| write!(out, " · behind {count} proxies"))
     }
+}
+
+/// The keys in a file.
+fn keys(path: &Path) -> anyhow::Result<Keys> {
+    let source = format!("--require-key {}", path.display());
+    let text = config::read_private(path, &source)?;
+    Ok(Keys::read(text.expose())
+        .map_err(|problem| Usage::new(format!("{source}: {problem}")).hint("write a key on each line"))?)
 }

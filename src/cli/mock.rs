@@ -1,12 +1,12 @@
 //! `baton mock`: the embedded relay as a server of its own.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::config;
 use crate::mock;
 use crate::units::whole;
 
@@ -141,7 +141,7 @@ pub(super) fn run(options: &MockOptions, talk: Talk) -> anyhow::Result<()> {
         listen: options.listen,
         spec: options.spec.clone(),
         log: options.log.clone(),
-        guards: options.guards.guards(),
+        guards: options.guards.guards()?,
         service_key: service_key(options)?,
         threads: options.threads.map_or(0, usize::from),
     };
@@ -188,14 +188,19 @@ fn wait_for_signal() -> anyhow::Result<()> {
 }
 
 /// The key of clients that sign their tokens themselves.
-fn service_key(options: &MockOptions) -> Result<Option<mock::ServiceKey>, Usage> {
+fn service_key(options: &MockOptions) -> anyhow::Result<Option<mock::ServiceKey>> {
     let Some(path) = &options.service_key_file else { return Ok(None) };
     let refused = |problem: &dyn std::fmt::Display| {
         Usage::new(format!("--service-key-file {}: {problem}", path.display()))
             .hint("it holds what verifies: a public key in PEM form, or the secret of HS256")
     };
     let text = std::fs::read_to_string(path).map_err(|error| refused(&error))?;
-    mock::ServiceKey::read(&text).map(Some).map_err(|problem| refused(&problem))
+    let key = mock::ServiceKey::read(&text).map_err(|problem| refused(&problem))?;
+    if key.is_secret() {
+        let file = std::fs::File::open(path).map_err(|error| refused(&error))?;
+        config::refuse_exposed(&file, path, &format!("--service-key-file {}", path.display()))?;
+    }
+    Ok(Some(key))
 }
 
 /// Serves as a relay between its clients and an upstream until a signal comes.
@@ -210,7 +215,7 @@ fn stand_between(
         None => Some(mock::Relay::start(mock::Options {
             spec: options.spec.clone(),
             log: options.log.clone(),
-            guards: options.guards.guards(),
+            guards: options.guards.guards()?,
             service_key: service_key(options)?,
             threads: options.threads.map_or(0, usize::from),
             ..mock::Options::default()
@@ -222,7 +227,7 @@ fn stand_between(
     let gateway = mock::Gateway::start(mock::GatewayOptions {
         listen: options.listen,
         personality: personality.clone(),
-        key: options.gateway_key_file.as_deref().map(key_in).transpose()?,
+        key: options.gateway_key_file.as_deref().map(gateway_key).transpose()?,
         patience: defaults.patience.mul_f64(options.time_scale),
         ..defaults
     })?;
@@ -237,12 +242,7 @@ fn stand_between(
 }
 
 /// The key in a file, without its line end.
-fn key_in(path: &Path) -> Result<String, Usage> {
-    let read = fs::read_to_string(path);
-    let text = read.map_err(|error| Usage::new(format!("--gateway-key-file {}: {error}", path.display())))?;
-    match text.trim() {
-        "" => Err(Usage::new(format!("--gateway-key-file {}: it is empty", path.display()))
-            .hint("write the key into it, on one line")),
-        key => Ok(key.to_owned()),
-    }
+fn gateway_key(path: &Path) -> anyhow::Result<String> {
+    let key = config::read_private(path, &format!("--gateway-key-file {}", path.display()))?;
+    Ok(key.expose().to_owned())
 }

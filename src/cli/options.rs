@@ -1,5 +1,6 @@
 //! Flag groups that several subcommands share, and what they resolve to.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -33,7 +34,10 @@ pub(super) struct TargetOptions {
     // A colon in a value's name would break zsh's completion script.
     #[arg(short = 'H', long = "header", value_name = "HEADER")]
     pub(super) headers: Vec<String>,
-    /// Read the key from a file
+    /// Send X-Forwarded-For with this address, as a proxy would; it is never sent otherwise
+    #[arg(long, value_name = "IP", value_parser = ip)]
+    pub(super) forwarded_for: Option<IpAddr>,
+    /// Read the key from a file that only you can read
     #[arg(long, value_name = "PATH", conflicts_with = "key_command")]
     pub(super) key_file: Option<PathBuf>,
     /// Take the key from what a shell command prints, as a password manager does
@@ -77,6 +81,7 @@ impl TargetOptions {
             api: self.api,
             model: model.map(str::to_owned),
             headers: self.headers.clone(),
+            forwarded_for: self.forwarded_for,
             require_scope: self.require_scope.clone(),
             key: file.or_else(|| self.key_command.clone().map(KeySource::Command)),
             ..self.profile.given()
@@ -87,6 +92,10 @@ impl TargetOptions {
 /// A dialect's name; help, completions and the refusal of another one list all five.
 fn dialect() -> impl TypedValueParser<Value = Dialect> {
     PossibleValuesParser::new(Dialect::ALL.map(Dialect::name)).try_map(|name| name.parse::<Dialect>())
+}
+
+fn ip(text: &str) -> Result<IpAddr, &'static str> {
+    text.parse().map_err(|_| "write one IP address, without a port, as in 203.0.113.7 or 2001:db8::7")
 }
 
 /// One scope (RFC 6749, section 3.3).

@@ -1,16 +1,14 @@
 //! Chooses the one credential that is sent, and the origin it belongs to.
 
-use std::fs;
-use std::io::Read;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use crate::net::{Credential, HeaderMap, HeaderName, HeaderValue, exposed_mode};
+use crate::net::{Credential, HeaderMap, HeaderName, HeaderValue};
 use crate::units::Secret;
 use crate::wire::Dialect;
 
 use super::headers::CREDENTIAL_HEADERS;
+use super::private::read_private;
 use super::profile::{Profile, ProfileKey};
 use super::target::{Bindings, KeyHeader, Withheld, key_header, vendor};
 use super::{Error, KeySource, Source, Sources};
@@ -68,7 +66,7 @@ pub(super) fn choose(from: Sources<'_>, bound: &Bindings, headers: &HeaderMap) -
         }
         Pick::Flag(KeySource::File(path)) => {
             let source = format!("--key-file {}", path.display());
-            (read(&read_file(path, &source)?, &source)?, format!("the key came from {source}"))
+            (read(&read_private(path, &source)?, &source)?, format!("the key came from {source}"))
         }
         Pick::Flag(KeySource::Command(command)) => {
             let source = "--key-command";
@@ -82,7 +80,7 @@ pub(super) fn choose(from: Sources<'_>, bound: &Bindings, headers: &HeaderMap) -
             let source = format!("profile {}, {}", profile.name, key.setting());
             let story = format!("the key came from {source}");
             let credential = match key {
-                ProfileKey::File(path) => read(&read_file(path, &source)?, &source)?,
+                ProfileKey::File(path) => read(&read_private(path, &source)?, &source)?,
                 ProfileKey::Command(command) => read(&run(command, &source)?, &source)?,
                 // Its source is the variable alone, so that a printed curl command can name it.
                 ProfileKey::Variable(name) => read(&variable(from, name, &source)?, name)?,
@@ -208,33 +206,6 @@ fn credential(key: &Secret, header: KeyHeader, bound: &Bindings, source: &str) -
             .hint("it must be the key alone, on one line")
     })?;
     Ok(Credential::new(HeaderName::from_static(name), value, bound.origin.clone(), source))
-}
-
-/// Reads a secret from a file that nobody but its owner may read.
-pub(super) fn read_private_file(path: &Path, source: &str) -> Result<Secret, Error> {
-    let named = |error| Error::new(format!("{source}: {error}"));
-    let file = fs::File::open(path).map_err(named)?;
-    match exposed_mode(&file).map_err(named)? {
-        None => read_secret(file, source),
-        Some(mode) => Err(Error::new(format!("{source}: others can read it (mode {mode:03o})"))
-            .hint(format!("chmod 600 {}, and replace the secret if others may have", path.display()))),
-    }
-}
-
-fn read_file(path: &Path, source: &str) -> Result<Secret, Error> {
-    read_secret(fs::File::open(path).map_err(|error| Error::new(format!("{source}: {error}")))?, source)
-}
-
-fn read_secret(mut file: fs::File, source: &str) -> Result<Secret, Error> {
-    let mut text = String::new();
-    file.read_to_string(&mut text).map_err(|error| Error::new(format!("{source}: {error}")))?;
-    match text.trim() {
-        "" => {
-            Err(Error::new(format!("{source}: the file is empty"))
-                .hint("it must hold the key and nothing else"))
-        }
-        key => Ok(Secret::new(key)),
-    }
 }
 
 /// What a key's command must do.

@@ -11,12 +11,22 @@ pub(super) const CREDENTIAL_HEADERS: [&str; 4] = ["authorization", "x-api-key", 
 /// Headers that are the HTTP library's to set.
 const RESERVED: [&str; 5] = ["host", "content-length", "transfer-encoding", "connection", "content-encoding"];
 
+/// The header in which proxies say whom they forward for; only `--forwarded-for` or a header of the user's own sends it.
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
 /// All headers of the user's own; under one name a flag wins over a variable, and a variable over the profile.
 pub(super) fn collect(from: Sources<'_>, bound: &Bindings) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::new();
     for line in &from.given.headers {
         let (name, value) = parse(line, "--header")?;
         headers.append(name, value);
+    }
+    if let Some(address) = from.given.forwarded_for {
+        let value = HeaderValue::from_str(&address.to_string()).expect("an address is ASCII");
+        if headers.insert(FORWARDED_FOR, value).is_some() {
+            let message = format!("--forwarded-for and --header both give {FORWARDED_FOR}");
+            return Err(Error::new(message).hint("leave one of them out"));
+        }
     }
     add_variables(&mut headers, from.environment, bound)?;
     for (name, value) in of_profile(from, bound) {
@@ -132,6 +142,27 @@ mod tests {
             assert!(error.message.starts_with("--header"), "{}", error.message);
             assert!(!format!("{error:?}").contains("planted"), "{}", error.message);
         }
+    }
+
+    #[test]
+    fn an_address_that_is_forwarded_for_is_sent_only_where_it_is_given_and_once() {
+        let given = |headers: &[&str], address: Option<&str>| Given {
+            url: Some("https://relay.example".to_owned()),
+            headers: headers.iter().map(|line| (*line).to_owned()).collect(),
+            forwarded_for: address.map(|address| address.parse().unwrap()),
+            ..Given::default()
+        };
+        let custom = Environment::of(&[("ANTHROPIC_CUSTOM_HEADERS", "X-Forwarded-For: 10.0.0.1")]);
+        let of = |given, environment| resolve(&given, environment).map(|settings| settings.headers);
+        let none = Environment::of(&[]);
+        assert!(of(given(&[], None), &none).unwrap().is_empty());
+        for environment in [&none, &custom] {
+            let headers = of(given(&[], Some("2001:db8::7")), environment).unwrap();
+            let sent: Vec<_> = headers.get_all(FORWARDED_FOR).iter().collect();
+            assert_eq!(sent, ["2001:db8::7"]);
+        }
+        let error = of(given(&["x-forwarded-for: 10.0.0.1"], Some("10.0.0.2")), &none).unwrap_err();
+        assert!(error.message.contains("--forwarded-for and --header"), "{}", error.message);
     }
 
     #[test]

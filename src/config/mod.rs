@@ -12,6 +12,7 @@ mod headers;
 mod inventory;
 mod oauth;
 mod price;
+mod private;
 mod profile;
 mod service;
 pub mod sync;
@@ -19,6 +20,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use crate::client::cache::CacheUse;
@@ -35,6 +37,7 @@ pub use self::file::{Place, place, profiles};
 pub use self::inventory::{Inventory, Setting, inventory};
 pub use self::oauth::{keeper, token_folder};
 pub use self::price::Prices;
+pub use self::private::{read_private, refuse_exposed};
 
 /// What was typed on the command line, as far as it names the relay and how to speak to it.
 #[derive(Debug, Clone, Default)]
@@ -49,6 +52,8 @@ pub struct Given {
     pub model: Option<String>,
     /// Each `--header`, unparsed.
     pub headers: Vec<String>,
+    /// `--forwarded-for`.
+    pub forwarded_for: Option<IpAddr>,
     /// Where an explicit key comes from.
     pub key: Option<KeySource>,
     /// Each `--require-scope`.

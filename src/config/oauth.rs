@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use crate::net::{AuthError, Authority, ClientSecret, GrantKind, Keeper, Store, Url, is_private};
 use crate::units::Secret;
 
-use super::credential::{read_private_file, run};
+use super::credential::run;
 use super::document::{Entry, Section};
+use super::private::read_private;
 use super::profile::{Folders, ProfileKey, read_key};
 use super::{Environment, Error, Sources, target};
 
@@ -134,7 +135,7 @@ fn secret_of(key: &ProfileKey, source: &str, environment: &Environment) -> Clien
     let key = key.clone();
     ClientSecret::read_by(move || {
         let secret = match &key {
-            ProfileKey::File(path) => read_private_file(path, &source),
+            ProfileKey::File(path) => read_private(path, &source),
             ProfileKey::Command(command) => run(command, &source),
             _ => value.ok_or_else(|| Error::new(format!("{source}: the variable is not set"))),
         };

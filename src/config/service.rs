@@ -7,8 +7,8 @@ use crate::net::{ServiceClaims, ServiceError, ServiceToken, Signature};
 use crate::units::Span;
 
 use super::Error;
-use super::credential::read_private_file;
 use super::document::{Entry, Section};
+use super::private::read_private;
 use super::profile::Folders;
 
 /// How long each token is good where nothing else is said.
@@ -49,7 +49,7 @@ impl Service {
 
     /// What signs its tokens, once it has signed one; the key is read for this.
     pub(super) fn signer(&self, source: &str) -> Result<ServiceToken, Error> {
-        let key = read_private_file(&self.key_file, source)?;
+        let key = read_private(&self.key_file, source)?;
         ServiceToken::new(self.claims.clone(), &key).map_err(|error| {
             let hint = match error {
                 ServiceError::Short(_) => "openssl rand -hex 32 makes one that is long enough",

@@ -30,6 +30,7 @@ const STREAMS: u32 = 100_000;
 pub(crate) async fn converse(stream: TcpStream, worker: Rc<Worker>) {
     let mut mood = worker.shared.mood.subscribe();
     let (is_abrupt, is_http2) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(false)));
+    let peer = stream.peer_addr().ok().map(|peer| peer.ip());
     let socket = Socket { stream, is_abrupt: Rc::clone(&is_abrupt) };
     let mut builder = auto::Builder::new(Locally);
     // One flat write a frame costs the kernel less than three small parts.
@@ -38,7 +39,7 @@ pub(crate) async fn converse(stream: TcpStream, worker: Rc<Worker>) {
     let sees_http2 = Rc::clone(&is_http2);
     let service = service_fn(move |request| {
         sees_http2.set(request.version() == Version::HTTP_2);
-        respond::respond(Rc::clone(&worker), request)
+        respond::respond(Rc::clone(&worker), peer, request)
     });
     let mut serving = pin!(builder.serve_connection(TokioIo::new(socket), service));
     loop {

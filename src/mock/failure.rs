@@ -181,6 +181,12 @@ impl Failure {
         Self::new(403, "permission_error", "invalid_request_error", message).coded("insufficient_scope")
     }
 
+    /// The client's address is not let in.
+    pub(crate) fn address() -> Self {
+        let message = "Requests from this address are not allowed.";
+        Self::new(403, "permission_error", "invalid_request_error", message).coded("ip_not_allowed")
+    }
+
     /// The same content came a moment ago.
     pub(crate) fn duplicate(wait: Duration) -> Self {
         let message = "The same content was requested a moment ago.";

@@ -4,6 +4,7 @@
 //! [`Relay::start`] sets it going on threads of its own. It shares no code with the client that it tests: it writes
 //! its own JSON and its own events. [`faults`] lists what a model's name can provoke.
 
+mod admission;
 mod answer;
 mod body;
 mod connection;
@@ -41,7 +42,7 @@ mod zones;
 pub use faults::Fault;
 pub use faults::faults;
 pub use gateway::{Fate, Gateway, GatewayOptions, HELD, Habit, NO_MODEL, Personality, Sighting, Sightings};
-pub use guards::{AcceptEncoding, Guards, UnknownCoding};
+pub use guards::{AcceptEncoding, Addresses, Guards, Keys, Range, RangeError, UnknownCoding};
 pub use mood::Connections;
 pub use mood::Health;
 pub use mood::Mood;

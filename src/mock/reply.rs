@@ -1,5 +1,6 @@
 //! One reply in the making: decide on a fault, then refuse, answer whole or stream.
 
+use std::net::IpAddr;
 use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::SystemTime;
@@ -10,6 +11,7 @@ use hyper::HeaderMap;
 use hyper::Response;
 use tokio::time::Instant;
 
+use crate::mock::admission;
 use crate::mock::answer::Answer;
 use crate::mock::body::Body;
 use crate::mock::body::Ending;
@@ -22,8 +24,6 @@ use crate::mock::faults::Fault;
 use crate::mock::faults::Kind;
 use crate::mock::faults::Strikes;
 use crate::mock::mood::Mood;
-use crate::mock::oauth;
-use crate::mock::oauth::Refusal;
 use crate::mock::pace;
 use crate::mock::pace::Pace;
 use crate::mock::plan;
@@ -78,16 +78,16 @@ impl Reply<'_> {
         Err(Failure::rate_limited(wait, &rate.to_string()))
     }
 
-    /// Holds the request's token against the rules.
-    pub(crate) fn authorise(&self, headers: &HeaderMap, ticket: &mut Ticket) -> Result<(), Failure> {
-        let (oauth, key) = (self.shared.oauth.as_ref(), self.shared.service_key.as_ref());
-        let Some(refusal) = oauth::refusal(oauth, key, headers) else {
-            return Ok(());
-        };
-        ticket.note_fault("token");
-        Err(match refusal {
-            Refusal::Token => Failure::token(),
-            Refusal::Scope => Failure::scope(),
+    /// Turns away whom the door is shut to.
+    pub(crate) fn authorise(
+        &self,
+        peer: Option<IpAddr>,
+        headers: &HeaderMap,
+        ticket: &mut Ticket,
+    ) -> Result<(), Failure> {
+        admission::admit(self.shared, peer, headers).map_err(|refusal| {
+            ticket.note_fault(refusal.name());
+            refusal.failure()
         })
     }
 

@@ -1,5 +1,6 @@
 //! The service behind every connection: what is asked for, and by whom it is answered.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -17,6 +18,8 @@ use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 use serde_json::json;
 
+use crate::mock::admission;
+use crate::mock::admission::Refusal;
 use crate::mock::body::Body;
 use crate::mock::body::Parcel;
 use crate::mock::body::Severed;
@@ -28,7 +31,6 @@ use crate::mock::mood::Mood;
 use crate::mock::oauth;
 use crate::mock::oauth::OAuth;
 use crate::mock::oauth::Place;
-use crate::mock::oauth::Refusal;
 use crate::mock::oauth::Trick;
 use crate::mock::reply::Outcome;
 use crate::mock::reply::Reply;
@@ -44,9 +46,9 @@ use crate::wire::Dialect;
 const LARGEST_BODY: usize = 256 * 1024 * 1024;
 
 /// Answers one request, and asks its client to leave where the relay is told to.
-pub(crate) async fn respond(worker: Rc<Worker>, request: Request<Incoming>) -> Outcome {
+pub(crate) async fn respond(worker: Rc<Worker>, peer: Option<IpAddr>, request: Request<Incoming>) -> Outcome {
     let has_connection_header = request.version() <= Version::HTTP_11;
-    let mut reply = answer(&worker, request).await?;
+    let mut reply = answer(&worker, peer, request).await?;
     if has_connection_header && worker.shared.mood().drain {
         reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
@@ -54,7 +56,7 @@ pub(crate) async fn respond(worker: Rc<Worker>, request: Request<Incoming>) -> O
 }
 
 /// Answers one request.
-async fn answer(worker: &Rc<Worker>, request: Request<Incoming>) -> Outcome {
+async fn answer(worker: &Rc<Worker>, peer: Option<IpAddr>, request: Request<Incoming>) -> Outcome {
     let (head, body) = request.into_parts();
     let path = head.uri.path();
     let route = routes::find(&head.method, path);
@@ -68,18 +70,8 @@ async fn answer(worker: &Rc<Worker>, request: Request<Incoming>) -> Outcome {
     if !matches!(route, Route::Answer(_) | Route::Stats) {
         mood.wait().await;
     }
-    match route {
-        Route::Health => return Ok(sign_of_life(shared, mood).await),
-        Route::Stats => {
-            let stats = serde_json::to_string(&shared.stats()).expect("counters are plain numbers");
-            return Ok(json_reply(200, stats));
-        }
-        Route::Models => return Ok(list(&head.headers, shared)),
-        Route::WrongMethod => {
-            let message = format!("{} is not allowed at {path}", head.method);
-            return Ok(unknown(&head.headers, 405, message));
-        }
-        Route::Answer(_) | Route::CountTokens | Route::Unknown => {}
+    if let Some(reply) = beside(shared, mood, (route, peer), &head).await {
+        return Ok(reply);
     }
     let Some(body) = read(body).await? else {
         let failure = Failure::of(Kind::TooLarge, "").expect("the fault is a refusal");
@@ -101,7 +93,7 @@ async fn answer(worker: &Rc<Worker>, request: Request<Incoming>) -> Outcome {
     if let Err(failure) = reply.suffer(mood, &mut ticket).await {
         return Ok(reply.refuse(&failure, ticket));
     }
-    let admitted = reply.admit(&mut ticket).and_then(|()| reply.authorise(&head.headers, &mut ticket));
+    let admitted = reply.admit(&mut ticket).and_then(|()| reply.authorise(peer, &head.headers, &mut ticket));
     let understood = admitted.and_then(|()| {
         let body = body?;
         let ask = request::read(dialect, &body)?;
@@ -111,6 +103,32 @@ async fn answer(worker: &Rc<Worker>, request: Request<Incoming>) -> Outcome {
         Ok(ask) => reply.answer(ask, path, ticket).await,
         Err(failure) => Ok(reply.refuse(&failure, ticket)),
     }
+}
+
+/// The reply to a request that asks for no answer, or may not ask for what it does.
+async fn beside(
+    shared: &Shared,
+    mood: Mood,
+    (route, peer): (Route, Option<IpAddr>),
+    head: &Parts,
+) -> Option<Response<Body>> {
+    let headers = &head.headers;
+    Some(match route {
+        Route::Health => sign_of_life(shared, mood).await,
+        Route::Stats => {
+            let stats = serde_json::to_string(&shared.stats()).expect("counters are plain numbers");
+            json_reply(200, stats)
+        }
+        Route::WrongMethod => {
+            unknown(headers, 405, format!("{} is not allowed at {}", head.method, head.uri.path()))
+        }
+        Route::Models | Route::CountTokens => match admit(shared, peer, headers) {
+            Err(failure) => refused(headers, &failure),
+            Ok(()) if route == Route::Models => json_reply(200, models(headers)),
+            Ok(()) => return None,
+        },
+        Route::Answer(_) | Route::Unknown => return None,
+    })
 }
 
 /// The reply of the health path, which says nothing of how prompts are answered.
@@ -192,11 +210,11 @@ fn refused(headers: &HeaderMap, failure: &Failure) -> Response<Body> {
     json_reply(failure.status, String::from_utf8_lossy(&body).into_owned())
 }
 
-/// The list of models, where there is a token; what it allows matters to prompts alone.
-fn list(headers: &HeaderMap, shared: &Shared) -> Response<Body> {
-    match oauth::refusal(shared.oauth.as_ref(), shared.service_key.as_ref(), headers) {
-        Some(Refusal::Token) => refused(headers, &Failure::token()),
-        Some(Refusal::Scope) | None => json_reply(200, models(headers)),
+/// Turns away who asks for anything but an answer and may not; what a token allows matters to prompts alone.
+fn admit(shared: &Shared, peer: Option<IpAddr>, headers: &HeaderMap) -> Result<(), Failure> {
+    match admission::admit(shared, peer, headers) {
+        Ok(()) | Err(Refusal::Scope) => Ok(()),
+        Err(refusal) => Err(refusal.failure()),
     }
 }
 

@@ -76,6 +76,7 @@ fn another_question_another_key_and_another_form_are_asked_anew() {
     let keys = ["a", "b"].map(|name| {
         let file = folder.path().join(name);
         fs::write(&file, format!("sk-{name}")).unwrap();
+        crate::oauth::hide(&file);
         file.to_str().unwrap().to_owned()
     });
     let mut seen = 0;

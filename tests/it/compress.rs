@@ -9,7 +9,7 @@ const SPEC: &str = "ttft=0,gap=0,tokens=3,slots=inf";
 
 /// A relay that takes these codings.
 fn taking(codings: &str) -> Relay {
-    guarded(SPEC, Guards { accept_encoding: codings.parse().unwrap() })
+    guarded(SPEC, Guards { accept_encoding: codings.parse().unwrap(), ..Guards::default() })
 }
 
 fn prompt() -> String {

@@ -49,6 +49,7 @@ fn a_profile_names_the_relay_the_dialect_the_model_the_key_and_headers() {
         relay.base_url()
     ));
     fs::write(home.file().with_file_name("relay.key"), "sk-1\n").unwrap();
+    crate::oauth::hide(&home.file().with_file_name("relay.key"));
     let text = shown(&home, &[], &["--profile", "work"]);
     assert!(text.starts_with("POST /v1/chat/completions"), "{text}");
     assert!(text.contains("authorization: Bearer ***") && text.contains("x-tenant: blue"), "{text}");

@@ -19,6 +19,7 @@ mod extract;
 mod flags;
 mod front;
 mod golden;
+mod guards;
 mod input;
 mod limit;
 mod log;

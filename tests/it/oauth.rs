@@ -185,6 +185,7 @@ fn a_refresh_token_that_is_handed_in_begins_a_login() {
     desk.log_in();
     let token = desk.folder.path().join("handed-in");
     fs::write(&token, format!("{}\n", desk.stored()["refresh_token"].as_str().unwrap())).unwrap();
+    hide(&token);
     desk.run(&["auth", "logout"]);
     desk.configure("grant = 'refresh-token'\nclient-id = 'baton-public'\n");
     let said = desk.run(&["auth", "login", "--refresh-token-file", token.to_str().unwrap()]);

@@ -36,6 +36,7 @@ impl Papers {
 
     pub(crate) fn write(&self, name: &str, text: &str) -> String {
         std::fs::write(self.folder.path().join(name), text).unwrap();
+        crate::oauth::hide(&self.folder.path().join(name));
         self.path(name)
     }
 

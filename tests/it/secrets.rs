@@ -162,6 +162,7 @@ fn a_key_that_the_relay_echoes_is_masked_wherever_its_words_go() {
 fn a_key_of_a_profile_shows_nowhere_and_is_sent() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("relay.key"), PLANTED).unwrap();
+    hide(&folder.path().join("relay.key"));
     let relay = relay("ttft=0,gap=0,tokens=2");
     let config = folder.path().join("config.toml");
     for key in [

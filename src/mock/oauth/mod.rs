@@ -25,6 +25,7 @@ use self::devices::Devices;
 use self::families::Families;
 use self::jwt::Signer;
 
+use crate::mock::admission::Refusal;
 use crate::mock::spec::Spec;
 
 pub use self::fault::TokenFault;
@@ -65,34 +66,6 @@ pub(crate) fn find(method: &Method, path: &str) -> Option<Place> {
         (&Method::GET, "/oauth/counts") => Some(Place::Counts),
         _ => None,
     }
-}
-
-/// Why a request for an answer is refused, if it is: where the relay knows the key of a client that signs its own tokens, one of
-/// those is as good as one of the server's.
-pub(crate) fn refusal(
-    oauth: Option<&OAuth>,
-    key: Option<&ServiceKey>,
-    headers: &HeaderMap,
-) -> Option<Refusal> {
-    let token = bearer(headers);
-    match (oauth, key) {
-        (_, Some(key)) if token.is_some_and(|token| key.admits(token)) => None,
-        (Some(oauth), _) => oauth.admit(token).err(),
-        (None, key) => key.map(|_| Refusal::Token),
-    }
-}
-
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers.get("authorization")?.to_str().ok()?.strip_prefix("Bearer ")
-}
-
-/// Why a request for an answer is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// No token, or one that is not or no longer good.
-    Token,
-    /// The token does not allow it.
-    Scope,
 }
 
 /// What the server has counted.
@@ -165,7 +138,7 @@ impl OAuth {
     }
 
     /// Whether a request for an answer may pass with this token.
-    fn admit(&self, token: Option<&str>) -> Result<(), Refusal> {
+    pub(crate) fn admit(&self, token: Option<&str>) -> Result<(), Refusal> {
         let scope = token.and_then(|token| self.signer.verify(token)).ok_or(Refusal::Token)?;
         if scope.split(' ').any(|scope| scope == SCOPES[0]) { Ok(()) } else { Err(Refusal::Scope) }
     }

@@ -54,8 +54,13 @@ impl ServiceKey {
         verifier.map(Self).map_err(|_| "it is neither an RSA key of 2048 bits or more nor a P-256 key")
     }
 
+    /// Whether it signs as well as it verifies, so that it must be kept.
+    pub const fn is_secret(&self) -> bool {
+        matches!(self.0, Verifier::Hs256(_))
+    }
+
     /// Whether a token was signed by it a moment ago, for this relay, for no longer than an hour.
-    pub(super) fn admits(&self, token: &str) -> bool {
+    pub(crate) fn admits(&self, token: &str) -> bool {
         self.claims(token).is_some_and(|claims| is_in_force(&claims))
     }
 

@@ -119,7 +119,7 @@ impl Zones {
                 }
             };
             let (zone, log, service_key) = (Some(name.clone()), sender.clone(), service_key.clone());
-            let site = Site { listen, threads, zone, service_key, log, guards };
+            let site = Site { listen, threads, zone, service_key, log, guards: guards.clone() };
             Ok(Zone { name: name.clone(), relay: Relay::begin(site, spec.clone())? })
         };
         let relays = (0..).zip(&names.0).map(begin).collect::<Result<_, Error>>()?;

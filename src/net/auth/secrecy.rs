@@ -36,7 +36,8 @@ pub fn shown_url(url: &Url) -> String {
     shown.to_string()
 }
 
-/// The mode of a file that other users of the machine may read or change; none where only its owner may.
+/// The mode of a file that other users of the machine may read or change; none where only its owner may, and none of what is
+/// no regular file, such as a pipe, which keeps nothing.
 ///
 /// # Errors
 ///
@@ -45,8 +46,9 @@ pub fn exposed_mode(file: &File) -> io::Result<Option<u32>> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        let mode = file.metadata()?.permissions().mode() & 0o777;
-        Ok((mode & 0o077 != 0).then_some(mode))
+        let metadata = file.metadata()?;
+        let mode = metadata.permissions().mode() & 0o777;
+        Ok((metadata.is_file() && mode & 0o077 != 0).then_some(mode))
     }
     #[cfg(not(unix))]
     {

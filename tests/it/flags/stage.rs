@@ -123,6 +123,7 @@ fn write_files(folder: &Path) {
         ("body.json", r#"{"model":"m","max_tokens":5,"messages":[{"role":"user","content":"zebra"}]}"#),
         ("key", "sk-zebra\n"),
         ("secret", "mock-secret\n"),
+        ("shown", "0123456789abcdef0123456789abcdef\n"),
         ("long", "0123456789abcdef0123456789abcdef\n"),
         ("empty", ""),
         ("rows.jsonl", "{\"prompt\":\"zebra\"}\n\"giraffe\"\n"),
@@ -137,7 +138,11 @@ fn write_files(folder: &Path) {
     ] {
         fs::write(folder.join(name), text).unwrap();
     }
-    crate::oauth::hide(&folder.join("secret"));
+    for name in ["secret", "key", "long", "empty"] {
+        crate::oauth::hide(&folder.join(name));
+    }
+    #[cfg(unix)]
+    fs::set_permissions(folder.join("shown"), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     fs::write(folder.join("latin.txt"), b"caf\xe9").unwrap();
 }
 
