@@ -106,14 +106,16 @@ fn tell(error: &anyhow::Error) -> Story {
     } else if let Some(
         Ending::ThresholdsFailed { stories, .. }
         | Ending::Regressed(stories)
-        | Ending::OutOfStep { stories, .. },
+        | Ending::OutOfStep { stories, .. }
+        | Ending::SumFallsShort(stories),
     ) = error.downcast_ref::<Ending>()
     {
         story.because.clone_from(stories);
     } else if let Some(Ending::ComparisonUndecided(stories)) = error.downcast_ref::<Ending>() {
         story.because.clone_from(stories);
         story.hint = Some(
-            "it takes a client that is not the bottleneck, and requests that end by themselves".to_owned(),
+            "it takes a client that is not the bottleneck, requests that end by themselves, and every level in both"
+                .to_owned(),
         );
     } else if let Some(Ending::ThresholdsUndecided { stories, .. }) = error.downcast_ref::<Ending>() {
         story.because.clone_from(stories);
@@ -158,7 +160,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
             | Ending::Regressed(_)
             | Ending::NoCapacity(_) => code::THRESHOLD,
             Ending::NothingSucceeded
-            | Ending::ShardsMissing(_)
+            | Ending::SumFallsShort(_)
             | Ending::ThresholdsUndecided { .. }
             | Ending::ComparisonUndecided(_)
             | Ending::CapacityUnknown(_) => code::UNTRUSTED,

@@ -216,9 +216,9 @@ pub enum Ending {
     /// A search that came to no answer that could be trusted.
     #[error("the capacity is not known")]
     CapacityUnknown(String),
-    /// A sum that lacks some of the shards of its plan.
-    #[error("the sum lacks shard{} {}", if .0.len() == 1 { "" } else { "s" }, .0.iter().map(u64::to_string).collect::<Vec<_>>().join(", "))]
-    ShardsMissing(Vec<u64>),
+    /// A sum whose load was less than its plan says.
+    #[error("the sum is less than its plan")]
+    SumFallsShort(Vec<String>),
     /// A run in which nothing succeeded.
     #[error("nothing succeeded, so nothing was measured")]
     NothingSucceeded,

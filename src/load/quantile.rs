@@ -13,6 +13,8 @@ impl Percentile {
     pub const P95: Self = Self(9_500);
     /// Ninety-nine in a hundred are at most this.
     pub const P99: Self = Self(9_900);
+    /// All but one in a thousand are at most this.
+    pub const P999: Self = Self(9_990);
 
     /// The rank of the sample that is this percentile of `n`: the smallest with at least that share at or below it.
     pub(super) fn rank(self, n: u64) -> u64 {

@@ -160,6 +160,10 @@ impl Figure {
     fn of(self, metric: &Metric, support: Support) -> Observed {
         let known = |value: Option<Duration>| value.map(|value| Observed::Value(value.as_secs_f64()));
         let seen = match self {
+            // What was cut would have added to it.
+            Self::Average if metric.censored() > 0 => {
+                metric.least_average().map(|value| Observed::AtLeast(value.as_secs_f64()))
+            }
             Self::Average => known(metric.average()),
             Self::Least => known(metric.min()),
             // The longest may be among those that were cut.

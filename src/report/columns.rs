@@ -30,7 +30,7 @@ impl Column {
 const VERDICT: &str = "Verdict";
 
 /// A figure with the mark that stands before it.
-type Marked = Option<(f64, &'static str)>;
+pub(super) type Marked = Option<(f64, &'static str)>;
 
 /// All columns of a document, the verdict last; those of the first token only where answers were streamed.
 pub(super) fn columns(document: &Document) -> Vec<Column> {
@@ -91,7 +91,7 @@ fn average(distribution: Option<&Distribution>) -> Marked {
 }
 
 /// TP99 of a distribution, marked `≥` where it is a lower bound and `~` where few samples stand behind it.
-fn tp99(level: &Level, distribution: Option<&Distribution>) -> Marked {
+pub(super) fn tp99(level: &Level, distribution: Option<&Distribution>) -> Marked {
     let distribution = distribution?;
     let value = distribution.p99?;
     let mark = match distribution.p99_bound {

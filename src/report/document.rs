@@ -80,6 +80,12 @@ pub struct MergedPart {
     pub late_s: Option<f64>,
     /// How long after the first part to do so one of its levels began to be measured, at most.
     pub behind_s: f64,
+    /// Whether it was stopped, or gave up, before its end.
+    #[serde(default)]
+    pub cut: bool,
+    /// Whether one of its levels began to be measured only when that of another part had ended.
+    #[serde(default)]
+    pub apart: bool,
 }
 
 /// What a run was to do.

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
+use super::capacity::Capacity;
+use super::columns::tp99;
 use super::compare::{Change, ChangeVerdict, story};
 use super::document::{Document, Level};
 use super::threshold::{ThresholdLevel, ThresholdVerdict, place};
-use crate::load::Verdict;
+use crate::load::{SearchEnd, Verdict};
 
 /// The document as `JUnit`.
 pub fn junit(document: &Document) -> String {
@@ -26,6 +28,11 @@ pub fn junit(document: &Document) -> String {
                 suite.add_test_case(named(&threshold.expression, "baton.bench.fail-if", status));
             }
         }
+        report.add_test_suite(suite);
+    }
+    if let Some(capacity) = &document.capacity {
+        let mut suite = TestSuite::new("find-capacity");
+        suite.add_test_case(capacity_case(capacity));
         report.add_test_suite(suite);
     }
     if let Some(comparison) = &document.comparison {
@@ -54,8 +61,8 @@ fn level_case(level: &Level) -> TestCase {
     };
     let mut case = named(&place(level.concurrency, level.rate), "baton.bench", status);
     case.set_time(Duration::try_from_secs_f64(level.window_s).unwrap_or_default());
-    let p99 = level.latency_ms.as_ref().and_then(|latency| latency.p99);
-    let p99 = p99.map_or_else(|| "n/a".to_owned(), |p99| format!("{p99:.0} ms"));
+    let p99 = tp99(level, level.latency_ms.as_ref());
+    let p99 = p99.map_or_else(|| "n/a".to_owned(), |(p99, mark)| format!("{mark}{p99:.0} ms"));
     let (verdict, requests, errors) = (level.verdict.name(), level.requests, level.errors);
     case.set_system_out(format!("{verdict}: {requests} requests, {errors} errors, latency TP99 {p99}"));
     case
@@ -70,6 +77,20 @@ fn threshold_case(expression: &str, level: &ThresholdLevel) -> TestCase {
         }
     };
     named(&format!("{expression}, {}", level.place()), "baton.bench.fail-if", status)
+}
+
+/// A search passes where it has found the largest load, or that the largest passes.
+fn capacity_case(capacity: &Capacity) -> TestCase {
+    let status = match capacity.ended {
+        SearchEnd::Confirmed | SearchEnd::EverythingPasses => TestCaseStatus::success(),
+        SearchEnd::NothingPasses => non_success(NonSuccessKind::Failure, &capacity.story()),
+        SearchEnd::ClientBound | SearchEnd::Undecided | SearchEnd::Unsteady | SearchEnd::Stopped => {
+            non_success(NonSuccessKind::Error, &format!("undecided: {}", capacity.story()))
+        }
+    };
+    let mut case = named("capacity", "baton.bench.find-capacity", status);
+    case.set_system_out(capacity.story());
+    case
 }
 
 fn change_case(change: &Change) -> TestCase {

@@ -131,7 +131,8 @@ fn ending(document: &Document) -> Option<String> {
     document.interrupted.then(|| {
         let unfinished = document.levels.last().is_some_and(|level| level.ended_early);
         let last = if unfinished { ", the last one cut short" } else { "" };
-        format!("ended   interrupted: {run} of {planned} levels{last}")
+        let of = if document.capacity.is_some() { String::new() } else { format!(" of {planned}") };
+        format!("ended   interrupted: {run}{of} levels{last}")
     })
 }
 
@@ -154,6 +155,11 @@ fn spread(document: &Document) -> Vec<String> {
         let shard = &part.shard;
         if part.levels < document.levels.len() {
             lines.push(format!("short   {shard} has {} of {} levels", part.levels, document.levels.len()));
+        } else if part.cut {
+            lines.push(format!("short   {shard} was stopped before its end"));
+        }
+        if part.apart {
+            lines.push(format!("apart   {shard} was measured when another had ended"));
         }
         if let Some(seconds) = part.late_s.filter(is_late) {
             lines.push(format!("late    {shard} began a level {} after its slot", span(seconds)));

@@ -51,10 +51,7 @@ impl CapacityOptions {
                     .hint("write one, as in -c 10 or --rate 10/s"));
             }
         };
-        let mut objectives = slo.to_vec();
-        if !slo.iter().any(speaks_of_failures) {
-            objectives.push(Criterion::objective(FAILURES).map_err(|error| Usage::new(error.to_string()))?);
-        }
+        let objectives = self.objectives(slo);
         let (scale, load, most) = match &first.arrivals {
             None => {
                 (Scale::Users, f64::from(first.users), f64::from(start.room).min(most_users(plan.extent)))
@@ -67,6 +64,17 @@ impl CapacityOptions {
         plan.search = Some(Search { scale, first: load, most, objectives });
         plan.levels = vec![first];
         Ok(())
+    }
+}
+
+impl CapacityOptions {
+    /// What must hold: the objectives as they were written, and in a search what is meant where none speaks of failures.
+    pub(super) fn objectives(&self, slo: &[Criterion]) -> Vec<Criterion> {
+        let mut objectives = slo.to_vec();
+        if self.find_capacity && !slo.iter().any(speaks_of_failures) {
+            objectives.extend(Criterion::objective(FAILURES));
+        }
+        objectives
     }
 }
 

@@ -92,7 +92,8 @@ impl VerdictOptions {
     ) -> Judgement<'a> {
         let rulings: Vec<_> =
             self.fail_if.iter().map(|criterion| Ruling::of(criterion, &run.levels)).collect();
-        document.objectives = self.slo.iter().map(|criterion| criterion.text().to_owned()).collect();
+        let objectives = self.capacity.objectives(&self.slo);
+        document.objectives = objectives.iter().map(|criterion| criterion.text().to_owned()).collect();
         document.thresholds = rulings.iter().map(Threshold::of).collect();
         let comparison = baseline.map(|baseline| Comparison::of(baseline, document, self.terms.terms()));
         document.comparison = comparison.as_ref().and_then(|compared| compared.as_ref().ok()).cloned();

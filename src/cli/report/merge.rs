@@ -15,8 +15,9 @@ use super::saved;
 /// The flags of `baton report merge`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Histograms, counts and sums are added exactly, and percentiles are read from the sum. Where a shard is missing the
-sum is printed, and the exit code is 98: the load was less than the plan says.
+    after_help = "Histograms, counts and sums are added exactly, and percentiles are read from the sum. Where a shard is
+missing, was cut, or was measured when another had ended, the sum is printed and the exit code is 98: the load was less than
+the plan says.
 
 Example:
   baton bench -u https://relay.example -r 900/s -d 60s --shard 1/3 --start-at 2026-11-23T05:12:00Z --save 1.json
@@ -52,8 +53,6 @@ pub(super) fn run(options: &MergeOptions, talk: Talk) -> anyhow::Result<()> {
     if let Some(path) = &options.save {
         talk.notice(format_args!("saved   {}", path.display()));
     }
-    match document.merged.map(|merged| merged.missing) {
-        Some(missing) if !missing.is_empty() => Err(Ending::ShardsMissing(missing).into()),
-        _ => Ok(()),
-    }
+    let shortfalls = document.shortfalls();
+    if shortfalls.is_empty() { Ok(()) } else { Err(Ending::SumFallsShort(shortfalls).into()) }
 }

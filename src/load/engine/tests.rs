@@ -21,11 +21,16 @@ use crate::outcome::Sample;
 /// Sleeps 5 ms; holds an `Rc`, as a target made on its own thread may.
 struct Napper {
     calls: Rc<Cell<u64>>,
+    /// The run that its first request stops.
+    stops: Option<Control>,
 }
 
 impl Target for Napper {
     async fn run(&self, _: Ticket, sample: &mut Sample) {
         self.calls.set(self.calls.get() + 1);
+        if let Some(run) = &self.stops {
+            run.stop();
+        }
         sleep(Duration::from_millis(5)).await;
         sample.class = Class::Ok;
         sample.marks.last_delta = Some(sample.marks.start.elapsed());
@@ -33,7 +38,7 @@ impl Target for Napper {
 }
 
 fn napper(_: usize) -> Napper {
-    Napper { calls: Rc::default() }
+    Napper { calls: Rc::default(), stops: None }
 }
 
 fn unseen() -> Outlets<impl FnMut(Live)> {
@@ -110,24 +115,24 @@ async fn a_plan_that_makes_no_sense_is_not_begun() {
     assert!(matches!(error, LoadError::Plan(PlanError::NoLevels)));
 }
 
-/// Searches by users from 1 on where every load passes, and stops at the first view that a rule picks.
-async fn stopped_search(extent: Extent, is_last: impl Fn(&Live) -> bool) -> Run {
+/// Searches by users from 1 on where every load passes.
+fn search(extent: Extent) -> Plan {
     let objectives = vec![Criterion::objective("latency < 10s").unwrap()];
     let search = Some(Search { scale: Scale::Users, first: 1.0, most: 64.0, objectives });
-    let plan = Plan { search, warmup: Duration::from_millis(300), ..plan(&[1], extent) };
-    let control = Control::new();
-    let stopper = control.clone();
-    let on_live = |live: Live| {
-        if is_last(&live) {
-            stopper.stop();
-        }
-    };
-    run(&plan, napper, control, Outlets { on_live, log: None }).await.unwrap()
+    Plan { search, warmup: Duration::from_millis(300), ..plan(&[1], extent) }
 }
 
 #[tokio::test]
 async fn a_search_learns_nothing_from_a_level_that_was_cut() {
-    let run = stopped_search(Extent::Window(Duration::from_secs(60)), |live| live.finished > 0).await;
+    let control = Control::new();
+    let stopper = control.clone();
+    let on_live = |live: Live| {
+        if live.finished > 0 {
+            stopper.stop();
+        }
+    };
+    let plan = search(Extent::Window(Duration::from_secs(60)));
+    let run = run(&plan, napper, control, Outlets { on_live, log: None }).await.unwrap();
     assert!(run.levels.len() == 1 && run.levels[0].ended_early && run.levels[0].ok > 0);
     let found = run.capacity.unwrap();
     assert_eq!((found.passing, found.ended), (None, SearchEnd::Stopped));
@@ -135,7 +140,12 @@ async fn a_search_learns_nothing_from_a_level_that_was_cut() {
 
 #[tokio::test]
 async fn a_search_stopped_in_a_warm_up_does_not_take_the_level_before_for_the_one_being_tried() {
-    let run = stopped_search(Extent::Window(Duration::from_millis(50)), |live| live.level == 2).await;
+    let control = Control::new();
+    let stopper = control.clone();
+    // The second user, who is the second worker's, comes with the second level's warm-up.
+    let make = move |index| Napper { stops: (index == 1).then(|| stopper.clone()), ..napper(index) };
+    let plan = search(Extent::Window(Duration::from_millis(50)));
+    let run = run(&plan, make, control, unseen()).await.unwrap();
     assert_eq!(run.levels.len(), 1);
     let found = run.capacity.unwrap();
     assert_eq!((found.passing, found.ended), (Some(1.0), SearchEnd::Stopped));

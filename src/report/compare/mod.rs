@@ -1,8 +1,11 @@
 //! Two results side by side: the difference of each figure, its 95 % interval, and whether it is more than noise.
 
 mod bootstrap;
+mod pairs;
 mod paper;
 mod plans;
+#[cfg(test)]
+mod tests;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -19,11 +22,13 @@ pub use self::plans::plan_differences;
 use self::bootstrap::Draws;
 use self::bootstrap::Sample;
 use self::bootstrap::Statistic;
+use self::pairs::pairs;
 use self::plans::bound_difference;
 use super::document::Distribution;
 use super::document::Document;
 use super::document::Level;
 use super::document::Tail;
+use super::result::rounded;
 use super::threshold::place;
 use crate::load::Verdict;
 
@@ -57,6 +62,12 @@ pub struct Change {
     pub before: Option<f64>,
     /// The same of the later result.
     pub after: Option<f64>,
+    /// Set where `before` is only a lower bound: requests were cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before_bound: Option<Tail>,
+    /// Set where `after` is only a lower bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_bound: Option<Tail>,
     /// (after − before) ÷ before; of `error_rate` the plain difference.
     pub change: Option<f64>,
     /// The 95 % interval of `change`.
@@ -75,9 +86,9 @@ pub enum ChangeVerdict {
     Improvement,
     /// Nothing that could not be noise.
     Unchanged,
-    /// Cut requests or a client-bound level leave open what the relay did.
+    /// Cut requests or a client-bound level leave open what the relay did, or what was there is there no more.
     Undecided,
-    /// One of the results has no such figure.
+    /// The earlier result has no such figure.
     Absent,
 }
 
@@ -142,20 +153,27 @@ impl Comparison {
         let mut draws = Draws::seeded();
         let mut comparison =
             Self { noise: terms.noise, differences, unpaired: Vec::new(), changes: Vec::new() };
-        for earlier in &before.levels {
-            let name = place(earlier.concurrency, earlier.rate);
-            match after.levels.iter().find(|later| place(later.concurrency, later.rate) == name) {
-                Some(later) => comparison.changes.extend(changes([earlier, later], terms.noise, &mut draws)?),
-                None => comparison.unpaired.push(format!("{name} of the earlier result")),
+        // A search goes where its levels lead it: what it did not come to is no loss.
+        let is_listed = before.capacity.is_none() && after.capacity.is_none();
+        let mut in_common = 0;
+        for pair in pairs(&before.levels, &after.levels) {
+            let (which, level) = match pair {
+                [Some(earlier), Some(later)] => {
+                    comparison.changes.extend(changes([earlier, later], terms.noise, &mut draws)?);
+                    in_common += 1;
+                    continue;
+                }
+                [Some(earlier), None] => ("earlier", earlier),
+                [None, Some(later)] => ("later", later),
+                [None, None] => continue,
+            };
+            let name = place(level.concurrency, level.rate);
+            comparison.unpaired.push(format!("{name} of the {which} result"));
+            if is_listed && comparison.differences.is_empty() {
+                comparison.changes.push(lone(name, pair));
             }
         }
-        for later in &after.levels {
-            let name = place(later.concurrency, later.rate);
-            if before.levels.iter().all(|earlier| place(earlier.concurrency, earlier.rate) != name) {
-                comparison.unpaired.push(format!("{name} of the later result"));
-            }
-        }
-        if comparison.changes.is_empty() { Err(CompareError::NothingInCommon) } else { Ok(comparison) }
+        if in_common == 0 { Err(CompareError::NothingInCommon) } else { Ok(comparison) }
     }
 
     /// The changes of a verdict.
@@ -180,31 +198,30 @@ const TIMES: [(&str, Pick); 5] = [
 fn changes(pair: [&Level; 2], noise: f64, draws: &mut Draws) -> Result<Vec<Change>, DamagedHistogram> {
     let mut changes = Vec::new();
     for (name, pick) in TIMES {
-        let [Some(before), Some(after)] = pair.map(pick) else { continue };
-        let samples = [Sample::of(before)?, Sample::of(after)?];
+        let [Some(before), after] = pair.map(pick) else { continue };
+        let samples = (Sample::of(before)?, after.map(Sample::of).transpose()?);
         for (figure, statistic) in
             [("avg", Statistic::Mean), ("p50", Statistic::Quantile(0.5)), ("p99", Statistic::Quantile(0.99))]
         {
-            let [from, to] = [before, after].map(|distribution| value(distribution, statistic));
-            let interval = from.0.zip(to.0).map(|_| {
+            let [from, to] = [Some(before), after]
+                .map(|saved| saved.map_or((None, None), |saved| value(saved, statistic)));
+            let both = from.0.zip(to.0);
+            let interval = both.zip(samples.1.as_ref()).map(|(_, later)| {
                 draws.interval(|draws| {
-                    let [from, to] = [0, 1].map(|side: usize| draws.statistic(&samples[side], statistic));
+                    let [from, to] = [&samples.0, later].map(|sample| draws.statistic(sample, statistic));
                     relative(from, to)
                 })
             });
-            let change = from.0.zip(to.0).map(|(from, to)| relative(from, to));
-            let is_visible = from.0.zip(to.0).is_some_and(|(from, to)| (to - from).abs() >= TIME_FLOOR_MS);
-            let floor = if is_visible { noise } else { f64::INFINITY };
-            let seen = Seen { change, interval, floor, bounded: [from.1, to.1] };
-            changes.push(Change {
-                level: place(pair[0].concurrency, pair[0].rate),
-                metric: format!("{name}.{figure}"),
-                before: from.0,
-                after: to.0,
-                change: change.map(rounded),
-                interval: interval.map(|ends| ends.map(rounded)),
-                verdict: verdict(pair, &seen),
-            });
+            let is_visible = both.is_some_and(|(from, to)| (to - from).abs() >= TIME_FLOOR_MS);
+            let seen = Seen {
+                values: [from.0, to.0],
+                bounds: [from.1, to.1],
+                change: both.map(|(from, to)| relative(from, to)),
+                interval,
+                floor: if is_visible { noise } else { f64::INFINITY },
+                better: Better::Less,
+            };
+            changes.push(seen.change(pair, format!("{name}.{figure}")));
         }
     }
     changes.push(rate(pair, noise, draws));
@@ -212,34 +229,83 @@ fn changes(pair: [&Level; 2], noise: f64, draws: &mut Draws) -> Result<Vec<Chang
     Ok(changes)
 }
 
-/// What was seen of a figure that is better the smaller it is.
+/// A level that both plans have and one of the results does not.
+fn lone(level: String, pair: [Option<&Level>; 2]) -> Change {
+    let [before, after] = pair.map(|level| level.and_then(|level| level.rps));
+    Change {
+        level,
+        metric: "rate".to_owned(),
+        before,
+        after,
+        before_bound: None,
+        after_bound: None,
+        change: None,
+        interval: None,
+        verdict: ChangeVerdict::Undecided,
+    }
+}
+
+/// What was seen of a figure.
 struct Seen {
+    /// The earlier and the later value.
+    values: [Option<f64>; 2],
+    /// Whether they are only lower bounds.
+    bounds: [Option<Tail>; 2],
     change: Option<f64>,
     interval: Option<[f64; 2]>,
     /// Changes up to this are noise.
     floor: f64,
-    /// Whether the earlier and the later value are only lower bounds.
-    bounded: [bool; 2],
+    better: Better,
 }
 
-fn verdict(pair: [&Level; 2], seen: &Seen) -> ChangeVerdict {
-    let (Some(_), Some([low, high])) = (seen.change, seen.interval) else { return ChangeVerdict::Absent };
-    if pair.iter().any(|level| level.verdict == Verdict::ClientBound) {
-        return ChangeVerdict::Undecided;
+/// Which way is up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Better {
+    Less,
+    More,
+}
+
+impl Seen {
+    /// The change of a figure of a pair of levels.
+    fn change(&self, pair: [&Level; 2], metric: String) -> Change {
+        Change {
+            level: place(pair[0].concurrency, pair[0].rate),
+            metric,
+            before: self.values[0].map(rounded),
+            after: self.values[1].map(rounded),
+            before_bound: self.bounds[0],
+            after_bound: self.bounds[1],
+            change: self.change.map(rounded),
+            interval: self.interval.map(|ends| ends.map(rounded)),
+            verdict: self.verdict(pair),
+        }
     }
-    match seen.bounded {
-        [false, false] if high < -seen.floor => ChangeVerdict::Improvement,
-        // What is longer still than a lower bound says is a regression all the more.
-        [false, _] if low > seen.floor => ChangeVerdict::Regression,
-        [false, false] => ChangeVerdict::Unchanged,
-        _ => ChangeVerdict::Undecided,
+
+    fn verdict(&self, pair: [&Level; 2]) -> ChangeVerdict {
+        if pair.iter().any(|level| level.verdict == Verdict::ClientBound) && self.values[0].is_some() {
+            return ChangeVerdict::Undecided;
+        }
+        let Some([low, high]) = self.interval else {
+            // A relay that has died has no times, and is no better for it.
+            let is_lost = self.values[0].is_some();
+            return if is_lost { ChangeVerdict::Undecided } else { ChangeVerdict::Absent };
+        };
+        let [low, high] = if self.better == Better::Less { [low, high] } else { [-high, -low] };
+        match self.bounds {
+            // What is shorter still than a lower bound of what it was is an improvement all the more.
+            [_, None] if high < -self.floor => ChangeVerdict::Improvement,
+            // What is longer still than a lower bound says is a regression all the more.
+            [None, _] if low > self.floor => ChangeVerdict::Regression,
+            [None, None] => ChangeVerdict::Unchanged,
+            _ => ChangeVerdict::Undecided,
+        }
     }
 }
 
 /// Successful requests per second: what is lost is worse.
 fn rate(pair: [&Level; 2], noise: f64, draws: &mut Draws) -> Change {
-    let [from, to] = pair.map(|level| level.rps.filter(|rps| *rps > 0.0));
-    let both = from.zip(to);
+    let values = pair.map(|level| level.rps.filter(|rps| *rps > 0.0));
+    let both = values[0].zip(values[1]);
     let interval = both.map(|(from, to)| {
         draws.interval(|draws| {
             let [before, after] = pair.map(|level| draws.count(level.requests - level.errors));
@@ -249,25 +315,16 @@ fn rate(pair: [&Level; 2], noise: f64, draws: &mut Draws) -> Change {
         })
     });
     let change = both.map(|(from, to)| relative(from, to));
-    let worse = interval.map(|[low, high]| [-high, -low]);
-    let seen = Seen { change, interval: worse, floor: noise, bounded: [false; 2] };
-    Change {
-        level: place(pair[0].concurrency, pair[0].rate),
-        metric: "rate".to_owned(),
-        before: from,
-        after: to,
-        change: change.map(rounded),
-        interval: interval.map(|ends| ends.map(rounded)),
-        verdict: verdict(pair, &seen),
-    }
+    let seen = Seen { values, bounds: [None; 2], change, interval, floor: noise, better: Better::More };
+    seen.change(pair, "rate".to_owned())
 }
 
 /// The share of failures, by its plain difference.
 fn error_rate(pair: [&Level; 2], draws: &mut Draws) -> Change {
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
     let share = |level: &Level| (level.requests > 0).then(|| level.errors as f64 / level.requests as f64);
-    let [from, to] = pair.map(share);
-    let both = from.zip(to);
+    let values = pair.map(share);
+    let both = values[0].zip(values[1]);
     let interval = both.map(|_| {
         draws.interval(|draws| {
             let [from, to] = pair.map(|level| {
@@ -278,34 +335,21 @@ fn error_rate(pair: [&Level; 2], draws: &mut Draws) -> Change {
         })
     });
     let change = both.map(|(from, to)| to - from);
-    let seen = Seen { change, interval, floor: ERROR_FLOOR, bounded: [false; 2] };
-    Change {
-        level: place(pair[0].concurrency, pair[0].rate),
-        metric: "error_rate".to_owned(),
-        before: from.map(rounded),
-        after: to.map(rounded),
-        change: change.map(rounded),
-        interval: interval.map(|ends| ends.map(rounded)),
-        verdict: verdict(pair, &seen),
-    }
+    let seen = Seen { values, bounds: [None; 2], change, interval, floor: ERROR_FLOOR, better: Better::Less };
+    seen.change(pair, "error_rate".to_owned())
 }
 
 /// A statistic as the result has it, and whether it is only a lower bound.
-fn value(distribution: &Distribution, statistic: Statistic) -> (Option<f64>, bool) {
+fn value(saved: &Distribution, statistic: Statistic) -> (Option<f64>, Option<Tail>) {
     match statistic {
-        Statistic::Mean => (Some(distribution.avg), false),
-        Statistic::Quantile(point) if point > 0.9 => {
-            (distribution.p99, distribution.p99_bound == Some(Tail::Lower))
-        }
-        Statistic::Quantile(_) => (distribution.p50, distribution.p50_bound == Some(Tail::Lower)),
+        // The mean is that of the requests that ended, and those that were cut took longer than most.
+        Statistic::Mean => (Some(saved.avg), saved.censored_hdr.as_ref().map(|_| Tail::Lower)),
+        Statistic::Quantile(point) if point > 0.9 => (saved.p99, saved.p99_bound),
+        Statistic::Quantile(_) => (saved.p50, saved.p50_bound),
     }
 }
 
 /// The change from one value to another as a share of the first, which counts as at least the µs that times are kept in.
 fn relative(from: f64, to: f64) -> f64 {
     (to - from) / from.max(0.001)
-}
-
-fn rounded(value: f64) -> f64 {
-    (value * 1e6).round() / 1e6
 }

@@ -8,6 +8,7 @@ use comfy_table::presets::NOTHING;
 use super::Change;
 use super::ChangeVerdict;
 use super::Comparison;
+use crate::report::document::Tail;
 
 /// The headings of a comparison; the first two and the last are words.
 const HEADINGS: [&str; 7] = ["Level", "Figure", "Before", "After", "Change", "95 % interval", "Verdict"];
@@ -83,13 +84,8 @@ pub(in crate::report) fn story(change: &Change) -> String {
 pub fn stories(comparison: &Comparison, verdict: ChangeVerdict) -> Vec<String> {
     let mut stories: Vec<String> = Vec::new();
     for change in comparison.of_verdict(verdict) {
-        let of_level = |other: &&Change| other.level == change.level && other.metric == "error_rate";
-        let is_lost = comparison.of_verdict(ChangeVerdict::Undecided).any(|other| of_level(&other));
-        let story = if is_lost {
-            format!("{}: client-bound in one of the results", change.level)
-        } else {
-            story(change)
-        };
+        let why = if verdict == ChangeVerdict::Undecided { lost(comparison, change) } else { None };
+        let story = why.map_or_else(|| story(change), |why| format!("{}: {why}", change.level));
         if stories.last() != Some(&story) {
             stories.push(story);
         }
@@ -97,17 +93,39 @@ pub fn stories(comparison: &Comparison, verdict: ChangeVerdict) -> Vec<String> {
     stories
 }
 
+/// Why nothing at all can be decided of the level of an undecided change, where that is so.
+fn lost(comparison: &Comparison, change: &Change) -> Option<&'static str> {
+    let of_level =
+        |metric: &str| comparison.changes.iter().find(|it| it.level == change.level && it.metric == metric);
+    let rate = of_level("rate")?;
+    let Some(errors) = of_level("error_rate") else {
+        let whose = if rate.before.is_some() {
+            "only the earlier result has it"
+        } else {
+            "only the later result has it"
+        };
+        return Some(whose);
+    };
+    if rate.before.is_some() && rate.after.is_none() {
+        return Some("nothing succeeded in the later result");
+    }
+    let is_client_bound = errors.verdict == ChangeVerdict::Undecided && errors.change.is_some();
+    is_client_bound.then_some("client-bound in one of the results")
+}
+
 fn cells(change: &Change) -> [String; 7] {
-    let value =
-        |value: Option<f64>| value.map_or_else(|| "n/a".to_owned(), |value| show(&change.metric, value));
+    let value = |value: Option<f64>, bound: Option<Tail>| {
+        let mark = if bound.is_some() { "≥" } else { "" };
+        value.map_or_else(|| "n/a".to_owned(), |value| format!("{mark}{}", show(&change.metric, value)))
+    };
     let is_points = change.metric == "error_rate";
     let percent = |share: f64| format!("{:+.1}", share * 100.0);
     let unit = if is_points { "pp" } else { "%" };
     [
         change.level.clone(),
         change.metric.clone(),
-        value(change.before),
-        value(change.after),
+        value(change.before, change.before_bound),
+        value(change.after, change.after_bound),
         change.change.map_or_else(|| "n/a".to_owned(), |change| format!("{} {unit}", percent(change))),
         change.interval.map_or_else(
             || "n/a".to_owned(),

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
+use super::TIMES;
 use crate::load::read_histogram;
 use crate::report::document::Document;
 use crate::report::document::Level;
@@ -51,7 +52,5 @@ pub(super) fn bound_difference(before: &Document, after: &Document) -> Option<St
 
 /// The histograms of a level that are compared.
 fn histograms(level: &Level) -> impl Iterator<Item = &str> {
-    let distributions =
-        [&level.latency_ms, &level.ttft_ms, &level.tpot_ms, &level.stall_ms, &level.response_ms];
-    distributions.into_iter().flatten().map(|distribution| distribution.hdr.as_str())
+    TIMES.iter().filter_map(|(_, pick)| Some(pick(level)?.hdr.as_str()))
 }

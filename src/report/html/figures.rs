@@ -6,13 +6,18 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 
+use super::super::columns::Marked;
+use super::super::columns::tp99;
 use super::super::document::Document;
 use super::super::document::Level;
+use super::super::restored::metric;
 use super::plot::Axis;
 use super::plot::Figure;
 use super::plot::Series;
 use super::plot::Stroke;
 use super::plot::svg;
+use crate::load::Bound;
+use crate::load::Percentile;
 use crate::load::read_histogram;
 
 /// A figure on the page.
@@ -46,17 +51,17 @@ fn curve(document: &Document) -> Plate {
         .iter()
         .filter_map(|level| {
             let latency = level.latency_ms.as_ref()?;
-            Some((level, level.rps?, latency.avg, latency.p99))
+            Some((level, level.rps?, latency.avg, tp99(level, Some(latency))))
         })
         .collect();
-    let p99: Vec<_> = points.iter().filter_map(|(_, rps, _, p99)| Some((*rps, (*p99)?))).collect();
+    let p99: Vec<_> = points.iter().filter_map(|(_, rps, _, p99)| Some((*rps, (*p99)?.0))).collect();
     let averages: Vec<_> = points.iter().map(|(_, rps, average, _)| (*rps, *average)).collect();
     let words = |points: &[(f64, f64)], word: &str| {
         points.last().map(|last| (*last, word.to_owned())).into_iter().collect::<Vec<_>>()
     };
     let mut of_levels: Vec<_> = points
         .iter()
-        .filter_map(|(level, rps, _, p99)| Some(((*rps, (*p99)?), format!("{} TP99", name(level)))))
+        .filter_map(|(level, rps, _, p99)| Some(((*rps, (*p99)?.0), format!("{} TP99", name(level)))))
         .collect();
     of_levels.dedup_by(|one, other| one.1 == other.1);
     let top = p99.iter().chain(&averages).map(|(_, y)| *y).fold(0.0, f64::max);
@@ -71,8 +76,8 @@ fn curve(document: &Document) -> Plate {
         y: Axis { name: "latency (ms)", ..linear(top) },
         series,
     };
-    let row = |(level, rps, average, p99): &(&Level, f64, f64, Option<f64>)| {
-        vec![name(level), number(*rps), number(*average), p99.map_or("n/a".to_owned(), number)]
+    let row = |(level, rps, average, p99): &(&Level, f64, f64, Marked)| {
+        vec![name(level), number(*rps), number(*average), p99.map_or("n/a".to_owned(), marked)]
     };
     Plate {
         id: "curve",
@@ -108,9 +113,16 @@ fn distribution(document: &Document) -> Plate {
         let words = points.last().map(|last| (*last, name(level))).into_iter().collect();
         let stroke = if index % 2 == 0 { Stroke::Solid } else { Stroke::Dashed };
         series.push(Series { number: index, stroke, points, words });
-        let figures = [0.5, 0.9, 0.99, 0.999].map(|quantile: f64| {
-            if (1.0 - quantile) * count >= 1.0 { number(at(quantile)) } else { "n/a".to_owned() }
-        });
+        // Unlike the line, these speak of the requests that were cut as well.
+        let whole = metric(saved).ok();
+        let figures =
+            [Percentile::P50, Percentile::P90, Percentile::P99, Percentile::P999].map(|percentile| {
+                let quantile = whole.as_ref().and_then(|whole| whole.quantile(percentile));
+                quantile.map_or("n/a".to_owned(), |quantile| {
+                    let mark = if quantile.bound == Bound::Lower { "≥" } else { "" };
+                    marked((quantile.value.as_secs_f64() * 1e3, mark))
+                })
+            });
         rows.push([vec![name(level)], figures.to_vec()].concat());
     }
     let all = || series.iter().flat_map(|one: &Series| &one.points);
@@ -220,6 +232,11 @@ pub(super) fn number(value: f64) -> String {
         2
     };
     format!("{value:.digits$}")
+}
+
+/// A number behind the mark that says how well it is known.
+pub(super) fn marked((value, mark): (f64, &str)) -> String {
+    format!("{mark}{}", number(value))
 }
 
 /// A power of ten of ms.

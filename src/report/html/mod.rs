@@ -9,10 +9,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use self::figures::Plate;
+use self::figures::marked;
 use self::figures::name;
 use self::figures::number;
 use self::figures::plates;
 use super::columns::columns;
+use super::columns::tp99;
 use super::document::Document;
 use super::document::Level;
 use super::json::json;
@@ -99,8 +101,8 @@ fn filled(page: &Page<'_>) -> String {
 /// What the run shows, in a sentence.
 fn headline(document: &Document) -> String {
     let said = |level: &Level| {
-        let p99 = level.latency_ms.as_ref().and_then(|latency| latency.p99);
-        let p99 = p99.map(|p99| format!(" with TP99 {} ms", number(p99))).unwrap_or_default();
+        let p99 = tp99(level, level.latency_ms.as_ref());
+        let p99 = p99.map(|p99| format!(" with TP99 {} ms", marked(p99))).unwrap_or_default();
         let rps = level.rps.map(|rps| format!(" at {} requests/s", number(rps))).unwrap_or_default();
         format!("{}{p99}{rps}", name(level))
     };

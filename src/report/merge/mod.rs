@@ -4,6 +4,7 @@ mod level;
 mod plans;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -143,6 +144,14 @@ fn entry(part: &Part<'_>, all: &[Part<'_>]) -> MergedPart {
         let first = all.iter().filter_map(|other| other.window_at(position)).min()?;
         Some(mine.duration_since(first).as_secs_f64())
     };
+    let is_apart = |position: usize| {
+        let ends = all.iter().filter_map(|other| {
+            let length = Duration::try_from_secs_f64(other.document.levels.get(position)?.window_s).ok()?;
+            other.window_at(position)?.checked_add(length).ok()
+        });
+        part.window_at(position).zip(ends.min()).is_some_and(|(mine, end)| mine >= end)
+    };
+    let document = part.document;
     MergedPart {
         shard: part.shard.to_string(),
         started: part.document.started.clone(),
@@ -150,6 +159,31 @@ fn entry(part: &Part<'_>, all: &[Part<'_>]) -> MergedPart {
         levels: levels.len(),
         late_s: levels.iter().filter_map(|level| level.late_s).reduce(f64::max),
         behind_s: (0..levels.len()).filter_map(behind).fold(0.0, f64::max),
+        cut: document.interrupted
+            || document.gave_up.is_some()
+            || levels.iter().any(|level| level.ended_early),
+        apart: (0..levels.len()).any(is_apart),
+    }
+}
+
+impl Document {
+    /// What of the plan a sum did not carry as one load: a line each, and none where it is as good as one run.
+    pub fn shortfalls(&self) -> Vec<String> {
+        let Some(merged) = &self.merged else { return Vec::new() };
+        let mut shortfalls: Vec<String> =
+            merged.missing.iter().map(|number| format!("shard {number}/{} is missing", merged.of)).collect();
+        for part in &merged.parts {
+            let shard = &part.shard;
+            if part.levels < self.levels.len() {
+                shortfalls.push(format!("shard {shard} has {} of {} levels", part.levels, self.levels.len()));
+            } else if part.cut {
+                shortfalls.push(format!("shard {shard} was stopped before its end"));
+            }
+            if part.apart {
+                shortfalls.push(format!("shard {shard} was measured when another had ended"));
+            }
+        }
+        shortfalls
     }
 }
 

@@ -150,3 +150,15 @@ fn a_part_that_began_late_is_named() {
     assert!(note.contains("late    2/2 began a level 3.25 s after its slot"), "{note}");
     assert_eq!(merged.started, "2026-11-23T05:12:00.250Z");
 }
+
+#[test]
+fn a_sum_of_parts_that_were_cut_or_apart_falls_short_of_its_plan() {
+    let mut saved = parts(&[(1_000, 5); 400], 2);
+    assert_eq!(merge(&saved).unwrap().shortfalls(), Vec::<String>::new());
+    saved[0].document.levels[0].ended_early = true;
+    let mut later = saved[1].document.started.parse::<Timestamp>().unwrap();
+    later += Duration::from_secs(3_600);
+    saved[1].document.started = later.to_string();
+    let expected = ["shard 1/2 was stopped before its end", "shard 2/2 was measured when another had ended"];
+    assert_eq!(merge(&saved).unwrap().shortfalls(), expected);
+}
