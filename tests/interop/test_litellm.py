@@ -127,3 +127,32 @@ def test_the_mock_logs_what_it_was_asked(baton, mock):
     (entry,) = log_entries(mock.log, said.json()["request_id"])
     assert entry["read"] <= entry["headers"] <= entry["first_delta"] <= entry["last_delta"] <= entry["end"]
     assert entry["deltas"] == 12
+
+
+@pytest.mark.parametrize(("api", "model"), DIALECTS)
+def test_a_packed_body_that_it_refuses_is_sent_again_plain(baton, litellm, api, model):
+    """LiteLLM 1.100.5 answers 400 to a gzip body, in words that speak of something else."""
+    prompt = "The river flows through the valley to the sea. " * 100
+    command = ["send", "-u", litellm.base_url, "-a", api, "-m", model, "--max-tokens", 64, "--format", "json"]
+    said = baton(*command, "--compress", "auto", "-v", prompt, key=litellm.key)
+    assert said.code == 0 and "sent again without compression" in said.err, said
+    answer = said.json()
+    assert [(attempt["outcome"], attempt["status"]) for attempt in answer["attempts"]] == [("http_4xx", 400), ("ok", 200)], said
+    assert answer["body_bytes"]["plain"] == answer["body_bytes"]["sent"], "nothing was saved"
+    refused = baton(*command, "--compress", "gzip", prompt, key=litellm.key)
+    assert refused.code == 4 and "--compress auto" in refused.err, refused
+
+
+def test_a_batch_finds_out_once_that_it_takes_no_packed_bodies(baton, litellm, tmp_path):
+    rows, out, summary = tmp_path / "rows.jsonl", tmp_path / "out.jsonl", tmp_path / "summary.json"
+    prompts = [f"{row} " + "The river flows through the valley to the sea. " * 100 for row in range(30)]
+    rows.write_text("".join(json.dumps({"prompt": prompt}) + "\n" for prompt in prompts))
+    said = baton(
+        "batch", rows, "-o", out, "-u", litellm.base_url, "-m", "claude-x", "--compress", "auto", "-c", 4,
+        "--summary", summary, key=litellm.key,
+    )
+    assert said.code == 0, said
+    answers = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [len(answer["text"].split()) for answer in answers] == [12] * 30, answers[:2]
+    # The body that was refused is the only one that went twice.
+    assert sorted(answer["attempts"] for answer in answers) == [1] * 29 + [2]

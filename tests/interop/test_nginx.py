@@ -200,3 +200,21 @@ def test_a_proxy_carries_plain_and_encrypted_requests(baton, relay, encrypted, t
     assert said.code == 0 and len(said.out.split()) == 10, said
     log = tinyproxy.log.read_text()
     assert "POST" in log and f"CONNECT localhost:{encrypted.port}" in log, log
+
+
+def test_a_forged_address_does_not_pass_through_it(baton, tmp_path):
+    """nginx appends the address that asked it, as most set-ups have it; the relay behind counts from the right."""
+    for allowed, code in [("203.0.113.0/24", 3), ("127.0.0.0/8", 0)]:
+        command = [str(BATON), "mock", "ttft=0,gap=0,tokens=3", "--allow-ip", allowed, "--trusted-proxies", "1"]
+        relay = Server(command, r"http://127\.0\.0\.1:\d+", 20)
+        folder = tmp_path / str(code)
+        folder.mkdir()
+        appends = "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;"
+        front = Nginx(folder, relay.base_url, location_more=appends)
+        try:
+            for claim in [[], ["--forwarded-for", "203.0.113.7"], ["-H", "X-Forwarded-For: 203.0.113.7, 203.0.113.8"]]:
+                said = baton("send", "-u", front.url(), "-m", "m", *claim, "Hello")
+                assert said.code == code, (allowed, claim, said)
+        finally:
+            front.stop()
+            relay.stop()
