@@ -233,6 +233,39 @@ impl Sum for BodySize {
     }
 }
 
+/// How long an authorization server took for its tokens. No time of any request has a part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TokenTimes {
+    /// Tokens that it granted.
+    pub granted: u64,
+    /// Questions for one that brought none.
+    pub failed: u64,
+    /// The time of all these questions together.
+    pub total: Duration,
+    /// The longest of them.
+    pub longest: Duration,
+}
+
+impl TokenTimes {
+    /// Counts a question that took so long.
+    pub fn note<T, E>(&mut self, answer: &Result<T, E>, took: Duration) {
+        *(if answer.is_ok() { &mut self.granted } else { &mut self.failed }) += 1;
+        self.total += took;
+        self.longest = self.longest.max(took);
+    }
+
+    /// How often it was asked.
+    pub const fn asked(&self) -> u64 {
+        self.granted + self.failed
+    }
+
+    /// The average; none where it was not asked.
+    pub fn average(&self) -> Option<Duration> {
+        let asked = u32::try_from(self.asked()).unwrap_or(u32::MAX);
+        self.total.checked_div(asked)
+    }
+}
+
 /// What one request of a load test yields. Its buffers are reused from request to request.
 #[derive(Debug)]
 pub struct Sample {

@@ -33,6 +33,7 @@ use tokio::time::Instant;
 
 use crate::client::Client;
 use crate::net::Pool;
+use crate::outcome::TokenTimes;
 use crate::units::Shard;
 
 pub use self::control::{Control, Limits, MaxErrors, Stop};
@@ -364,6 +365,7 @@ fn settle(
             }
         }
     });
-    let summary = Summary { tally: live.tally, elapsed: live.elapsed, complete, waiting };
+    let token_times = TokenTimes::default();
+    let summary = Summary { tally: live.tally, elapsed: live.elapsed, complete, waiting, token_times };
     Ended { summary, stopped, journal }
 }

@@ -161,9 +161,9 @@ pub(super) fn of_exchange(head: &Head, exchange: &Exchange, brought: &Brought) -
         cost_usd: brought.cost.map(Money::dollars),
         attempts: exchange.attempts.len(),
         timing_ms: Some(Timing {
-            queue: milliseconds(brought.queued + exchange.limited()),
+            queue: milliseconds(brought.queued + exchange.limited() + exchange.authorised()),
             ttft: exchange.marks.first_delta.filter(|_| exchange.streamed).map(milliseconds),
-            total: milliseconds(ended.saturating_sub(exchange.limited())),
+            total: milliseconds(ended.saturating_sub(exchange.limited() + exchange.authorised())),
         }),
         input_sha256: head.hash.hex(),
         cached: exchange.cache.filter(|_| exchange.cached).map(Form::name),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::client::Exchange;
-use crate::outcome::BodySize;
+use crate::outcome::{BodySize, TokenTimes};
 use crate::units::Money;
 
 use super::record::UNREADABLE;
@@ -173,4 +173,6 @@ pub struct Summary {
     pub complete: bool,
     /// Rows whose answers wait in the journal for the rows before them.
     pub waiting: u64,
+    /// How long tokens took; for whoever keeps them to fill in.
+    pub token_times: TokenTimes,
 }

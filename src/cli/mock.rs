@@ -33,6 +33,7 @@ use super::{Talk, Usage};
                             mock-secret, baton-public without one; scopes prompts and models; /oauth/counts tells
                             what it has done
   token-grace=TIME          how long a refresh token that was replaced serves once more (5s); after it, its family ends
+  token-delay=TIME          how long each request for a token takes
   token-fault=NAME:COUNT    what befalls the first requests for a token: late, lost, 500, garbage, html or echo
   seed=N                    what all random draws grow from
   fault=NAME:PROBABILITY    a fault that befalls requests by chance (repeatable)

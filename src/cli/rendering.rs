@@ -157,6 +157,7 @@ mod tests {
             ended: Duration::ZERO,
             waited: Duration::ZERO,
             limited: Duration::ZERO,
+            authorised: Duration::ZERO,
             maybe_billed: true,
             body: crate::outcome::BodySize::default(),
             relay_request_id: None,

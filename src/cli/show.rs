@@ -175,6 +175,7 @@ pub(super) fn exchange_fields(exchange: &Exchange, cost: Option<Money>) -> Map<S
             "end": ms(marks.end),
             "total": ms(exchange.attempts.last().map(|attempt| attempt.ended)),
             "limited": ms(Some(exchange.limited())),
+            "token": ms(Some(exchange.token_times.total).filter(|_| exchange.token_times.asked() > 0)),
         },
         "request_id": exchange.ids.request,
         "relay_request_id": exchange.ids.relay,
@@ -286,6 +287,9 @@ fn counts(exchange: &Exchange, cost: Option<Money>) -> String {
     });
     if !exchange.limited().is_zero() {
         parts.push(format!("{} held back by the limits", Span(exchange.limited())));
+    }
+    if exchange.token_times.asked() > 0 {
+        parts.push(format!("{} for an access token before", Span(exchange.token_times.total)));
     }
     parts.extend(saved(exchange.body()));
     parts.extend(cost.map(|cost| cost.to_string()));

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::net;
 use crate::net::{HeaderMap, HeaderValue, Method, Url};
-use crate::outcome::{BodySize, Class, Marks, Tokens};
+use crate::outcome::{BodySize, Class, Marks, TokenTimes, Tokens};
 use crate::units::Span;
 use crate::wire::{ApiError, Stop, Usage, WireError};
 
@@ -57,6 +57,8 @@ pub struct Attempt {
     pub waited: Duration,
     /// The wait before it for the client's own limits, which no timing and no timeout but the total counts.
     pub limited: Duration,
+    /// The time around it that a token was waited for, which no timing and no timeout but the total counts.
+    pub authorised: Duration,
     /// Whether it failed although the relay may have done, and billed, the work.
     pub maybe_billed: bool,
     /// What its body weighed; nothing where it has not left.
@@ -217,6 +219,10 @@ pub struct Exchange {
     pub(super) token: Option<u64>,
     /// How long the last attempt waited for the client's own limits.
     pub(super) limited: Duration,
+    /// How long a token was waited for, before the last attempt and after its refusal.
+    pub(super) authorised: Duration,
+    /// How long tokens have taken in this process so far.
+    pub token_times: TokenTimes,
 }
 
 impl Exchange {
@@ -249,12 +255,19 @@ impl Exchange {
             cached: false,
             token: None,
             limited: Duration::ZERO,
+            authorised: Duration::ZERO,
+            token_times: TokenTimes::default(),
         }
     }
 
     /// How long all attempts waited for the client's own limits.
     pub fn limited(&self) -> Duration {
         self.attempts.iter().map(|attempt| attempt.limited).sum()
+    }
+
+    /// How long all attempts waited for a token.
+    pub fn authorised(&self) -> Duration {
+        self.attempts.iter().map(|attempt| attempt.authorised).sum()
     }
 
     /// What the bodies of all attempts weighed.
@@ -333,6 +346,7 @@ impl Exchange {
             ended,
             waited: Duration::ZERO,
             limited: self.limited,
+            authorised: self.authorised,
             maybe_billed: self.maybe_billed(),
             body: if self.unsent { BodySize::default() } else { self.body },
             relay_request_id: self.ids.relay.clone(),

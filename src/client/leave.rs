@@ -1,5 +1,7 @@
 //! The leave of an attempt: a place for its connection, the limiter's grant and a token, waited for before anything is sent.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use crate::net::{Cost, Grant, Place, Report, Transport};
@@ -14,6 +16,8 @@ use super::{Call, Client};
 pub(super) struct Leave<'a> {
     place: Place,
     grant: Option<Grant<'a>>,
+    /// How long the token was waited for.
+    authorised: Duration,
 }
 
 impl Leave<'_> {
@@ -24,6 +28,7 @@ impl Leave<'_> {
 
     /// Ends it, and tells the limiter what became of the request before anybody else does anything about it.
     pub(super) async fn end(self, call: &Call, exchange: &mut Exchange) {
+        exchange.authorised = self.authorised;
         if let Some(grant) = self.grant {
             exchange.limited = grant.waited();
             grant.report(&Report {
@@ -52,8 +57,9 @@ impl<T: Transport> Client<T> {
             }
         };
         // A grant that is dropped with an error is given back.
+        let asked = Instant::now();
         self.ready(call, began).await?;
-        Ok(Leave { place, grant })
+        Ok(Leave { place, grant, authorised: asked.elapsed() })
     }
 
     /// Waits for a token that is in force, where the credential is one.

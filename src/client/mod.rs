@@ -178,12 +178,14 @@ impl<T: Transport> Client<T> {
     /// A repair (the request was understood and one detail of it refused) is made at most once, at once, and does not
     /// count as one of the attempts.
     pub async fn run(&self, call: &Call, sink: &mut impl Sink) -> Exchange {
-        if let Some(cache) = &self.cache
-            && let Some(key) = cache.key(call, self.credential.as_ref())
-        {
-            return self.run_once(call, (cache, key), sink).await;
-        }
-        self.carry(call, sink).await
+        let key =
+            self.cache.as_deref().and_then(|cache| Some((cache, cache.key(call, self.credential.as_ref())?)));
+        let exchange = match key {
+            Some(kept) => self.run_once(call, kept, sink).await,
+            None => self.carry(call, sink).await,
+        };
+        let token_times = self.credential.as_ref().map(Credential::token_times).unwrap_or_default();
+        Exchange { token_times, ..exchange }
     }
 
     /// The same past the cache.

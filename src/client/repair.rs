@@ -94,7 +94,10 @@ impl<T: Transport> Client<T> {
         let (Some(401), Some(generation), Some(keeper)) = (exchange.status, exchange.token, keeper) else {
             return false;
         };
-        match self.outside(began).wait(Progress::default(), keeper.replace(generation)).await {
+        let asked = Instant::now();
+        let replaced = self.outside(began).wait(Progress::default(), keeper.replace(generation)).await;
+        exchange.authorised += asked.elapsed();
+        match replaced {
             Ok(Ok(())) => true,
             Ok(Err(error)) => {
                 exchange.trouble = Some(Trouble::Token(error));

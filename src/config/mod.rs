@@ -25,6 +25,7 @@ use std::path::PathBuf;
 
 use crate::client::cache::CacheUse;
 use crate::net::{Compress, Credential, HeaderMap, TokenRates, Url};
+use crate::outcome::TokenTimes;
 use crate::units::{Rate, Size, Span};
 use crate::wire::Dialect;
 
@@ -164,6 +165,13 @@ pub struct Settings {
     pub prices: Prices,
     /// What the user should know about how this was resolved.
     pub notices: Vec<String>,
+}
+
+impl Settings {
+    /// How long tokens have taken in this process so far, where the credential is one.
+    pub fn token_times(&self) -> TokenTimes {
+        self.credential.as_ref().map(Credential::token_times).unwrap_or_default()
+    }
 }
 
 /// Settings that cannot be used, with what to do about it.

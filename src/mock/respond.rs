@@ -155,6 +155,9 @@ async fn grant(oauth: &OAuth, place: Place, (head, body): (&Parts, Incoming)) ->
     if let Some((status, kind, text)) = trick.and_then(|trick| trick.answer(&head.headers, &body)) {
         return Ok(reply_of(status, kind, text));
     }
+    if place == Place::Token {
+        tokio::time::sleep(oauth.delay).await;
+    }
     let (status, document) = oauth.answer(place, head, &body);
     match trick {
         Some(Trick::Lost) => return Err(Severed),

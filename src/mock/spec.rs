@@ -15,7 +15,7 @@ use crate::units::Span;
 use crate::units::UnitError;
 
 /// The settings a description may have.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "ttft",
     "gap",
     "tokens",
@@ -27,6 +27,7 @@ const KEYS: [&str; 14] = [
     "freeze",
     "token-life",
     "token-grace",
+    "token-delay",
     "token-fault",
     "seed",
     "fault",
@@ -69,6 +70,8 @@ pub struct Spec {
     pub token_life: Option<Duration>,
     /// How long a refresh token that was replaced serves once more; `None` is 5 s.
     pub token_grace: Option<Duration>,
+    /// How long each request for a token takes.
+    pub token_delay: Option<Duration>,
     /// What befalls the first requests for a token.
     pub token_fault: Option<TokenFault>,
     /// What all random draws grow from.
@@ -155,6 +158,7 @@ impl Default for Spec {
             freeze: None,
             token_life: None,
             token_grace: None,
+            token_delay: None,
             token_fault: None,
             seed: 1,
             faults: Vec::new(),
@@ -186,7 +190,11 @@ impl FromStr for Spec {
         if spec.burst.is_some() && spec.rate.is_none() {
             return Err(SpecError::Alone { key: "burst", missing: "rate" });
         }
-        let idle = [("token-grace", spec.token_grace.is_some()), ("token-fault", spec.token_fault.is_some())];
+        let idle = [
+            ("token-grace", spec.token_grace.is_some()),
+            ("token-delay", spec.token_delay.is_some()),
+            ("token-fault", spec.token_fault.is_some()),
+        ];
         if let (Some((key, _)), None) = (idle.into_iter().find(|(_, given)| *given), spec.token_life) {
             return Err(SpecError::Alone { key, missing: "token-life" });
         }
@@ -243,6 +251,10 @@ impl Spec {
             "token-grace" => {
                 self.token_grace =
                     Some(time(value).ok_or_else(|| refuse("token-grace", "write a time up to 1d (5s)"))?);
+            }
+            "token-delay" => {
+                self.token_delay =
+                    Some(time(value).ok_or_else(|| refuse("token-delay", "write a time up to 1d (300ms)"))?);
             }
             "token-fault" => {
                 self.token_fault = Some(value.parse().map_err(|expected| refuse("token-fault", expected))?);
@@ -341,6 +353,9 @@ impl fmt::Display for Spec {
         }
         if let Some(grace) = self.token_grace {
             write!(out, "token-grace={},", exact(grace))?;
+        }
+        if let Some(delay) = self.token_delay {
+            write!(out, "token-delay={},", exact(delay))?;
         }
         if let Some(fault) = self.token_fault {
             write!(out, "token-fault={fault},")?;

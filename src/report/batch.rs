@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::batch::{Live, Stop, Summary, Tally};
 use crate::units::{Money, Size, Span, grouped};
 
+use super::access::AccessTokens;
 use super::progress::{bar, message_only};
 
 /// Time between two plain lines.
@@ -196,12 +197,15 @@ pub fn batch_summary(summary: &Summary) -> String {
         let share = tally.body.saved_share() * 100.0;
         let _ = writeln!(text, "bodies    {plain} sent as {sent} ({share:.0} % saved)");
     }
+    if let Some(tokens) = AccessTokens::of(&summary.token_times) {
+        let _ = writeln!(text, "access    {}", tokens.told());
+    }
     text
 }
 
 /// What a run came to, for scripts.
 pub fn batch_summary_json(summary: &Summary, stopped: Option<&Stop>) -> String {
-    let Summary { tally, elapsed, complete, waiting } = summary;
+    let Summary { tally, elapsed, complete, waiting, token_times } = summary;
     let stopped = stopped.map(|stop| match stop {
         Stop::Asked => "signal",
         Stop::TooManyErrors { .. } => "max_errors",
@@ -231,6 +235,7 @@ pub fn batch_summary_json(summary: &Summary, stopped: Option<&Stop>) -> String {
             "cache_read": tally.cached_tokens,
             "output": tally.output_tokens,
         },
+        "access_tokens": AccessTokens::of(token_times),
         "cost_usd": tally.cost.map_or(Value::Null, |cost| json!(Money::dollars(cost))),
     });
     format!("{object:#}\n")
@@ -240,6 +245,7 @@ pub fn batch_summary_json(summary: &Summary, stopped: Option<&Stop>) -> String {
 mod tests {
     use super::super::golden;
     use super::*;
+    use crate::outcome::TokenTimes;
 
     fn tally() -> Tally {
         Tally {
@@ -264,9 +270,16 @@ mod tests {
         let live =
             Live { tally: tally(), rows: Some(1_000_000), read: None, elapsed: Duration::from_secs(127) };
         let start = Live { tally: Tally::default(), rows: None, read: None, elapsed: Duration::ZERO };
-        let whole = Summary { tally: tally(), elapsed: live.elapsed, complete: true, waiting: 0 };
+        let (elapsed, mut token_times) = (live.elapsed, TokenTimes::default());
+        token_times.note(&Ok::<_, ()>(()), Duration::from_millis(34));
+        let whole = Summary { tally: tally(), elapsed, complete: true, waiting: 0, token_times };
         let clean = Tally { done: 1, attempts: 1, ..Tally::default() };
-        let clean = Summary { tally: clean, elapsed: Duration::from_millis(80), complete: true, waiting: 0 };
+        let clean = Summary {
+            tally: clean,
+            elapsed: Duration::from_millis(80),
+            token_times: TokenTimes::default(),
+            ..whole.clone()
+        };
         let parts = [
             batch_line(&start, Duration::ZERO),
             batch_line(&Live { rows: None, read: Some(0.25), ..live.clone() }, Duration::ZERO),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::access::AccessTokens;
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -52,6 +53,9 @@ pub struct Document {
     /// What the bodies of all requests weighed, those outside of the windows included.
     #[serde(default)]
     pub body_bytes: BodyBytes,
+    /// How long access tokens took; `None` where none was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_tokens: Option<AccessTokens>,
 }
 
 /// What a document is the sum of.

@@ -10,6 +10,7 @@ use super::compare::Plans;
 use super::compare::Terms;
 use tokio::time::Instant;
 
+use super::access::AccessTokens;
 use super::document::ArrivalCounts;
 use super::document::ArrivalsInfo;
 use super::document::BodyBytes;
@@ -37,8 +38,7 @@ use crate::load::Step;
 use crate::load::Summary;
 use crate::load::Timeline;
 use crate::load::judge;
-use crate::outcome::BodySize;
-use crate::outcome::Class;
+use crate::outcome::{BodySize, Class, TokenTimes};
 use crate::units::Shard;
 
 /// Holds a text against its golden file.
@@ -68,7 +68,11 @@ pub(super) fn streamed() -> Document {
     cut.tokens_estimated = true;
     let levels = vec![level(50, 4_162, 120), refused(level(100, 250, 180)), cut];
     let document = document(Traffic { stream: true, ..traffic() }, levels, Ended::Completed);
-    Document { body_bytes: BodyBytes { plain: 98_200_000, sent: 31_400_000 }, ..document }
+    Document {
+        body_bytes: BodyBytes { plain: 98_200_000, sent: 31_400_000 },
+        access_tokens: Some(AccessTokens { granted: 3, failed: 1, avg_ms: 34.0, max_ms: 51.2 }),
+        ..document
+    }
 }
 
 /// A sweep of whole answers, one level of it too short for a TP99.
@@ -200,6 +204,7 @@ pub(super) fn document(traffic: Traffic, mut levels: Vec<Summary>, ended: Ended)
         urls: vec!["https://relay.example".to_owned()],
         scale: None,
         body: BodySize { plain: 420_000, sent: 420_000 },
+        token_times: TokenTimes::default(),
     };
     Document::of(info, &Run { levels, ended, capacity: None })
 }

@@ -3,6 +3,7 @@
 //! A run becomes a [`Document`] once; table, notes, Markdown, CSV and JSON are printed from the document, so that a
 //! saved file prints later what the run printed itself. [`Progress`] shows a run while it lasts, [`ArrivalLine`] an answer.
 
+mod access;
 mod arrival;
 mod batch;
 mod capacity;

@@ -29,6 +29,7 @@ pub fn notes(document: &Document) -> String {
     let mut lines = errors(document);
     lines.extend(document.levels.iter().filter_map(arrivals));
     lines.extend(saved(document.body_bytes));
+    lines.extend(document.access_tokens.map(|tokens| format!("access  {}", tokens.told())));
     lines.extend(cut(document));
     lines.extend(knee(document));
     lines.extend(capacity(document));

@@ -8,6 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::access::AccessTokens;
 use super::capacity::Capacity;
 use super::document::ArrivalCounts;
 use super::document::ArrivalsInfo;
@@ -40,7 +41,7 @@ use crate::load::Quantile;
 use crate::load::Run;
 use crate::load::Scale;
 use crate::load::Summary;
-use crate::outcome::BodySize;
+use crate::outcome::{BodySize, TokenTimes};
 use crate::units::Shard;
 
 /// What the caller knows about a run and the engine does not.
@@ -60,6 +61,8 @@ pub struct RunInfo {
     pub scale: Option<Scale>,
     /// What the bodies of all requests weighed.
     pub body: BodySize,
+    /// How long access tokens took.
+    pub token_times: TokenTimes,
 }
 
 /// What the requests of a run were like.
@@ -160,6 +163,7 @@ impl Document {
             endpoints: info.urls.into_iter().map(|url| Endpoint { url }).collect(),
             merged: None,
             body_bytes: BodyBytes { plain: info.body.plain, sent: info.body.sent },
+            access_tokens: AccessTokens::of(&info.token_times),
         }
     }
 }

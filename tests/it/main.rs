@@ -40,5 +40,6 @@ mod stream;
 mod sync;
 mod terminal;
 mod tls;
+mod token_times;
 mod verdicts;
 mod zones;

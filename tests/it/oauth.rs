@@ -74,6 +74,11 @@ impl Desk {
         self.get("/oauth/counts")[name].as_u64().unwrap()
     }
 
+    /// The path of a file in its folder.
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_owned()
+    }
+
     pub(crate) fn stored(&self) -> Value {
         serde_json::from_slice(&fs::read(self.folder.path().join("token.json")).unwrap()).unwrap()
     }

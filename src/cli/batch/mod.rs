@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::{interval, sleep};
 
 use crate::batch;
-use crate::batch::{Control, Ended, Plan, Progress, Requests, Stop, Then, Told};
+use crate::batch::{Control, Ended, Plan, Progress, Requests, Stop, Summary, Then, Told};
 use crate::client::{Client, Exchange, Hints, Partial};
 use crate::config::{Prices, Settings};
 use crate::net::{Adapt, Limiter, Pool};
@@ -94,7 +94,7 @@ pub(super) fn run(options: &BatchOptions, talk: Talk) -> anyhow::Result<()> {
         attempts,
     };
     let signal = runtime.block_on(watch.until_it_ends(talk))?;
-    let ended = running.join().map_err(|_| anyhow::anyhow!("the run broke off: a part of it panicked"))?;
+    let ended = joined(running, &site.settings)?;
     if let Some(trouble) = kept.as_ref().and_then(|cache| cache.trouble()) {
         talk.notice(format_args!("note: answers could not be kept: {trouble}"));
     }
@@ -199,6 +199,13 @@ impl Watch<'_> {
         }
         Ok(came)
     }
+}
+
+/// What the run came to, with what is known of it here alone.
+fn joined(running: thread::JoinHandle<Ended>, settings: &Settings) -> anyhow::Result<Ended> {
+    let ended = running.join().map_err(|_| anyhow::anyhow!("the run broke off: a part of it panicked"))?;
+    let summary = Summary { token_times: settings.token_times(), ..ended.summary };
+    Ok(Ended { summary, ..ended })
 }
 
 /// Says what the run came to, on paper where that is asked for.

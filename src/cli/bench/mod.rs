@@ -78,7 +78,8 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     let Swept { run, signal, body } = swept?;
     let scale = plan.search.as_ref().map(|search| search.scale.clone());
     let urls = vec![shown_url(&wired.call.url)];
-    let info = RunInfo { plan: view, machine: Machine::here(), started, began, urls, scale, body };
+    let (machine, token_times) = (Machine::here(), wired.site.settings.token_times());
+    let info = RunInfo { plan: view, machine, started, began, urls, scale, body, token_times };
     let mut document = Document::of(info, &run);
     let judgement = verdicts.judge(&run, &mut document, baseline.as_ref());
     let logged = journal.map_or(Ok(()), |journal| whole(journal, report));

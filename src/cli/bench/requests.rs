@@ -111,8 +111,9 @@ impl Target for Requests {
         // The pool takes a connection back on tasks of its own; without a turn for them the user's next request would
         // find none and open another.
         yield_now().await;
-        // A request that was tried again began with its first attempt.
-        let shift = exchange.marks.start.saturating_duration_since(start);
+        // A request that was tried again began with its first attempt; what it waited for a token is no time of the relay's.
+        let shift =
+            exchange.marks.start.saturating_duration_since(start).saturating_sub(exchange.authorised());
         sample.marks.start = start;
         for mark in sample.marks.offsets_mut() {
             *mark = mark.map(|offset| offset + shift);

@@ -90,6 +90,8 @@ pub(crate) struct OAuth {
     devices: Mutex<Devices>,
     counts: Mutex<Counts>,
     fault: Option<TokenFault>,
+    /// How long a request for a token takes.
+    pub(crate) delay: Duration,
 }
 
 /// A refusal of a token (RFC 6749, section 5.2), by its word.
@@ -105,6 +107,7 @@ impl OAuth {
             devices: Mutex::default(),
             counts: Mutex::default(),
             fault: spec.token_fault,
+            delay: spec.token_delay.unwrap_or_default(),
         })
     }
 

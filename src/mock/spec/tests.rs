@@ -48,7 +48,7 @@ fn a_wrong_key_is_named_beside_the_right_ones() {
     assert_eq!(
         problem.to_string(),
         "'tokns' is no setting of the relay: it has ttft, gap, tokens, chunk, slots, rate, burst, duplicate-window, \
-         freeze, token-life, token-grace, token-fault, seed, fault"
+         freeze, token-life, token-grace, token-delay, token-fault, seed, fault"
     );
     assert_eq!("gap".parse::<Spec>(), Err(SpecError::NoValue { item: "gap".into() }));
     let alone = SpecError::Alone { key: "burst", missing: "rate" };

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::net::{Connection, HeaderValue};
-use crate::outcome::Class;
+use crate::outcome::{Class, TokenTimes};
 use crate::units::Span;
 
 use super::discovery::Endpoints;
@@ -37,6 +37,8 @@ struct Inner {
     connection: OnceLock<Connection>,
     /// Where it is asked, once that is known.
     places: OnceLock<Endpoints>,
+    /// How long the server has taken.
+    times: Mutex<TokenTimes>,
     /// Whether nobody wants a token any more.
     closing: watch::Sender<bool>,
     state: Mutex<State>,
@@ -89,6 +91,7 @@ impl Keeper {
             required,
             connection: OnceLock::new(),
             places: OnceLock::new(),
+            times: Mutex::default(),
             closing: watch::Sender::new(false),
             state: Mutex::default(),
         };
@@ -103,6 +106,11 @@ impl Keeper {
     /// The server and the client.
     pub fn authority(&self) -> &Authority {
         &self.inner.authority
+    }
+
+    /// How long the server has taken for this process so far.
+    pub fn times(&self) -> TokenTimes {
+        *self.inner.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where the token lies.
@@ -300,6 +308,7 @@ impl Inner {
             authority: &self.authority,
             store: &self.store,
             places: &self.places,
+            times: &self.times,
             cause,
             held,
             closing: self.closing.subscribe(),

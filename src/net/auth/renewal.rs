@@ -1,13 +1,13 @@
 //! One renewal: whether another process has done it, the question to the server, and what is kept whatever comes of it.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use crate::net::Connection;
-use crate::outcome::Class;
+use crate::outcome::{Class, TokenTimes};
 use crate::units::Secret;
 
 use super::discovery::{Endpoints, endpoints, reach};
@@ -41,6 +41,8 @@ pub(super) struct Renewal<'a> {
     /// The server's addresses, once they are known.
     pub(super) places: &'a OnceLock<Endpoints>,
     pub(super) cause: Cause,
+    /// How long the server takes.
+    pub(super) times: &'a Mutex<TokenTimes>,
     /// The token that this process has.
     pub(super) held: Option<Token>,
     /// Set when nobody wants a token any more.
@@ -124,7 +126,11 @@ impl Renewal<'_> {
             let found = self.unless_closing(endpoints(self.authority, connection)).await??;
             self.places.get_or_init(|| found)
         };
-        token(&reach(connection, &places.token)?, self.authority, (&places.token, grant)).await
+        let pool = reach(connection, &places.token)?;
+        let began = Instant::now();
+        let answer = token(&pool, self.authority, (&places.token, grant)).await;
+        self.times.lock().unwrap_or_else(PoisonError::into_inner).note(&answer, began.elapsed());
+        answer
     }
 
     /// Asks until the server has decided.

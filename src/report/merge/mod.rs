@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use self::level::Part;
 use self::plans::differences;
+use super::access::AccessTokens;
 use super::document::BodyBytes;
 use super::document::Document;
 use super::document::Merged;
@@ -131,6 +132,7 @@ pub fn merge(saved: &[Saved]) -> Result<Document, MergeError> {
         comparison: None,
         endpoints,
         body_bytes,
+        access_tokens: AccessTokens::sum(parts.iter().filter_map(|part| part.document.access_tokens)),
         merged: Some(Merged { of, missing, parts: parts.iter().map(|part| entry(part, &parts)).collect() }),
         ..head.clone()
     })

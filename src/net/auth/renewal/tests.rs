@@ -1,5 +1,8 @@
 //! Tests of [`Renewal`]: what it asks, how often, and what is kept whatever comes of it.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use super::*;
 use crate::net::Url;
 use crate::net::script::{Script, Step, Turn};
@@ -12,6 +15,7 @@ struct Desk {
     authority: Authority,
     store: Store,
     url: Url,
+    times: Mutex<TokenTimes>,
 }
 
 impl Desk {
@@ -40,7 +44,7 @@ impl Desk {
         };
         store.lock().await.unwrap();
         store.draft(&authority).unwrap().write(&StoredToken::new(&authority, &token)).unwrap();
-        Self { _folder: folder, authority, store, url }
+        Self { _folder: folder, authority, store, url, times: Mutex::default() }
     }
 
     async fn renew(&self, script: &Script) -> Result<Token, AuthError> {
@@ -53,8 +57,8 @@ impl Desk {
     }
 
     fn renewal<'a>(&'a self, places: &'a OnceLock<Endpoints>, closing: watch::Receiver<bool>) -> Renewal<'a> {
-        let (authority, store) = (&self.authority, &self.store);
-        Renewal { authority, store, places, cause: Cause::Age, held: None, closing }
+        let Self { authority, store, times, .. } = self;
+        Renewal { authority, store, places, times, cause: Cause::Age, held: None, closing }
     }
 
     fn stored(&self) -> (String, Option<String>) {
@@ -84,6 +88,21 @@ async fn an_answer_that_does_not_come_is_asked_for_once_more_at_once() {
     let asked = "grant_type=refresh_token&refresh_token=rt-1&client_id=c";
     assert_eq!(bodies(&script), [asked, asked]);
     assert_eq!(desk.stored(), ("rt-2".to_owned(), None));
+}
+
+#[tokio::test]
+async fn a_server_whose_clock_is_ten_minutes_off_changes_nothing_about_how_long_its_token_is_good() {
+    for (sign, name) in [(-1.0, "behind"), (1.0, "ahead")] {
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64() + sign * 600.0;
+        let date = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs_f64(now));
+        let claims = URL_SAFE_NO_PAD.encode(format!("{{\"exp\":{}}}", now.floor() + 90.0));
+        let body = format!("{{\"access_token\":\"e30.{claims}.c2ln\",\"token_type\":\"bearer\"}}");
+        let headers = vec![("content-type", "application/json"), ("date", &*date.leak())];
+        let script = Script::of(vec![Turn::Reply(200, headers, vec![Step::Bytes(body.leak())])]);
+        let token = Desk::new().await.renew(&script).await.unwrap();
+        assert_eq!(token.lifetime, Duration::from_secs(90), "{name}");
+        assert!(token.is_fresh(SystemTime::now()), "{name}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
