@@ -32,6 +32,57 @@ fn what_is_printed_and_kept_holds_no_secret() {
 }
 
 #[test]
+fn no_file_that_is_written_holds_a_token() {
+    let desk = Desk::new("token-life=1h", DEVICE);
+    desk.log_in();
+    fs::write(desk.path("rows.jsonl"), "\"one\"\n{\"prompt\":\"two\",\"model\":\"mock-400\"}\n").unwrap();
+    let cache = desk.path("cache");
+    for (arguments, code) in [
+        (&["send", "--cache", "exact", "--cache-dir", &cache, "-o", &desk.path("answer"), "Hello"][..], 0),
+        (&["stream", "-o", &desk.path("cut"), "--model", "mock-cut", "--attempts", "1", "Hello"], 9),
+        (
+            &["batch", &desk.path("rows.jsonl"), "-o", &desk.path("out"), "--summary", &desk.path("summary")],
+            1,
+        ),
+        (
+            &[
+                "bench",
+                "-c",
+                "1",
+                "-n",
+                "2",
+                "--warmup",
+                "0",
+                "--save",
+                &desk.path("run"),
+                "--log",
+                &desk.path("log"),
+            ],
+            0,
+        ),
+    ] {
+        let said = desk.run(arguments);
+        assert_eq!(said.code, code, "{arguments:?} {said:?}");
+    }
+    let stored = desk.stored();
+    let secrets = ["access_token", "refresh_token"].map(|name| stored[name].as_str().unwrap());
+    let (mut folders, mut looked_at) = (vec![desk.folder.path().to_owned()], 0);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            if entry.path().is_dir() {
+                folders.push(entry.path());
+            } else if entry.file_name() != "token.json" {
+                let bytes = fs::read(entry.path()).unwrap();
+                let text = String::from_utf8_lossy(&bytes);
+                assert!(secrets.iter().all(|secret| !text.contains(secret)), "{entry:?}");
+                looked_at += 1;
+            }
+        }
+    }
+    assert!(looked_at >= 9, "{looked_at}");
+}
+
+#[test]
 fn a_server_that_repeats_what_it_was_told_is_shown_without_the_secrets() {
     let desk = Desk::new("token-life=1h,token-fault=echo:9", CLIENT);
     let said = desk.run(&["send", "Hello"]);
