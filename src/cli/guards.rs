@@ -2,14 +2,17 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::config;
-use crate::mock::{AcceptEncoding, Addresses, Guards, Keys, Range};
-use crate::units::whole;
+use crate::mock::{AcceptEncoding, Addresses, Guards, Keys, Range, Signatures};
+use crate::net::{KeyName, SchemeName};
+use crate::units::{Span, whole};
 
-use super::Usage;
+use super::{Usage, sign};
 
 /// What requests must be like.
 #[derive(Debug, Args)]
@@ -28,6 +31,23 @@ pub(super) struct GuardOptions {
     /// from its right end, so that a client's own claims do not count [default: 0, the connection's address]
     #[arg(long, value_name = "N", requires = "allow_ip", value_parser = |text: &str| whole::<u8>(text, 0..=16))]
     trusted_proxies: Option<u8>,
+    /// Answer prompts only where they are signed by this scheme, no more than 5 minutes ago, and not twice by one signature
+    #[arg(long, value_name = "SCHEME", conflicts_with = "upstream", value_parser = schemes())]
+    #[arg(requires = "sign_key_id", requires = "sign_key_file")]
+    sign: Option<SchemeName>,
+    /// With --sign: the name of the key
+    #[arg(long, value_name = "ID", requires = "sign")]
+    sign_key_id: Option<KeyName>,
+    /// With --sign: the file of the key; for `simple` a second line is a key that serves, too
+    #[arg(long, value_name = "PATH", requires = "sign")]
+    sign_key_file: Option<PathBuf>,
+    /// With --sign: tell a time that is so far ahead of this machine's, and judge signatures by it
+    #[arg(long, value_name = "TIME", requires = "sign")]
+    sign_clock: Option<Span>,
+}
+
+fn schemes() -> impl TypedValueParser<Value = SchemeName> {
+    PossibleValuesParser::new(["simple", "kong", "sigv4"]).try_map(|name| name.parse::<SchemeName>())
 }
 
 impl GuardOptions {
@@ -40,7 +60,18 @@ impl GuardOptions {
                 allowed: self.allow_ip.clone(),
                 trusted_proxies: self.trusted_proxies.unwrap_or(0),
             },
+            signatures: self.signatures()?.map(Arc::new),
         })
+    }
+
+    fn signatures(&self) -> anyhow::Result<Option<Signatures>> {
+        let (Some(scheme), Some(id), Some(path)) = (self.sign, &self.sign_key_id, &self.sign_key_file) else {
+            return Ok(None);
+        };
+        let source = format!("--sign-key-file {}", path.display());
+        let keys = sign::keys(&config::read_private(path, &source)?, scheme, &source)?;
+        let ahead = self.sign_clock.unwrap_or_default().0;
+        Ok(Some(Signatures::new(scheme, id.to_string(), keys).ahead_by(ahead)))
     }
 }
 
@@ -49,6 +80,12 @@ impl fmt::Display for GuardOptions {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(codings) = &self.accept_encoding {
             write!(out, " · takes {codings}")?;
+        }
+        if let Some(scheme) = self.sign {
+            write!(out, " · wants signatures ({scheme})")?;
+        }
+        if let Some(ahead) = self.sign_clock {
+            write!(out, " by a clock that is {ahead} ahead")?;
         }
         if self.require_key.is_some() {
             out.write_str(" · wants a key")?;

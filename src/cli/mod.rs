@@ -28,6 +28,7 @@ mod report;
 mod send;
 mod shard;
 mod show;
+mod sign;
 mod signals;
 mod stream;
 

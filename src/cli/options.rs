@@ -15,6 +15,7 @@ use crate::units::{Span, whole};
 use crate::wire::Dialect;
 
 use super::compress::CompressOptions;
+use super::sign::SignOptions;
 
 /// Which relay, and how to speak to it.
 #[derive(Debug, Args)]
@@ -142,6 +143,8 @@ pub(super) struct PolicyOptions {
     pub(super) request_id_prefix: String,
     #[command(flatten)]
     pub(super) compress: CompressOptions,
+    #[command(flatten)]
+    pub(super) sign: SignOptions,
 }
 
 impl PolicyOptions {

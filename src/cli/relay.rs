@@ -8,7 +8,7 @@ use crate::config;
 use crate::config::{Environment, Settings};
 use crate::mock;
 use crate::net;
-use crate::net::{Compressor, Connection, Credential, Pool, Url};
+use crate::net::{Compressor, Connection, Credential, Pool, Signer, Url};
 use crate::wire::WireError;
 
 use super::connection::{ConnectionOptions, Unasked};
@@ -62,6 +62,8 @@ pub(super) struct Site {
     talk: Talk,
     /// What all clients know of how the relay takes bodies.
     compressor: Option<Arc<Compressor>>,
+    /// What all clients sign by.
+    signer: Option<Arc<Signer>>,
     /// Lives as long as the command needs it; dropping it stops it.
     pub(super) embedded: Option<mock::Relay>,
 }
@@ -144,6 +146,8 @@ impl Site {
         if embedded.is_some() {
             settings.model.get_or_insert_with(|| EMBEDDED_MODEL.to_owned());
         }
+        let environment = Environment::of_process();
+        let signer = way.policy.sign.signer(&environment, way.target, &mut settings)?;
         let own = settings.policy;
         let connection = way.connection.connection(approach.unasked, &own)?;
         for notice in way.policy.overruled(approach.attempts, &own) {
@@ -156,6 +160,7 @@ impl Site {
             policy: way.policy.policy(approach.attempts, &own),
             request_id_prefix: way.policy.request_id_prefix.clone(),
             talk,
+            signer,
             compressor: way.policy.compress.compressor(&own)?,
             embedded,
         })
@@ -211,7 +216,7 @@ impl Site {
         let credential = self.settings.credential.clone();
         let client = Client::new(pool, credential, self.policy, self.timeouts);
         let client = client.with_request_id_prefix(&self.request_id_prefix);
-        Ok(client.with_compressor(self.compressor.clone()))
+        Ok(client.with_compressor(self.compressor.clone()).with_signer(self.signer.clone()))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is put on a request before it leaves: its credential, then its compression.
+//! What is put on a request before it leaves: its credential, then its compression, then its signature.
 
 use tokio::time::Instant;
 
@@ -37,6 +37,9 @@ impl<T: Transport> Client<T> {
             request.body = packed.clone();
             let name = HeaderName::from_static("content-encoding");
             request.headers.insert(name, HeaderValue::from_static(coding.name()));
+        }
+        if let Some(signer) = &self.signer {
+            signer.sign(&mut request);
         }
         let size = BodySize { plain: payload.plain().len() as u64, sent: request.body.len() as u64 };
         (request, size)

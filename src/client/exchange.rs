@@ -217,6 +217,8 @@ pub struct Exchange {
     pub cached: bool,
     /// The number of the token that the last attempt was sent with, where another one may serve better.
     pub(super) token: Option<u64>,
+    /// By how many seconds the clock of a relay that refused the last attempt is ahead of ours, where it told its time.
+    pub(super) clock_ahead: Option<i64>,
     /// How long the last attempt waited for the client's own limits.
     pub(super) limited: Duration,
     /// How long a token was waited for, before the last attempt and after its refusal.
@@ -254,6 +256,7 @@ impl Exchange {
             cache: None,
             cached: false,
             token: None,
+            clock_ahead: None,
             limited: Duration::ZERO,
             authorised: Duration::ZERO,
             token_times: TokenTimes::default(),
@@ -297,6 +300,9 @@ impl Exchange {
         self.marks.dns = reply.connection.dns;
         self.marks.connect = reply.connection.connect;
         self.marks.headers = Some(self.marks.start.elapsed());
+        if matches!(reply.status, 401 | 403) {
+            self.clock_ahead = net::clock_ahead(&reply.headers, SystemTime::now());
+        }
         // Another token would allow no more.
         if self.token.is_some() && net::lacks_scope(&reply.headers) {
             self.token = None;

@@ -33,7 +33,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use crate::net::{Compressor, Credential, Limiter, Transport};
+use crate::net::{Compressor, Credential, Limiter, Signer, Transport};
 use crate::wire::Event;
 
 pub use self::address::join;
@@ -81,6 +81,8 @@ pub struct Client<T> {
     budget: Option<Arc<Budget>>,
     /// Packs bodies, perhaps of other clients, too.
     compressor: Option<Arc<Compressor>>,
+    /// Signs what leaves, perhaps of other clients, too.
+    signer: Option<Arc<Signer>>,
     /// Ends the exchange under way when notified.
     stop: Option<Arc<Notify>>,
     /// Learned from a relay that rejects `stream_options`; later calls leave them out from the start.
@@ -100,6 +102,7 @@ impl<T: Transport> Client<T> {
             limiter: None,
             budget: None,
             compressor: None,
+            signer: None,
             stop: None,
             usage_rejected: AtomicBool::new(false),
         }
@@ -130,6 +133,13 @@ impl<T: Transport> Client<T> {
     #[must_use]
     pub fn with_compressor(mut self, compressor: Option<Arc<Compressor>>) -> Self {
         self.compressor = compressor;
+        self
+    }
+
+    /// Signs each attempt by this signer, if there is one.
+    #[must_use]
+    pub fn with_signer(mut self, signer: Option<Arc<Signer>>) -> Self {
+        self.signer = signer;
         self
     }
 
@@ -171,9 +181,10 @@ impl<T: Transport> Client<T> {
     /// 1. each attempt, a repair too, waits for the limiter's leave, because each is a request to the relay;
     /// 2. then it adds its credential, bound to the origin that the attempt goes to and renewed if need be, so that it is fresh;
     /// 3. then its body is compressed, where that is worth it and the relay is not known to refuse it;
-    /// 4. the transport sends exactly those bytes;
-    /// 5. what became of the attempt is reported to the limiter, before anything else happens with it;
-    /// 6. its typed outcome reaches the retry decision, never a message, and a retry is paid from the budget.
+    /// 4. then all that leaves is signed, where the relay wants that, anew for each attempt;
+    /// 5. the transport sends exactly those bytes;
+    /// 6. what became of the attempt is reported to the limiter, before anything else happens with it;
+    /// 7. its typed outcome reaches the retry decision, never a message, and a retry is paid from the budget.
     ///
     /// A repair (the request was understood and one detail of it refused) is made at most once, at once, and does not
     /// count as one of the attempts.

@@ -19,6 +19,8 @@ use super::{Call, Client};
 pub(super) struct Repairs<'a> {
     usage: Usage,
     body: Body<'a>,
+    /// Whether the relay's time was taken over.
+    clock_followed: bool,
     /// Whether another token was sent.
     token_replaced: bool,
     /// When the first attempt began.
@@ -41,7 +43,7 @@ enum Body<'a> {
 impl Repairs<'_> {
     /// Nothing has been found out yet by an exchange whose first attempt begins now.
     pub(super) fn new(began: Instant) -> Self {
-        Self { usage: Usage::Asked, body: Body::Open, token_replaced: false, began }
+        Self { usage: Usage::Asked, body: Body::Open, clock_followed: false, token_replaced: false, began }
     }
 }
 
@@ -79,6 +81,13 @@ impl<T: Transport> Client<T> {
         }
         if repairs.body.learn(exchange.status) {
             return Some("sent again without compression");
+        }
+        if !repairs.clock_followed
+            && let (Some(signer), Some(ahead)) = (&self.signer, exchange.clock_ahead)
+            && signer.follow(ahead)
+        {
+            repairs.clock_followed = true;
+            return Some("signed anew by the relay's clock");
         }
         if !repairs.token_replaced && self.replace_token(exchange, repairs.began).await {
             repairs.token_replaced = true;

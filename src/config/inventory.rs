@@ -10,7 +10,9 @@ use super::credential::Pick;
 use super::file::{File, place};
 use super::price::Price;
 use super::target::Bindings;
-use super::{Environment, Error, Given, PolicyDefaults, Source, Sources, credential, headers, sync, target};
+use super::{
+    Environment, Error, Given, PolicyDefaults, Source, Sources, credential, headers, sign, sync, target,
+};
 
 /// All settings.
 #[derive(Debug)]
@@ -61,6 +63,8 @@ pub fn inventory(given: &Given, environment: &Environment) -> Result<Inventory, 
     add_target(&mut settings, from)?;
     let policy = profile.map(|profile| profile.policy).unwrap_or_default();
     add_policy(&mut settings, &policy, profile.map(|profile| profile.name.as_str()));
+    let sign = profile.map(|profile| profile.sign.clone()).unwrap_or_default();
+    settings.extend(sign::settings(&sign, profile.map(|profile| profile.name.as_str())));
     if let Some(profile) = profile {
         settings.extend(sync::settings(profile, environment));
     }

@@ -15,6 +15,7 @@ mod price;
 mod private;
 mod profile;
 mod service;
+mod sign;
 pub mod sync;
 mod target;
 #[cfg(test)]
@@ -39,6 +40,7 @@ pub use self::inventory::{Inventory, Setting, inventory};
 pub use self::oauth::{keeper, token_folder};
 pub use self::price::Prices;
 pub use self::private::{read_private, refuse_exposed};
+pub use self::sign::SignDefaults;
 
 /// What was typed on the command line, as far as it names the relay and how to speak to it.
 #[derive(Debug, Clone, Default)]
@@ -161,6 +163,8 @@ pub struct Settings {
     pub credential_story: String,
     /// What the profile sets of the policy.
     pub policy: PolicyDefaults,
+    /// What the profile says of signatures.
+    pub sign: SignDefaults,
     /// What models cost.
     pub prices: Prices,
     /// What the user should know about how this was resolved.
@@ -226,6 +230,7 @@ fn resolve_over(given: &Given, environment: &Environment, file: File) -> Result<
         credential: chosen.credential,
         credential_story: chosen.story,
         policy: profile.map(|profile| profile.policy).unwrap_or_default(),
+        sign: sign::defaults(from, &bound),
         base: base.url,
         prices: file.prices,
         notices,

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::net::{CompressRules, HeaderMap, HeaderName, HeaderValue, Origin, Url, is_secret_header};
+use crate::net::{
+    CompressRules, HeaderMap, HeaderName, HeaderValue, Origin, SchemeName, Url, is_secret_header,
+};
 use crate::units::Span;
 use crate::wire::Dialect;
 
@@ -11,7 +13,7 @@ use super::headers::{CREDENTIAL_HEADERS, field};
 use super::oauth::OAuth;
 use super::service::Service;
 use super::sync::Subscription;
-use super::{Error, PolicyDefaults, target};
+use super::{Error, PolicyDefaults, SignDefaults, target};
 
 /// What a `[profile.NAME]` table says.
 #[derive(Debug, Default)]
@@ -24,6 +26,7 @@ pub(super) struct Profile {
     /// All headers but a credential, which is the key.
     pub(super) headers: HeaderMap,
     pub(super) policy: PolicyDefaults,
+    pub(super) sign: SignDefaults,
     /// The place of a header that is a secret, where there is one.
     pub(super) secret: Option<String>,
     /// What is kept in step with other regions.
@@ -80,6 +83,7 @@ impl Profile {
         known.extend(["cache-size", "compress", "compress-level", "compress-above"]);
         known.extend(PolicyDefaults::TIMES);
         known.extend(Subscription::KEYS);
+        known.extend(SignDefaults::KEYS);
         section.only(&known)?;
         let text = |key| section.entry(key).map(|entry| entry.text()).transpose();
         let mut profile = Self {
@@ -88,6 +92,7 @@ impl Profile {
             model: text("model")?.map(str::to_owned),
             url: read_url(&section)?,
             policy: PolicyDefaults::read(&section)?,
+            sign: SignDefaults::read(&section, folders)?,
             subscription: Subscription::read(&section)?,
             ..Self::default()
         };
@@ -107,9 +112,14 @@ impl Profile {
             let service = Service::read(&entry, folders)?;
             profile.take_key(&entry, ProfileKey::Service(Box::new(service)))?;
         }
-        if profile.url.is_none() && (profile.key.is_some() || profile.secret.is_some()) {
+        let has_key = profile.key.is_some() || profile.secret.is_some() || profile.sign.key_file.is_some();
+        if profile.url.is_none() && has_key {
             let error = section.refuse("has a key and no url");
             return Err(error.hint("a key is bound to its relay and sent nowhere else: name the url with it"));
+        }
+        if let (Some(SchemeName::SigV4), Some(key)) = (profile.sign.scheme, &profile.key) {
+            let error = section.refuse(&format!("has sign = \"sigv4\" beside {}", key.setting()));
+            return Err(error.hint("such a signature is the credential: leave one of them out"));
         }
         Ok(profile)
     }

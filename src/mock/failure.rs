@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use crate::mock::faults::Kind;
-use crate::mock::guards::AcceptEncoding;
+use crate::mock::guards::{AcceptEncoding, SignatureFault};
 use crate::mock::rate::whole_seconds;
 use crate::wire::Dialect;
 
@@ -173,6 +173,12 @@ impl Failure {
     pub(crate) fn token() -> Self {
         let message = "The access token is missing, has ended or is not good.";
         Self::new(401, "authentication_error", "invalid_request_error", message).coded("invalid_token")
+    }
+
+    /// The signature is missing or not good.
+    pub(crate) fn signature(fault: &SignatureFault) -> Self {
+        Self::new(401, "authentication_error", "invalid_request_error", fault.to_string())
+            .coded("invalid_signature")
     }
 
     /// The token does not allow it (the same section).

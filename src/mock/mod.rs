@@ -42,7 +42,7 @@ mod zones;
 pub use faults::Fault;
 pub use faults::faults;
 pub use gateway::{Fate, Gateway, GatewayOptions, HELD, Habit, NO_MODEL, Personality, Sighting, Sightings};
-pub use guards::{AcceptEncoding, Addresses, Guards, Keys, Range, RangeError, UnknownCoding};
+pub use guards::{AcceptEncoding, Addresses, Guards, Keys, Range, RangeError, Signatures, UnknownCoding};
 pub use mood::Connections;
 pub use mood::Health;
 pub use mood::Mood;

@@ -7,8 +7,8 @@ use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
-use hyper::HeaderMap;
 use hyper::Response;
+use hyper::http::request::Parts;
 use tokio::time::Instant;
 
 use crate::mock::admission;
@@ -78,16 +78,21 @@ impl Reply<'_> {
         Err(Failure::rate_limited(wait, &rate.to_string()))
     }
 
-    /// Turns away whom the door is shut to.
+    /// Turns away whom the door is shut to, and then what is not signed over its body as it came.
     pub(crate) fn authorise(
         &self,
         peer: Option<IpAddr>,
-        headers: &HeaderMap,
+        (head, body): (&Parts, &[u8]),
         ticket: &mut Ticket,
     ) -> Result<(), Failure> {
-        admission::admit(self.shared, peer, headers).map_err(|refusal| {
+        if let Err(refusal) = admission::admit(self.shared, peer, &head.headers) {
             ticket.note_fault(refusal.name());
-            refusal.failure()
+            return Err(refusal.failure());
+        }
+        let signatures = self.shared.guards.signatures.as_ref();
+        signatures.map_or(Ok(()), |signatures| signatures.check(head, body)).map_err(|fault| {
+            ticket.note_fault("signature");
+            Failure::signature(&fault)
         })
     }
 

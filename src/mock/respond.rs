@@ -13,8 +13,8 @@ use hyper::Request;
 use hyper::Response;
 use hyper::Version;
 use hyper::body::{Body as _, Incoming};
-use hyper::header::CONNECTION;
 use hyper::header::HeaderValue;
+use hyper::header::{CONNECTION, DATE};
 use hyper::http::request::Parts;
 use serde_json::json;
 
@@ -52,6 +52,9 @@ pub(crate) async fn respond(worker: Rc<Worker>, peer: Option<IpAddr>, request: R
     if has_connection_header && worker.shared.mood().drain {
         reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    if let Some(date) = worker.shared.guards.signatures.as_ref().and_then(|signatures| signatures.date()) {
+        reply.headers_mut().insert(DATE, date);
+    }
     Ok(reply)
 }
 
@@ -78,6 +81,7 @@ async fn answer(worker: &Rc<Worker>, peer: Option<IpAddr>, request: Request<Inco
         return Ok(refused(&head.headers, &failure));
     };
     let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let raw = body.clone();
     let body = shared.guards.accept_encoding.decode(text("content-encoding"), body);
     let dialect = match (route, &body) {
         (Route::Answer(dialect), _) => dialect,
@@ -93,7 +97,7 @@ async fn answer(worker: &Rc<Worker>, peer: Option<IpAddr>, request: Request<Inco
     if let Err(failure) = reply.suffer(mood, &mut ticket).await {
         return Ok(reply.refuse(&failure, ticket));
     }
-    let admitted = reply.admit(&mut ticket).and_then(|()| reply.authorise(peer, &head.headers, &mut ticket));
+    let admitted = reply.admit(&mut ticket).and_then(|()| reply.authorise(peer, (&head, &raw), &mut ticket));
     let understood = admitted.and_then(|()| {
         let body = body?;
         let ask = request::read(dialect, &body)?;

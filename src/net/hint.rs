@@ -36,6 +36,16 @@ pub fn should_retry(headers: &HeaderMap) -> Option<bool> {
     }
 }
 
+/// By how many seconds the clock of a reply's sender is ahead of ours, by its `Date`.
+pub fn clock_ahead(headers: &HeaderMap, now: SystemTime) -> Option<i64> {
+    let date = httpdate::parse_http_date(headers.get("date")?.to_str().ok()?).ok()?;
+    let seconds = |time: Duration| i64::try_from(time.as_secs()).ok();
+    match date.duration_since(now) {
+        Ok(ahead) => seconds(ahead),
+        Err(behind) => seconds(behind.duration()).map(|behind| -behind),
+    }
+}
+
 /// Whether a refusal says that the token does not allow enough, which another like it would not either (RFC 6750, section
 /// 3.1).
 pub fn lacks_scope(headers: &HeaderMap) -> bool {
@@ -52,6 +62,18 @@ mod tests {
         headers.insert(name, value.parse().unwrap());
         // Sunday, 6 November 1994, 08:49:00 UTC.
         retry_after(&headers, SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_740))
+    }
+
+    #[test]
+    fn a_date_tells_whose_clock_is_ahead() {
+        let ahead = |date: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("date", date.parse().unwrap());
+            clock_ahead(&headers, SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_740))
+        };
+        assert_eq!(ahead("Sun, 06 Nov 1994 08:59:00 GMT"), Some(600));
+        assert_eq!(ahead("Sun, 06 Nov 1994 08:39:00 GMT"), Some(-600));
+        assert_eq!(ahead("today"), None);
     }
 
     #[test]

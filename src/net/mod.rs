@@ -16,6 +16,7 @@ mod pool;
 mod probe;
 #[cfg(test)]
 pub(crate) mod script;
+mod sign;
 mod tls;
 
 use std::future::Future;
@@ -36,11 +37,13 @@ pub use self::compress::{Coding, Compress, CompressRules, Compressor, Refusals, 
 pub use self::connection::{ClientCertificate, Connection, HttpVersion, ProxyChoice, Reuse, Trust};
 pub use self::detour::{ConnectTo, DetourError, Detours, Resolve, Route};
 pub use self::error::{Error, TlsFault};
-pub use self::hint::{lacks_scope, retry_after, should_retry};
+pub use self::hint::{clock_ahead, lacks_scope, retry_after, should_retry};
 pub use self::limit::{Adapt, Advice, Cost, Grant, Limiter, Limits, Report, TokenRateError, TokenRates};
 pub use self::limit::{TooLarge, Used};
 pub use self::pool::{Body, Pool, environment_proxy};
 pub use self::probe::Journey;
+pub use self::sign::UnknownScheme;
+pub use self::sign::{BadName, KeyName, Scheme, SchemeName, Scope, ScopeName, Signer, SigningKeys};
 pub use self::tls::{Handshake, handshake};
 
 /// One HTTP attempt as it leaves.

@@ -35,6 +35,7 @@ mod secrets;
 mod send;
 mod service_token;
 mod shards;
+mod sign;
 mod signals;
 mod stream;
 mod sync;

@@ -3,10 +3,15 @@
 mod address;
 mod coding;
 mod keys;
+mod signature;
 
 pub use address::{Addresses, Range, RangeError};
 pub use coding::{AcceptEncoding, UnknownCoding};
 pub use keys::Keys;
+pub(crate) use signature::SignatureFault;
+pub use signature::Signatures;
+
+use std::sync::Arc;
 
 /// The guards that stand before the answers; none stands unless it is asked for.
 #[derive(Debug, Clone, Default)]
@@ -17,4 +22,6 @@ pub struct Guards {
     pub keys: Option<Keys>,
     /// The addresses that requests may come from.
     pub addresses: Addresses,
+    /// How prompts must be signed, if they must be.
+    pub signatures: Option<Arc<Signatures>>,
 }

@@ -125,6 +125,7 @@ fn write_files(folder: &Path) {
         ("secret", "mock-secret\n"),
         ("shown", "0123456789abcdef0123456789abcdef\n"),
         ("long", "0123456789abcdef0123456789abcdef\n"),
+        ("signing", "0123456789abcdef\n"),
         ("empty", ""),
         ("rows.jsonl", "{\"prompt\":\"zebra\"}\n\"giraffe\"\n"),
         ("mix.jsonl", r#"{"weight":1,"model":"m","prompt":"zebra"}"#),
@@ -138,7 +139,7 @@ fn write_files(folder: &Path) {
     ] {
         fs::write(folder.join(name), text).unwrap();
     }
-    for name in ["secret", "key", "long", "empty"] {
+    for name in ["secret", "key", "long", "empty", "signing"] {
         crate::oauth::hide(&folder.join(name));
     }
     #[cfg(unix)]

@@ -1,0 +1,226 @@
+//! The flags of request signing, and where its keys are read from.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use crate::config::{Environment, Settings, SignDefaults, read_private};
+use crate::net::{KeyName, Scheme, SchemeName, Scope, ScopeName, Signer, SigningKeys};
+use crate::units::Secret;
+
+use super::Usage;
+use super::options::TargetOptions;
+
+/// The service that a signature of AWS's is for, where nothing else is said.
+const SERVICE: &str = "bedrock";
+
+/// Headers that would be a credential beside a signature that is one.
+const CREDENTIALS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
+
+/// Whether and how requests are signed.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Policy")]
+pub(super) struct SignOptions {
+    /// Sign each attempt by HMAC-SHA256; `sigv4` in place of a credential [default: off]
+    #[arg(long, value_name = "SCHEME", value_parser = schemes())]
+    sign: Option<Chosen>,
+    /// What the relay finds the key by [default: `BATON_SIGN_KEY_ID`; for sigv4 `AWS_ACCESS_KEY_ID`]
+    #[arg(long, value_name = "ID")]
+    sign_key_id: Option<KeyName>,
+    /// Read the signing key from a file, and for `simple` the one that it replaces from a second line [default:
+    /// `BATON_SIGN_KEY`; for sigv4 `AWS_SECRET_ACCESS_KEY`]
+    #[arg(long, value_name = "PATH")]
+    sign_key_file: Option<PathBuf>,
+    /// The region that sigv4 signs for [default: `AWS_REGION` or `AWS_DEFAULT_REGION`]
+    #[arg(long, value_name = "REGION")]
+    sign_region: Option<ScopeName>,
+    /// The service that sigv4 signs for [default: bedrock]
+    #[arg(long, value_name = "SERVICE")]
+    sign_service: Option<ScopeName>,
+}
+
+/// What `--sign` chooses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Chosen {
+    Off,
+    By(SchemeName),
+}
+
+/// Where the parts of a signer come from, the strongest first.
+struct Sources<'a> {
+    flags: &'a SignOptions,
+    environment: &'a Environment,
+    own: &'a SignDefaults,
+}
+
+impl SignOptions {
+    /// The signer that the flags, the environment and the profile ask for, if they ask for one. One that takes the place of a
+    /// credential removes it from the settings.
+    pub(super) fn signer(
+        &self,
+        environment: &Environment,
+        target: &TargetOptions,
+        settings: &mut Settings,
+    ) -> anyhow::Result<Option<Arc<Signer>>> {
+        // A profile's key is that of its own scheme.
+        let own = match self.sign {
+            Some(chosen) if chosen.scheme() != settings.sign.scheme => SignDefaults::default(),
+            _ => settings.sign.clone(),
+        };
+        let chosen = self.sign.map_or(own.scheme, Chosen::scheme);
+        self.refuse_idle(chosen)?;
+        let Some(name) = chosen else { return Ok(None) };
+        let from = Sources { flags: self, environment, own: &own };
+        let keys = SigningKeys { id: from.id(name)?, secrets: from.secrets(name)? };
+        let scheme = match name {
+            SchemeName::Simple => Scheme::Simple,
+            SchemeName::Kong => Scheme::Kong,
+            SchemeName::SigV4 => Scheme::SigV4(from.scope()?),
+        };
+        if name == SchemeName::SigV4 {
+            refuse_second(target, settings)?;
+            settings.credential = None;
+            "the credential is a signature (sigv4)".clone_into(&mut settings.credential_story);
+        }
+        Ok(Some(Arc::new(Signer::new(scheme, keys))))
+    }
+
+    fn refuse_idle(&self, chosen: Option<SchemeName>) -> Result<(), Usage> {
+        let (signs, is_aws) = (chosen.is_some(), chosen == Some(SchemeName::SigV4));
+        let idle = [
+            ("--sign-key-id", self.sign_key_id.is_some() && !signs),
+            ("--sign-key-file", self.sign_key_file.is_some() && !signs),
+            ("--sign-region", self.sign_region.is_some() && !is_aws),
+            ("--sign-service", self.sign_service.is_some() && !is_aws),
+        ];
+        let Some((flag, _)) = idle.into_iter().find(|(_, is_idle)| *is_idle) else { return Ok(()) };
+        let how =
+            if signs { "--sign sigv4 alone has one" } else { "--sign simple, kong or sigv4 asks for it" };
+        Err(Usage::new(format!("{flag} has no effect with what --sign says")).hint(how))
+    }
+}
+
+impl Sources<'_> {
+    fn id(&self, name: SchemeName) -> Result<KeyName, Usage> {
+        if let Some(id) = &self.flags.sign_key_id {
+            return Ok(id.clone());
+        }
+        let variables = variables("BATON_SIGN_KEY_ID", "AWS_ACCESS_KEY_ID", name);
+        if let Some((variable, id)) = self.first(&variables) {
+            return id.parse().map_err(|problem| Usage::new(format!("{variable}: {problem}")));
+        }
+        self.own.key_id.clone().ok_or_else(|| {
+            Usage::new(format!("--sign {name} needs the name of its key")).hint(format!(
+                "give it by --sign-key-id, {} or sign-key-id in a profile",
+                variables.join(", ")
+            ))
+        })
+    }
+
+    fn secrets(&self, name: SchemeName) -> anyhow::Result<Vec<Secret>> {
+        let variables = variables("BATON_SIGN_KEY", "AWS_SECRET_ACCESS_KEY", name);
+        let flag = self.flags.sign_key_file.as_ref().map(|path| (path, "--sign-key-file"));
+        if let (None, Some((variable, text))) = (flag, self.first(&variables)) {
+            return Ok(keys(&Secret::new(text), name, variable)?);
+        }
+        let own = self.own.key_file.as_ref().map(|path| (path, "sign-key-file"));
+        let (path, flag) = flag.or(own).ok_or_else(|| {
+            let ways = format!("--sign-key-file, {} or sign-key-file in a profile", variables.join(", "));
+            Usage::new(format!("--sign {name} needs its key")).hint(format!("give it by {ways}"))
+        })?;
+        let source = format!("{flag} {}", path.display());
+        Ok(keys(&read_private(path, &source)?, name, &source)?)
+    }
+
+    fn scope(&self) -> Result<Scope, Usage> {
+        let region = match (&self.flags.sign_region, self.first(&["AWS_REGION", "AWS_DEFAULT_REGION"])) {
+            (Some(region), _) => Some(region.clone()),
+            (None, Some((variable, text))) => {
+                Some(text.parse().map_err(|problem| Usage::new(format!("{variable}: {problem}")))?)
+            }
+            (None, None) => self.own.region.clone(),
+        };
+        let region = region.ok_or_else(|| {
+            Usage::new("--sign sigv4 needs a region")
+                .hint("give it by --sign-region or AWS_REGION, as in eu-west-1")
+        })?;
+        let service = self.flags.sign_service.clone().or_else(|| self.own.service.clone());
+        let service = service.unwrap_or_else(|| SERVICE.parse().expect("it is letters"));
+        Ok(Scope { region, service, session: self.session()? })
+    }
+
+    /// What goes beside the temporary key of the environment, and beside no other key.
+    fn session(&self) -> Result<Option<Secret>, Usage> {
+        let theirs = self.first(&["BATON_SIGN_KEY", "AWS_SECRET_ACCESS_KEY"]);
+        let is_theirs = theirs.is_some_and(|(variable, _)| variable.starts_with("AWS"));
+        let session = self.environment.value("AWS_SESSION_TOKEN");
+        let Some(session) = session.filter(|_| is_theirs && self.flags.sign_key_file.is_none()) else {
+            return Ok(None);
+        };
+        if session.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Ok(Some(Secret::new(session)));
+        }
+        Err(Usage::new("AWS_SESSION_TOKEN: it holds characters that no token has"))
+    }
+
+    /// The first of these variables that is set.
+    fn first(&self, names: &[&'static str]) -> Option<(&'static str, &str)> {
+        names.iter().find_map(|name| Some((*name, self.environment.value(name)?)))
+    }
+}
+
+fn variables(ours: &'static str, theirs: &'static str, name: SchemeName) -> Vec<&'static str> {
+    if name == SchemeName::SigV4 { vec![ours, theirs] } else { vec![ours] }
+}
+
+/// Refuses a credential beside a signature that takes its place.
+fn refuse_second(target: &TargetOptions, settings: &Settings) -> Result<(), Usage> {
+    let header = CREDENTIALS.iter().find(|name| settings.headers.contains_key(**name));
+    let given = if target.key_file.is_some() {
+        "--key-file".to_owned()
+    } else if target.key_command.is_some() {
+        "--key-command".to_owned()
+    } else if let Some(name) = header {
+        format!("--header ({name})")
+    } else {
+        return Ok(());
+    };
+    Err(Usage::new(format!("{given} gives a credential and --sign sigv4 another"))
+        .hint("exactly one credential is sent: leave one of them out"))
+}
+
+/// Takes keys out of a text, a line each, the one in force first, and looks at their number and lengths.
+pub(super) fn keys(text: &Secret, name: SchemeName, source: &str) -> Result<Vec<Secret>, Usage> {
+    let keys: Vec<_> = text.expose().lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let named = |problem: String| Usage::new(format!("{source}: {problem}"));
+    let most = name.most_keys();
+    if keys.len() > most {
+        let hint = "while keys are changed, simple signs by the new one on the first line and the old one on the second";
+        return Err(named(format!("{} keys, and {name} signs by {most}", keys.len())).hint(hint));
+    }
+    let least = name.shortest_key();
+    if let Some(short) = keys.iter().find(|key| key.len() < least) {
+        let problem = format!("a key of {} bytes, and {name} needs at least {least}", short.len());
+        return Err(named(problem).hint("openssl rand -hex 32 makes one"));
+    }
+    Ok(keys.into_iter().map(Secret::new).collect())
+}
+
+impl Chosen {
+    fn scheme(self) -> Option<SchemeName> {
+        match self {
+            Self::Off => None,
+            Self::By(name) => Some(name),
+        }
+    }
+}
+
+/// A scheme; help, completions and the refusal of another word list all.
+fn schemes() -> impl TypedValueParser<Value = Chosen> {
+    PossibleValuesParser::new(["off", "simple", "kong", "sigv4"]).try_map(|name| match name.as_str() {
+        "off" => Ok(Chosen::Off),
+        name => name.parse::<SchemeName>().map(Chosen::By),
+    })
+}

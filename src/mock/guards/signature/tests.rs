@@ -1,0 +1,119 @@
+//! What is signed is let in once; what was changed, is old or came before is not.
+
+use bytes::Bytes;
+
+use super::*;
+use crate::net::{HeaderMap, Journey, Method, Request, Scheme, Scope, Signer, SigningKeys, Url};
+
+const NEW: &str = "the-new-key-0123456789";
+const OLD: &str = "the-old-key-0123456789";
+const ALL: [SchemeName; 3] = [SchemeName::Simple, SchemeName::Kong, SchemeName::SigV4];
+
+fn signed(name: SchemeName, secrets: &[&str]) -> Request {
+    let scheme = match name {
+        SchemeName::Simple => Scheme::Simple,
+        SchemeName::Kong => Scheme::Kong,
+        SchemeName::SigV4 => Scheme::SigV4(Scope {
+            region: "eu-west-1".parse().unwrap(),
+            service: "bedrock".parse().unwrap(),
+            session: Some(Secret::new("session/+=")),
+        }),
+    };
+    let secrets = secrets.iter().map(|secret| Secret::new(*secret)).collect();
+    let mut request = Request {
+        method: Method::Post,
+        url: Url::parse("http://relay.example:8080/model/a%3A0/b:1?z=%20&b=2&a=1&a-b=%2f").unwrap(),
+        headers: HeaderMap::new(),
+        body: Bytes::from_static(b"{\"prompt\":\"Hi\"}"),
+        journey: Journey::default(),
+    };
+    Signer::new(scheme, SigningKeys { id: "reader".parse().unwrap(), secrets }).sign(&mut request);
+    request
+}
+
+/// The request as a server sees it.
+fn arrived(request: &Request, target: &str) -> Parts {
+    let mut arrived = hyper::Request::post(target).body(()).unwrap();
+    arrived.headers_mut().clone_from(&request.headers);
+    arrived.headers_mut().insert("host", HeaderValue::from_static("relay.example:8080"));
+    arrived.into_parts().0
+}
+
+const TARGET: &str = "/model/a%3A0/b:1?z=%20&b=2&a=1&a-b=%2f";
+
+fn guard(scheme: SchemeName, secrets: &[&str]) -> Signatures {
+    let secrets = secrets.iter().map(|secret| Secret::new(*secret)).collect();
+    Signatures::new(scheme, "reader".to_owned(), secrets)
+}
+
+#[test]
+fn a_good_signature_is_taken_once() {
+    for scheme in ALL {
+        let (guard, request) = (guard(scheme, &[NEW]), signed(scheme, &[NEW]));
+        let head = arrived(&request, TARGET);
+        assert_eq!(guard.check(&head, &request.body), Ok(()), "{scheme}");
+        assert_eq!(guard.check(&head, &request.body), Err(SignatureFault::Replayed), "{scheme}");
+        let again = signed(scheme, &[NEW]);
+        assert_eq!(guard.check(&arrived(&again, TARGET), &again.body), Ok(()), "{scheme}");
+    }
+}
+
+#[test]
+fn a_changed_byte_of_the_body_or_the_address_is_refused() {
+    for scheme in ALL {
+        let (guard, request) = (guard(scheme, &[NEW]), signed(scheme, &[NEW]));
+        let head = arrived(&request, TARGET);
+        assert_eq!(guard.check(&head, b"{\"prompt\":\"Ho\"}"), Err(SignatureFault::Body), "{scheme}");
+        let elsewhere = arrived(&request, "/model/a%3A0/b:2?z=%20&b=2&a=1&a-b=%2f");
+        assert_eq!(guard.check(&elsewhere, &request.body), Err(SignatureFault::Mismatch), "{scheme}");
+        let mut renewed = arrived(&request, TARGET);
+        renewed.headers.insert("x-nonce", HeaderValue::from_static("another"));
+        assert_eq!(guard.check(&renewed, &request.body), Err(SignatureFault::Mismatch), "{scheme}");
+        assert_eq!(guard.check(&head, &request.body), Ok(()), "{scheme}");
+    }
+}
+
+#[test]
+fn a_signature_of_another_time_is_refused() {
+    for scheme in ALL {
+        let request = signed(scheme, &[NEW]);
+        let head = arrived(&request, TARGET);
+        for (minutes, expected) in [(4, Ok(())), (6, Err(SignatureFault::Stale))] {
+            let guard = guard(scheme, &[NEW]).ahead_by(Duration::from_secs(minutes * 60));
+            assert_eq!(guard.check(&head, &request.body), expected, "{scheme}, {minutes} minutes");
+        }
+    }
+}
+
+#[test]
+fn a_key_is_changed_without_a_refusal_in_between() {
+    for scheme in ALL {
+        for (by, known) in [(NEW, &[NEW, OLD][..]), (OLD, &[NEW, OLD])] {
+            let request = signed(scheme, &[by]);
+            assert_eq!(
+                guard(scheme, known).check(&arrived(&request, TARGET), &request.body),
+                Ok(()),
+                "{scheme}"
+            );
+        }
+        let request = signed(scheme, &[OLD]);
+        let refused = guard(scheme, &[NEW]).check(&arrived(&request, TARGET), &request.body);
+        assert_eq!(refused, Err(SignatureFault::Mismatch), "{scheme}");
+    }
+    let both = signed(SchemeName::Simple, &[NEW, OLD]);
+    let old_relay = guard(SchemeName::Simple, &[OLD]);
+    assert_eq!(old_relay.check(&arrived(&both, TARGET), &both.body), Ok(()));
+}
+
+#[test]
+fn what_is_not_signed_or_by_somebody_else_is_refused() {
+    for scheme in ALL {
+        let mut request = signed(scheme, &[NEW]);
+        let stranger = Signatures::new(scheme, "writer".to_owned(), vec![Secret::new(NEW)]);
+        let head = arrived(&request, TARGET);
+        assert_eq!(stranger.check(&head, &request.body), Err(SignatureFault::Key), "{scheme}");
+        request.headers.clear();
+        let missing = guard(scheme, &[NEW]).check(&arrived(&request, TARGET), &request.body);
+        assert!(matches!(missing, Err(SignatureFault::Missing(_))), "{scheme}");
+    }
+}

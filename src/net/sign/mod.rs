@@ -1,0 +1,285 @@
+//! Signs requests with a shared key by HMAC-SHA256, in the scheme that the relay, or the gateway before it, verifies.
+//!
+//! A [`Signer`] dresses a request last, over exactly the bytes that leave: each attempt has a time, a nonce and a signature of
+//! its own. A relay whose clock differs refuses them; [`Signer::follow`] then makes the signer tell the relay's time.
+
+mod clock;
+mod kong;
+mod names;
+mod sigv4;
+mod simple;
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::SystemTime;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::hmac;
+use url::Position;
+use uuid::Uuid;
+
+use crate::units::Secret;
+
+use super::{HeaderName, HeaderValue, Request, Url};
+
+use self::clock::RelayClock;
+
+pub use self::names::{BadName, KeyName, ScopeName};
+
+/// How requests are signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scheme {
+    /// `X-Signature` over method, host, path, time, nonce and body.
+    Simple,
+    /// Kong's `hmac-auth`, a variant of draft-cavage-http-signatures.
+    Kong,
+    /// AWS Signature Version 4, which takes the place of a credential.
+    SigV4(Scope),
+}
+
+/// Where a signature of AWS's is valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// As in `eu-west-1`.
+    pub region: ScopeName,
+    /// As in `bedrock`.
+    pub service: ScopeName,
+    /// What goes beside a temporary key.
+    pub session: Option<Secret>,
+}
+
+/// The names of the schemes, without what they need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SchemeName {
+    /// See [`Scheme::Simple`].
+    Simple,
+    /// See [`Scheme::Kong`].
+    Kong,
+    /// See [`Scheme::SigV4`].
+    SigV4,
+}
+
+impl SchemeName {
+    /// The fewest bytes of a key: `simple` is this program's own and takes none that can be guessed.
+    pub const fn shortest_key(self) -> usize {
+        match self {
+            Self::Simple => 16,
+            Self::Kong | Self::SigV4 => 1,
+        }
+    }
+
+    /// How many keys a request can be signed with.
+    pub const fn most_keys(self) -> usize {
+        match self {
+            Self::Simple => 2,
+            Self::Kong | Self::SigV4 => 1,
+        }
+    }
+}
+
+impl fmt::Display for SchemeName {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Simple => "simple",
+            Self::Kong => "kong",
+            Self::SigV4 => "sigv4",
+        })
+    }
+}
+
+/// A word that names no scheme.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is no way to sign: write simple, kong or sigv4")]
+pub struct UnknownScheme(String);
+
+impl FromStr for SchemeName {
+    type Err = UnknownScheme;
+
+    fn from_str(text: &str) -> Result<Self, UnknownScheme> {
+        Ok(match text {
+            "simple" => Self::Simple,
+            "kong" => Self::Kong,
+            "sigv4" => Self::SigV4,
+            _ => return Err(UnknownScheme(text.to_owned())),
+        })
+    }
+}
+
+/// The keys that sign, under one name that the relay knows.
+#[derive(Debug, Clone)]
+pub struct SigningKeys {
+    /// What the relay finds the key by.
+    pub id: KeyName,
+    /// The one in force, then the one that it replaces while keys are changed.
+    pub secrets: Vec<Secret>,
+}
+
+/// Signs requests.
+#[derive(Debug)]
+pub struct Signer {
+    scheme: Scheme,
+    keys: SigningKeys,
+    clock: RelayClock,
+}
+
+impl Signer {
+    /// A signer that trusts this machine's clock until it learns better.
+    ///
+    /// # Panics
+    ///
+    /// Without a key.
+    pub fn new(scheme: Scheme, keys: SigningKeys) -> Self {
+        assert!(!keys.secrets.is_empty(), "somebody who signs has a key");
+        Self { scheme, keys, clock: RelayClock::default() }
+    }
+
+    /// Whether the signature takes the place of a credential.
+    pub fn replaces_credential(&self) -> bool {
+        matches!(self.scheme, Scheme::SigV4(_))
+    }
+
+    /// Signs a request as it stands now; nothing of it may change after that.
+    pub fn sign(&self, request: &mut Request) {
+        let moment = Moment { at: self.clock.time(SystemTime::now()), nonce: Uuid::new_v4() };
+        self.sign_at(request, moment);
+    }
+
+    /// Follows the clock of a relay that refused a request, whose date was so many seconds ahead of this machine's clock;
+    /// whether another signature may be taken.
+    pub fn follow(&self, ahead: i64) -> bool {
+        self.clock.follow(ahead)
+    }
+
+    fn sign_at(&self, request: &mut Request, moment: Moment) {
+        match &self.scheme {
+            Scheme::Simple => simple::sign(&self.keys, request, moment),
+            Scheme::Kong => kong::sign(&self.keys, request, moment),
+            Scheme::SigV4(scope) => sigv4::sign((&self.keys, scope), request, moment),
+        }
+    }
+}
+
+/// What makes a signature one of its own.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    at: SystemTime,
+    nonce: Uuid,
+}
+
+impl Moment {
+    /// Seconds since 1970.
+    fn seconds(self) -> u64 {
+        self.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+    }
+
+    /// 128 bits at random, but for the six that say so, in hexadecimal digits.
+    fn nonce(self) -> String {
+        self.nonce.simple().to_string()
+    }
+}
+
+/// Host and port as the `Host` header has them.
+fn host(request: &Request) -> String {
+    match request.headers.get("host").and_then(|host| host.to_str().ok()) {
+        Some(own) => own.to_owned(),
+        None => request.url[Position::BeforeHost..Position::AfterPort].to_owned(),
+    }
+}
+
+/// Path and query as the first line of the request has them.
+fn target(url: &Url) -> &str {
+    &url[Position::BeforePath..Position::AfterQuery]
+}
+
+/// The pairs of a query, in order.
+fn sorted_query(url: &Url) -> Vec<&str> {
+    let mut pairs: Vec<_> =
+        url.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()).collect();
+    pairs.sort_unstable();
+    pairs
+}
+
+fn sha256(bytes: &[u8]) -> Vec<u8> {
+    digest(&SHA256, bytes).as_ref().to_vec()
+}
+
+fn hmac_sha256(key: &[u8], text: &[u8]) -> Vec<u8> {
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text).as_ref().to_vec()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+/// Sets a header that anybody may see.
+fn set(request: &mut Request, name: &'static str, value: &str) {
+    request.headers.insert(HeaderName::from_static(name), printable(value));
+}
+
+/// Sets a header that no library and no output may show.
+fn set_secret(request: &mut Request, name: &'static str, value: &str) {
+    let mut value = printable(value);
+    value.set_sensitive(true);
+    request.headers.insert(HeaderName::from_static(name), value);
+}
+
+fn printable(value: &str) -> HeaderValue {
+    HeaderValue::from_str(value)
+        .expect("names of keys are checked where they are read, all else is made of printable ASCII")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::net::{HeaderMap, Journey, Method};
+
+    pub(super) fn request(url: &str) -> Request {
+        let url = Url::parse(url).unwrap();
+        let (headers, body, journey) = (HeaderMap::new(), "{\"a\":1}".into(), Journey::default());
+        Request { method: Method::Post, url, headers, body, journey }
+    }
+
+    pub(super) fn moment() -> Moment {
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_440_938_160);
+        Moment { at, nonce: Uuid::from_u128(7) }
+    }
+
+    #[test]
+    fn each_signature_is_one_of_its_own_and_is_shown_by_nothing() {
+        let scope = Scope {
+            region: "eu-west-1".parse().unwrap(),
+            service: "bedrock".parse().unwrap(),
+            session: None,
+        };
+        for (scheme, header) in [
+            (Scheme::Simple, "x-signature"),
+            (Scheme::Kong, "authorization"),
+            (Scheme::SigV4(scope), "authorization"),
+        ] {
+            let secrets = vec![Secret::new("planted-planted-planted")];
+            let signer = Signer::new(scheme, SigningKeys { id: "reader".parse().unwrap(), secrets });
+            let mut first = request("http://relay.example/v1/messages");
+            let mut second = first.clone();
+            signer.sign(&mut first);
+            signer.sign(&mut second);
+            assert_ne!(first.headers[header], second.headers[header]);
+            assert!(first.headers[header].is_sensitive());
+            assert!(!format!("{signer:?}{first:?}").contains("planted"));
+        }
+    }
+
+    #[test]
+    fn a_host_is_named_as_its_header_names_it() {
+        assert_eq!(host(&request("http://relay.example/v1")), "relay.example");
+        assert_eq!(host(&request("http://relay.example:8080/v1?b&a")), "relay.example:8080");
+        assert_eq!(host(&request("http://[::1]:8080/v1")), "[::1]:8080");
+        assert_eq!(target(&request("http://relay.example/v1?b&a#c").url), "/v1?b&a");
+        let mut own = request("http://relay.example/v1");
+        own.headers.insert("host", HeaderValue::from_static("other.example"));
+        assert_eq!(host(&own), "other.example");
+    }
+}

@@ -1,0 +1,205 @@
+//! The scheme `sigv4`: AWS Signature Version 4, as Bedrock and gateways with IAM want it.
+//!
+//! Source: AWS, "Create a signed AWS API request". The path is encoded once more than it is on the wire, as every service but
+//! S3 wants it. The region is part of the key, so that a request to another region needs another signature.
+
+use jiff::Timestamp;
+
+use crate::net::Request;
+
+use super::{Moment, Scope, SigningKeys, hex, hmac_sha256, host, set, set_secret, sha256, sorted_query};
+
+/// Signs by the first key, in place of any credential.
+pub(super) fn sign((keys, scope): (&SigningKeys, &Scope), request: &mut Request, moment: Moment) {
+    let time = stamp(moment);
+    let (body, nonce, host) = (hex(&sha256(&request.body)), moment.nonce(), host(request));
+    set(request, "x-amz-date", &time);
+    set(request, "x-amz-content-sha256", &body);
+    set(request, "x-nonce", &nonce);
+    let mut signed = vec![("host", host.as_str()), ("x-amz-content-sha256", &body), ("x-amz-date", &time)];
+    if let Some(session) = &scope.session {
+        set_secret(request, "x-amz-security-token", session.expose());
+        signed.push(("x-amz-security-token", session.expose()));
+    }
+    signed.push(("x-nonce", &nonce));
+    let authorization =
+        authorization((keys, scope), &Canonical { request, signed: &signed, body: &body, time: &time });
+    set_secret(request, "authorization", &authorization);
+}
+
+/// What is signed of a request.
+struct Canonical<'a> {
+    request: &'a Request,
+    /// Headers in the order of their names, which are small.
+    signed: &'a [(&'a str, &'a str)],
+    /// The hash of the body.
+    body: &'a str,
+    /// As in `20150830T123600Z`.
+    time: &'a str,
+}
+
+fn authorization((keys, scope): (&SigningKeys, &Scope), canonical: &Canonical<'_>) -> String {
+    let (day, time) = (&canonical.time[..8], canonical.time);
+    let place = format!("{day}/{}/{}/aws4_request", scope.region, scope.service);
+    let hash = hex(&sha256(canonical.text().as_bytes()));
+    let text = format!("AWS4-HMAC-SHA256\n{time}\n{place}\n{hash}");
+    let secret = format!("AWS4{}", keys.secrets[0].expose()).into_bytes();
+    let parts = [day, scope.region.as_str(), scope.service.as_str(), "aws4_request", &text];
+    let signature = hex(&parts.iter().fold(secret, |key, part| hmac_sha256(&key, part.as_bytes())));
+    let (id, names) = (&keys.id, canonical.names());
+    format!("AWS4-HMAC-SHA256 Credential={id}/{place}, SignedHeaders={names}, Signature={signature}")
+}
+
+impl Canonical<'_> {
+    fn text(&self) -> String {
+        let url = &self.request.url;
+        let path = encoded(url.path());
+        let pair = |pair: &str| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (encoded_part(name), encoded_part(value))
+        };
+        let mut query: Vec<_> = sorted_query(url).into_iter().map(pair).collect();
+        // Names first: as a whole, `a-b=` would come before `a=`.
+        query.sort_unstable();
+        let query: Vec<_> = query.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let headers: Vec<_> = self.signed.iter().map(|(name, value)| format!("{name}:{value}")).collect();
+        let (method, query, headers) = (self.request.method.name(), query.join("&"), headers.join("\n"));
+        format!("{method}\n{path}\n{query}\n{headers}\n\n{}\n{}", self.names(), self.body)
+    }
+
+    fn names(&self) -> String {
+        self.signed.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";")
+    }
+}
+
+/// A path, encoded once more than it is on the wire, with one slash for several.
+fn encoded(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        match byte {
+            b'/' if out.ends_with('/') => {}
+            b'/' => out.push('/'),
+            other => encode(other, &mut out),
+        }
+    }
+    out
+}
+
+/// A part of a query, encoded as it is on the wire, but everywhere and in capitals.
+fn encoded_part(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte == b'%' {
+            out.push('%');
+            let digits = bytes.by_ref().take(2);
+            out.extend(digits.map(|digit| char::from(digit.to_ascii_uppercase())));
+        } else {
+            encode(byte, &mut out);
+        }
+    }
+    out
+}
+
+/// Encodes all but RFC 3986's unreserved characters.
+fn encode(byte: u8, out: &mut String) {
+    if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+        out.push(char::from(byte));
+    } else {
+        out.push('%');
+        out.push_str(&hex(&[byte]).to_uppercase());
+    }
+}
+
+fn stamp(moment: Moment) -> String {
+    let at = Timestamp::try_from(moment.at).unwrap_or(Timestamp::UNIX_EPOCH);
+    at.strftime("%Y%m%dT%H%M%SZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{moment, request};
+    use super::*;
+    use crate::net::Method;
+    use crate::units::Secret;
+
+    fn suite() -> (SigningKeys, Scope) {
+        let secrets = vec![Secret::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")];
+        let scope = Scope {
+            region: "us-east-1".parse().unwrap(),
+            service: "service".parse().unwrap(),
+            session: None,
+        };
+        (SigningKeys { id: "AKIDEXAMPLE".parse().unwrap(), secrets }, scope)
+    }
+
+    fn signature(method: Method, path: &str, (kind, body): (Option<&str>, &'static str)) -> String {
+        let mut request = request(&format!("https://example.amazonaws.com{path}"));
+        request.method = method;
+        request.body = body.into();
+        let mut signed: Vec<_> = kind.map(|kind| ("content-type", kind)).into_iter().collect();
+        signed.extend([("host", "example.amazonaws.com"), ("x-amz-date", "20150830T123600Z")]);
+        let (keys, scope) = suite();
+        let body = hex(&sha256(&request.body));
+        let canonical =
+            Canonical { request: &request, signed: &signed, body: &body, time: "20150830T123600Z" };
+        authorization((&keys, &scope), &canonical).rsplit_once("Signature=").unwrap().1.to_owned()
+    }
+
+    /// AWS's Signature Version 4 test suite: get-vanilla, get-slashes, post-vanilla, get-vanilla-query-order-key-case,
+    /// post-vanilla-query, post-x-www-form-urlencoded.
+    #[test]
+    fn the_test_suite_of_aws_is_signed_as_it_says() {
+        let bare = (None, "");
+        let form = (Some("application/x-www-form-urlencoded"), "Param1=value1");
+        for (method, path, content, expected) in [
+            (Method::Get, "/", bare, "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"),
+            (
+                Method::Get,
+                "//example//",
+                bare,
+                "9a624bd73a37c9a373b5312afbebe7a714a789de108f0bdfe846570885f57e84",
+            ),
+            (Method::Post, "/", bare, "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"),
+            (
+                Method::Get,
+                "/?Param2=value2&Param1=value1",
+                bare,
+                "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500",
+            ),
+            (
+                Method::Post,
+                "/?Param1=value1",
+                bare,
+                "28038455d6de14eafc1f9222cf5aa6f1a96197d7deb8263271d420d138af7f11",
+            ),
+            (Method::Post, "/", form, "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a"),
+        ] {
+            assert_eq!(signature(method, path, content), expected, "{} {path}", method.name());
+        }
+    }
+
+    #[test]
+    fn a_path_is_encoded_again_and_a_query_is_not() {
+        assert_eq!(encoded("/model/a%3A0/b:1"), "/model/a%253A0/b%3A1");
+        assert_eq!(encoded("//example//"), "/example/");
+        assert_eq!(encoded_part("a%2fb/c"), "a%2Fb%2Fc");
+    }
+
+    #[test]
+    fn what_goes_beside_a_temporary_key_is_signed_and_not_shown() {
+        let (keys, mut scope) = suite();
+        scope.session = Some(Secret::new("planted-session"));
+        let mut request = request("https://bedrock.example/");
+        sign((&keys, &scope), &mut request, moment());
+        let authorization = request.headers["authorization"].to_str().unwrap();
+        assert!(
+            authorization.contains(
+                "Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, \
+                 SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-security-token;x-nonce, "
+            ),
+            "{authorization}"
+        );
+        assert!(!format!("{request:?}").contains("planted"));
+    }
+}
