@@ -265,7 +265,7 @@ _baton() {
             return 0
             ;;
         baton__subcmd__batch)
-            opts="-m -s -u -a -H -o -c -t -k -x -v -q -h --text --template --skip --limit --shard --model --system --max-tokens --temperature --param --bare-prompt --url --mock --api --header --forwarded-for --key-file --key-command --require-scope --profile --config --output --output-form --unordered --overwrite --summary --resume --retry-failed --journal --sync --no-dedupe --strict --concurrency --stream --drain --max-errors --fail-fast --max-cost --max-requests --rate --burst --token-rate --cache --cache-ttl --cache-size --cache-dir --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --cert --cert-key --proxy --resolve --connect-to --unix-socket --max-connections --no-keepalive --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --compress --compress-level --compress-above --verbose --quiet --error-format --help"
+            opts="-m -s -u -a -H -o -c -t -k -x -v -q -h --text --template --skip --limit --shard --model --system --max-tokens --temperature --param --bare-prompt --url --mock --api --header --forwarded-for --key-file --key-command --require-scope --profile --config --output --output-form --unordered --overwrite --summary --resume --retry-failed --journal --sync --no-dedupe --strict --concurrency --stream --drain --max-errors --fail-fast --max-cost --max-requests --rate --burst --token-rate --cache --cache-ttl --cache-size --cache-dir --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --cert --cert-key --proxy --resolve --connect-to --unix-socket --max-connections --no-keepalive --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --compress --compress-level --compress-above --sign --sign-key-id --sign-key-file --sign-region --sign-service --verbose --quiet --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -539,6 +539,26 @@ _baton() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --sign)
+                    COMPREPLY=($(compgen -W "off simple kong sigv4" -- "${cur}"))
+                    return 0
+                    ;;
+                --sign-key-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign-region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign-service)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --error-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -551,7 +571,7 @@ _baton() {
             return 0
             ;;
         baton__subcmd__bench)
-            opts="-f -m -s -u -a -H -c -r -z -d -n -o -t -k -x -v -q -h --file --messages --model --system --max-tokens --temperature --param --bare-prompt --body --prompts --text --shuffle --mix --synthetic --unique --turns --url --mock --api --header --forwarded-for --key-file --key-command --require-scope --profile --config --concurrency --rate --arrivals --arrival --seed --stage --replay --duration --requests --warmup --drain --no-stream --workers --fail-if --slo --find-capacity --baseline --noise --force --shard --start-at --slot --format --output --save --log --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --cert --cert-key --proxy --resolve --connect-to --unix-socket --max-connections --no-keepalive --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --compress --compress-level --compress-above --verbose --quiet --error-format --help"
+            opts="-f -m -s -u -a -H -c -r -z -d -n -o -t -k -x -v -q -h --file --messages --model --system --max-tokens --temperature --param --bare-prompt --body --prompts --text --shuffle --mix --synthetic --unique --turns --url --mock --api --header --forwarded-for --key-file --key-command --require-scope --profile --config --concurrency --rate --arrivals --arrival --seed --stage --replay --duration --requests --warmup --drain --no-stream --workers --fail-if --slo --find-capacity --baseline --noise --force --shard --start-at --slot --format --output --save --log --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --cert --cert-key --proxy --resolve --connect-to --unix-socket --max-connections --no-keepalive --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --compress --compress-level --compress-above --sign --sign-key-id --sign-key-file --sign-region --sign-service --verbose --quiet --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -878,6 +898,26 @@ _baton() {
                     return 0
                     ;;
                 --compress-above)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign)
+                    COMPREPLY=($(compgen -W "off simple kong sigv4" -- "${cur}"))
+                    return 0
+                    ;;
+                --sign-key-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign-region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign-service)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1323,7 +1363,7 @@ _baton() {
             return 0
             ;;
         baton__subcmd__mock)
-            opts="-q -h --listen --log --accept-encoding --require-key --allow-ip --trusted-proxies --service-key-file --threads --zones --control --personality --upstream --gateway-key-file --time-scale --list-personalities --list-faults --quiet --error-format --help"
+            opts="-q -h --listen --log --accept-encoding --require-key --allow-ip --trusted-proxies --sign --sign-key-id --sign-key-file --sign-clock --service-key-file --threads --zones --control --personality --upstream --gateway-key-file --time-scale --list-personalities --list-faults --quiet --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1350,6 +1390,22 @@ _baton() {
                     return 0
                     ;;
                 --trusted-proxies)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign)
+                    COMPREPLY=($(compgen -W "simple kong sigv4" -- "${cur}"))
+                    return 0
+                    ;;
+                --sign-key-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign-clock)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1651,7 +1707,7 @@ _baton() {
             return 0
             ;;
         baton__subcmd__send)
-            opts="-f -m -s -u -a -H -o -t -k -x -v -q -h --file --messages --model --system --max-tokens --temperature --param --bare-prompt --body --url --mock --api --header --forwarded-for --key-file --key-command --require-scope --profile --config --format --extract --output --no-stream --show-reasoning --dry-run --curl --timing --fail-on --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --cert --cert-key --proxy --resolve --connect-to --unix-socket --max-connections --no-keepalive --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --compress --compress-level --compress-above --rate --burst --token-rate --cache --cache-ttl --cache-size --cache-dir --verbose --quiet --error-format --help"
+            opts="-f -m -s -u -a -H -o -t -k -x -v -q -h --file --messages --model --system --max-tokens --temperature --param --bare-prompt --body --url --mock --api --header --forwarded-for --key-file --key-command --require-scope --profile --config --format --extract --output --no-stream --show-reasoning --dry-run --curl --timing --fail-on --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --cert --cert-key --proxy --resolve --connect-to --unix-socket --max-connections --no-keepalive --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --compress --compress-level --compress-above --sign --sign-key-id --sign-key-file --sign-region --sign-service --rate --burst --token-rate --cache --cache-ttl --cache-size --cache-dir --verbose --quiet --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1869,6 +1925,26 @@ _baton() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --sign)
+                    COMPREPLY=($(compgen -W "off simple kong sigv4" -- "${cur}"))
+                    return 0
+                    ;;
+                --sign-key-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign-region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign-service)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --rate)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1909,7 +1985,7 @@ _baton() {
             return 0
             ;;
         baton__subcmd__stream)
-            opts="-f -m -s -u -a -H -o -t -k -x -v -q -h --file --messages --model --system --max-tokens --temperature --param --bare-prompt --body --url --mock --api --header --forwarded-for --key-file --key-command --require-scope --profile --config --output --format --append --overwrite --sync --tee --timing --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --cert --cert-key --proxy --resolve --connect-to --unix-socket --max-connections --no-keepalive --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --compress --compress-level --compress-above --rate --burst --token-rate --verbose --quiet --error-format --help"
+            opts="-f -m -s -u -a -H -o -t -k -x -v -q -h --file --messages --model --system --max-tokens --temperature --param --bare-prompt --body --url --mock --api --header --forwarded-for --key-file --key-command --require-scope --profile --config --output --format --append --overwrite --sync --tee --timing --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --cert --cert-key --proxy --resolve --connect-to --unix-socket --max-connections --no-keepalive --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --compress --compress-level --compress-above --sign --sign-key-id --sign-key-file --sign-region --sign-service --rate --burst --token-rate --verbose --quiet --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2120,6 +2196,26 @@ _baton() {
                     return 0
                     ;;
                 --compress-above)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign)
+                    COMPREPLY=($(compgen -W "off simple kong sigv4" -- "${cur}"))
+                    return 0
+                    ;;
+                --sign-key-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign-region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign-service)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

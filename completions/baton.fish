@@ -113,6 +113,14 @@ gzip\t''
 zstd\t''"
 complete -c baton -n "__fish_baton_using_subcommand send" -l compress-level -d 'How hard to compress: 1 to 9 for gzip, 1 to 19 for zstd [default: 3 for zstd; for gzip 1, and 6 from 16 KiB on]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l compress-above -d 'Compress bodies of this size and larger; media never [default: 1KiB]' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l sign -d 'Sign each attempt by HMAC-SHA256; `sigv4` in place of a credential [default: off]' -r -f -a "off\t''
+simple\t''
+kong\t''
+sigv4\t''"
+complete -c baton -n "__fish_baton_using_subcommand send" -l sign-key-id -d 'What the relay finds the key by [default: `BATON_SIGN_KEY_ID`; for sigv4 `AWS_ACCESS_KEY_ID`]' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l sign-key-file -d 'Read the signing key from a file, and for `simple` the one that it replaces from a second line [default: `BATON_SIGN_KEY`; for sigv4 `AWS_SECRET_ACCESS_KEY`]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand send" -l sign-region -d 'The region that sigv4 signs for [default: `AWS_REGION` or `AWS_DEFAULT_REGION`]' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l sign-service -d 'The service that sigv4 signs for [default: bedrock]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l rate -d 'Let at most so many requests leave in a time, repeated ones included: 60/m, 10/s [default: no limit]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l burst -d 'Let so many requests of --rate leave at once after a pause [default: 1, all evenly spaced]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l token-rate -d 'Let at most so many tokens go in a time: 40000/m for both directions together, input=40000/m,output=8000/m for each [default: no limit]' -r
@@ -192,6 +200,14 @@ gzip\t''
 zstd\t''"
 complete -c baton -n "__fish_baton_using_subcommand stream" -l compress-level -d 'How hard to compress: 1 to 9 for gzip, 1 to 19 for zstd [default: 3 for zstd; for gzip 1, and 6 from 16 KiB on]' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -l compress-above -d 'Compress bodies of this size and larger; media never [default: 1KiB]' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l sign -d 'Sign each attempt by HMAC-SHA256; `sigv4` in place of a credential [default: off]' -r -f -a "off\t''
+simple\t''
+kong\t''
+sigv4\t''"
+complete -c baton -n "__fish_baton_using_subcommand stream" -l sign-key-id -d 'What the relay finds the key by [default: `BATON_SIGN_KEY_ID`; for sigv4 `AWS_ACCESS_KEY_ID`]' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l sign-key-file -d 'Read the signing key from a file, and for `simple` the one that it replaces from a second line [default: `BATON_SIGN_KEY`; for sigv4 `AWS_SECRET_ACCESS_KEY`]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand stream" -l sign-region -d 'The region that sigv4 signs for [default: `AWS_REGION` or `AWS_DEFAULT_REGION`]' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l sign-service -d 'The service that sigv4 signs for [default: bedrock]' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -l rate -d 'Let at most so many requests leave in a time, repeated ones included: 60/m, 10/s [default: no limit]' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -l burst -d 'Let so many requests of --rate leave at once after a pause [default: 1, all evenly spaced]' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -l token-rate -d 'Let at most so many tokens go in a time: 40000/m for both directions together, input=40000/m,output=8000/m for each [default: no limit]' -r
@@ -282,6 +298,14 @@ gzip\t''
 zstd\t''"
 complete -c baton -n "__fish_baton_using_subcommand batch" -l compress-level -d 'How hard to compress: 1 to 9 for gzip, 1 to 19 for zstd [default: 3 for zstd; for gzip 1, and 6 from 16 KiB on]' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l compress-above -d 'Compress bodies of this size and larger; media never [default: 1KiB]' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l sign -d 'Sign each attempt by HMAC-SHA256; `sigv4` in place of a credential [default: off]' -r -f -a "off\t''
+simple\t''
+kong\t''
+sigv4\t''"
+complete -c baton -n "__fish_baton_using_subcommand batch" -l sign-key-id -d 'What the relay finds the key by [default: `BATON_SIGN_KEY_ID`; for sigv4 `AWS_ACCESS_KEY_ID`]' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l sign-key-file -d 'Read the signing key from a file, and for `simple` the one that it replaces from a second line [default: `BATON_SIGN_KEY`; for sigv4 `AWS_SECRET_ACCESS_KEY`]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand batch" -l sign-region -d 'The region that sigv4 signs for [default: `AWS_REGION` or `AWS_DEFAULT_REGION`]' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l sign-service -d 'The service that sigv4 signs for [default: bedrock]' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
 json\t'One JSON object'"
 complete -c baton -n "__fish_baton_using_subcommand batch" -l text -d 'Each line is a prompt, not JSON'
@@ -382,6 +406,14 @@ gzip\t''
 zstd\t''"
 complete -c baton -n "__fish_baton_using_subcommand bench" -l compress-level -d 'How hard to compress: 1 to 9 for gzip, 1 to 19 for zstd [default: 3 for zstd; for gzip 1, and 6 from 16 KiB on]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l compress-above -d 'Compress bodies of this size and larger; media never [default: 1KiB]' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l sign -d 'Sign each attempt by HMAC-SHA256; `sigv4` in place of a credential [default: off]' -r -f -a "off\t''
+simple\t''
+kong\t''
+sigv4\t''"
+complete -c baton -n "__fish_baton_using_subcommand bench" -l sign-key-id -d 'What the relay finds the key by [default: `BATON_SIGN_KEY_ID`; for sigv4 `AWS_ACCESS_KEY_ID`]' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l sign-key-file -d 'Read the signing key from a file, and for `simple` the one that it replaces from a second line [default: `BATON_SIGN_KEY`; for sigv4 `AWS_SECRET_ACCESS_KEY`]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand bench" -l sign-region -d 'The region that sigv4 signs for [default: `AWS_REGION` or `AWS_DEFAULT_REGION`]' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l sign-service -d 'The service that sigv4 signs for [default: bedrock]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
 json\t'One JSON object'"
 complete -c baton -n "__fish_baton_using_subcommand bench" -l bare-prompt -d 'With --api complete: the body is just {"prompt": …}, and the answer comes whole'
@@ -505,6 +537,12 @@ complete -c baton -n "__fish_baton_using_subcommand mock" -l accept-encoding -d 
 complete -c baton -n "__fish_baton_using_subcommand mock" -l require-key -d 'Let in only requests with one key, which is in this file (one a line; only you can read it); others get a 401' -r -F
 complete -c baton -n "__fish_baton_using_subcommand mock" -l allow-ip -d 'Let in only requests from these addresses (repeatable); others get a 403' -r
 complete -c baton -n "__fish_baton_using_subcommand mock" -l trusted-proxies -d 'With --allow-ip: take the client\'s address from X-Forwarded-For, to which this many proxies have appended; counted from its right end, so that a client\'s own claims do not count [default: 0, the connection\'s address]' -r
+complete -c baton -n "__fish_baton_using_subcommand mock" -l sign -d 'Answer prompts only where they are signed by this scheme, no more than 5 minutes ago, and not twice by one signature' -r -f -a "simple\t''
+kong\t''
+sigv4\t''"
+complete -c baton -n "__fish_baton_using_subcommand mock" -l sign-key-id -d 'With --sign: the name of the key' -r
+complete -c baton -n "__fish_baton_using_subcommand mock" -l sign-key-file -d 'With --sign: the file of the key; for `simple` a second line is a key that serves, too' -r -F
+complete -c baton -n "__fish_baton_using_subcommand mock" -l sign-clock -d 'With --sign: tell a time that is so far ahead of this machine\'s, and judge signatures by it' -r
 complete -c baton -n "__fish_baton_using_subcommand mock" -l service-key-file -d 'Let in only tokens that this key verifies: a public key (RSA or P-256) in PEM form, or a secret; the tokens are for mock-relay, and for an hour at most' -r -F
 complete -c baton -n "__fish_baton_using_subcommand mock" -l threads -d 'Threads to serve with [default: one a core]' -r
 complete -c baton -n "__fish_baton_using_subcommand mock" -l zones -d 'Be several relays in one process, each with an address and counters of its own [their ports: that of --listen and those after it]' -r
