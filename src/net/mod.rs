@@ -14,6 +14,7 @@ mod hint;
 mod limit;
 mod pool;
 mod probe;
+pub mod route;
 #[cfg(test)]
 pub(crate) mod script;
 mod sign;

@@ -1,0 +1,255 @@
+//! Which of several endpoints a request goes to: nearest first, failover that does not panic, sessions that stay.
+//!
+//! A [`Router`] keeps what is known of each [`Endpoint`] and hands out a [`Ticket`] for each attempt. What is decided lies
+//! in `board` (health, ejection, preference) and `view` (the choice), plain functions over a state and a time; here are
+//! only the clock, the lock and the published picture. Choosing takes no lock.
+//!
+//! Where the rules that it follows contradict one another, this holds:
+//!
+//! 1. *A request never fails for lack of choice.* Choosing always answers. An endpoint that is not well is asked after all that are,
+//!    in the order cooling, drained, suspect, ejected, and one that a request has tried after all that it has not.
+//! 2. *Most ejected.* At most half of the endpoints (rounded down, at least one) are ejected, and never the last that
+//!    serves. What should be ejected beyond that is kept as a suspect: asked last, and nobody's first choice.
+//! 3. *Panic.* Fewer than half are well, counting suspects as unwell. Then hold-downs and ramps end at once, because what is well is
+//!    needed whole; where none at all is well, health is ignored and all are asked alike. While one is well it is still
+//!    asked first: this is one client of many, and a relay that cannot bear it says so with 429 or 529.
+//! 4. *Detection.* Five failures in a row eject, so that a refusal is detected as soon as five requests met it. With fewer
+//!    requests, probes and one failed request agree on it, unless a request succeeded within 10 s; until then each request finds
+//!    its own way, because no attempt goes where the one before failed. Probes alone eject nothing.
+//! 5. *One mechanism.* A circuit breaker's open, half-open and closed are ejection, trial and recovery.
+//! 6. *Coming back.* After two successful trials an endpoint is held down: asked only where the others cannot serve, then by a growing
+//!    share. A session that moved stays where it went for as long as it is remembered, and is not asked back.
+//! 7. *Dwell.* A preferred endpoint that works is left for a better one after 60 s at the earliest; one that is ejected,
+//!    suspect or drained is left at once.
+
+mod affinity;
+mod board;
+mod distance;
+mod endpoint;
+mod event;
+mod health;
+mod probing;
+mod rules;
+mod seat;
+mod signal;
+mod silence;
+#[cfg(test)]
+mod simulation;
+mod status;
+#[cfg(test)]
+mod tests;
+mod ticket;
+mod view;
+mod window;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::time::Instant;
+
+use super::Url;
+
+pub use self::endpoint::{Endpoint, Strategy, UnknownStrategy};
+pub use self::event::{Change, Event, Reason};
+pub use self::probing::Probe;
+pub use self::rules::{MOST_ENDPOINTS, PROBE_TIMEOUT, PROBE_TIMEOUT_SILENT};
+pub use self::seat::Seat;
+pub use self::signal::{Probed, Report};
+pub use self::status::Status;
+pub use self::ticket::{Ticket, Tried};
+pub use self::view::Grade;
+
+use self::affinity::Homes;
+use self::board::Board;
+use self::rules::TICK;
+use self::signal::Signal;
+use self::view::{Set, View};
+
+/// A set of endpoints that cannot be routed over.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SetError {
+    /// There is none.
+    #[error("no endpoint is given")]
+    Empty,
+    /// There are more than [`MOST_ENDPOINTS`].
+    #[error("{0} endpoints are given, and at most {MOST_ENDPOINTS} are kept")]
+    TooMany(usize),
+    /// An address stands there twice.
+    #[error("the endpoint {0} is given twice")]
+    Twice(String),
+}
+
+/// Chooses among endpoints, and learns from what becomes of each choice.
+#[derive(Debug)]
+pub struct Router {
+    /// The moment that all others count from.
+    origin: Instant,
+    board: Mutex<Board>,
+    view: ArcSwap<View>,
+    /// When the clock alone may change something, in milliseconds.
+    due: AtomicU64,
+    homes: Homes,
+}
+
+impl Router {
+    /// A router over these endpoints, the first of which is preferred until something is measured.
+    ///
+    /// # Errors
+    ///
+    /// That there are none, too many, or two with the same address.
+    pub fn new(strategy: Strategy, endpoints: Vec<Endpoint>) -> Result<Self, SetError> {
+        check(&endpoints)?;
+        let board = Board::new(strategy, endpoints, Duration::ZERO);
+        let view = ArcSwap::from_pointee(board.view(Duration::ZERO));
+        let origin = Instant::now();
+        Ok(Self { origin, board: Mutex::new(board), view, due: AtomicU64::new(0), homes: Homes::default() })
+    }
+
+    /// Chooses for one attempt of a request, which has tried some endpoints, and of a session, if it is of one. There
+    /// always is a choice.
+    pub fn choose(&self, session: Option<&str>, tried: &Tried) -> Ticket<'_> {
+        self.choose_at(self.now(), (session, tried), &mut fastrand::f64)
+    }
+
+    /// Whether an endpoint is left that is well and has not been tried.
+    pub fn has_alternative(&self, tried: &Tried) -> bool {
+        let view = self.view.load();
+        view.has_alternative(tried.within(&view))
+    }
+
+    /// Replaces the set of endpoints under running requests: what is known of endpoints that stay is kept, by their
+    /// address, and requests under way go on where they are.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Router::new`]; nothing is changed then.
+    pub fn replace(&self, endpoints: Vec<Endpoint>) -> Result<(), SetError> {
+        check(&endpoints)?;
+        self.change(self.now(), |board, now| board.replace(now, endpoints));
+        Ok(())
+    }
+
+    /// Gives an endpoint nothing new; sessions that live there may still come for 30 s. False where there is none.
+    pub fn drain(&self, url: &Url) -> bool {
+        self.change(self.now(), |board, now| board.drain(now, url, Some(now)))
+    }
+
+    /// Takes a drain back. False where there is no such endpoint.
+    pub fn undrain(&self, url: &Url) -> bool {
+        self.change(self.now(), |board, now| board.drain(now, url, None))
+    }
+
+    /// What was decided since this was last asked, the oldest first.
+    pub fn take_events(&self) -> Vec<Event> {
+        std::mem::take(&mut self.board().events)
+    }
+
+    /// How many endpoints there are.
+    pub fn count(&self) -> usize {
+        self.view.load().placed.len()
+    }
+
+    /// The moment that the times of events count from.
+    pub fn origin(&self) -> Instant {
+        self.origin
+    }
+
+    fn choose_at(
+        &self,
+        now: Duration,
+        (session, tried): (Option<&str>, &Tried),
+        random: &mut impl FnMut() -> f64,
+    ) -> Ticket<'_> {
+        self.keep_up(now, random);
+        let view = self.view.load();
+        let set = tried.within(&view);
+        let session = session.filter(|_| view.strategy != Strategy::Pinned && view.placed.len() > 1);
+        let (index, trial) = match session {
+            None => {
+                let chosen = view.choose(now, set, random);
+                (chosen.index, chosen.trial)
+            }
+            Some(session) => (self.lead(&view, now, (session, set)), false),
+        };
+        let seat = view.placed[index].seat.clone();
+        seat.gauges.begin(now);
+        Ticket::new(self, seat, trial)
+    }
+
+    /// Where a request of a session goes. The session itself moves only when its home serves no more.
+    fn lead(&self, view: &View, now: Duration, (session, tried): (&str, Set)) -> usize {
+        let session = affinity::hash(session);
+        let home = self.homes.find(session, now);
+        let home = home.and_then(|seat| view.placed.iter().position(|placed| placed.seat.is(&seat)));
+        let index = view.choose_for(session, home, tried);
+        if home.is_none_or(|home| !view.keeps(home)) {
+            self.homes.settle(session, &view.placed[index].seat, now);
+        }
+        index
+    }
+
+    /// Does what is due by the clock, unless another thread is at it.
+    fn keep_up(&self, now: Duration, random: &mut impl FnMut() -> f64) {
+        if milliseconds(now) < self.due.load(Ordering::Relaxed) {
+            return;
+        }
+        let Ok(mut board) = self.board.try_lock() else { return };
+        board.tick(now, random());
+        self.publish(&board, now);
+    }
+
+    /// Changes the state and publishes the new picture.
+    fn change<R>(&self, now: Duration, act: impl FnOnce(&mut Board, Duration) -> R) -> R {
+        let mut board = self.board();
+        let result = act(&mut board, now);
+        self.publish(&board, now);
+        result
+    }
+
+    fn publish(&self, board: &Board, now: Duration) {
+        self.view.store(board.view(now).into());
+        self.due.store(milliseconds(now + TICK), Ordering::Relaxed);
+    }
+
+    fn take_report(&self, now: Duration, ticket: (&Seat, bool), (report, random): (&Report, f64)) {
+        let mut board = self.board();
+        let before = board.events.len();
+        board.report(now, ticket, (report, random));
+        // What changes the picture is an event, but for what the next tick brings.
+        if board.events.len() != before {
+            self.publish(&board, now);
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.origin.elapsed()
+    }
+
+    /// Every change is one step, so that a holder who panicked left nothing half done.
+    fn board(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a set can be routed over.
+fn check(endpoints: &[Endpoint]) -> Result<(), SetError> {
+    if endpoints.is_empty() {
+        return Err(SetError::Empty);
+    }
+    if endpoints.len() > MOST_ENDPOINTS {
+        return Err(SetError::TooMany(endpoints.len()));
+    }
+    for (index, endpoint) in endpoints.iter().enumerate() {
+        if endpoints[..index].iter().any(|other| other.url == endpoint.url) {
+            return Err(SetError::Twice(endpoint.name()));
+        }
+    }
+    Ok(())
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "times of a process in milliseconds")]
+fn milliseconds(time: Duration) -> u64 {
+    time.as_millis() as u64
+}

@@ -1,0 +1,69 @@
+//! How many requests failed within the window, by the second.
+
+use std::time::Duration;
+
+use super::rules::RATIO_WINDOW_S;
+
+#[expect(clippy::cast_possible_truncation, reason = "a constant of a few seconds")]
+const SECONDS: usize = RATIO_WINDOW_S as usize;
+
+/// Counts by the second, in a ring.
+#[derive(Debug, Clone)]
+pub(super) struct Window {
+    seconds: [Second; SECONDS],
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Second {
+    number: u64,
+    failed: u32,
+    all: u32,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self { seconds: [Second::default(); SECONDS] }
+    }
+}
+
+impl Window {
+    /// Counts one request.
+    pub(super) fn count(&mut self, now: Duration, failed: bool) {
+        let number = now.as_secs();
+        let slot = &mut self.seconds[index(number)];
+        if slot.number != number {
+            *slot = Second { number, ..Second::default() };
+        }
+        slot.all += 1;
+        slot.failed += u32::from(failed);
+    }
+
+    /// How many failed, of how many.
+    pub(super) fn counts(&self, now: Duration) -> (u32, u32) {
+        let from = now.as_secs().saturating_sub(RATIO_WINDOW_S - 1);
+        let within = self.seconds.iter().filter(|second| second.number >= from);
+        within.fold((0, 0), |(failed, all), second| (failed + second.failed, all + second.all))
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "it is less than the ring is long")]
+fn index(second: u64) -> usize {
+    (second % RATIO_WINDOW_S) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_older_than_the_window_does_not_count() {
+        let mut window = Window::default();
+        window.count(Duration::from_secs(1), true);
+        window.count(Duration::from_secs(5), false);
+        assert_eq!(window.counts(Duration::from_secs(30)), (1, 2));
+        assert_eq!(window.counts(Duration::from_secs(31)), (0, 1));
+        window.count(Duration::from_secs(35), true);
+        assert_eq!(window.counts(Duration::from_secs(35)), (1, 1));
+        assert_eq!(window.counts(Duration::from_secs(9_000_000)), (0, 0));
+    }
+}
