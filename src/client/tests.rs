@@ -180,7 +180,7 @@ async fn a_refusal_of_stream_options_is_repaired_once_and_remembered() {
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_never_was_is_tried_again_without_a_bill() {
-    let refused = Turn::Fail(Error::Connect { detail: "refused".to_owned(), via: None });
+    let refused = Turn::Fail(Error::Connect { detail: "refused".to_owned(), via: None, answered: true });
     let (exchange, ..) = play(vec![refused, whole()], &call(Dialect::Messages, false)).await;
     assert_eq!(exchange.class, Class::Ok);
     assert!(!exchange.attempts[0].maybe_billed);

@@ -30,6 +30,8 @@ pub enum Error {
         detail: String,
         /// The proxy that stood between, by its address or by the variable that names it.
         via: Option<String>,
+        /// Whether a host said so, by a refusal or a reset.
+        answered: bool,
     },
     /// The connection took longer than its limit.
     #[error("no connection within {}", Span(*limit))]
@@ -68,6 +70,8 @@ pub enum Error {
     Closed {
         /// The innermost cause.
         detail: String,
+        /// Whether the other side closed it.
+        answered: bool,
     },
     /// The body broke off.
     #[error("the answer broke off: {detail}")]
@@ -115,6 +119,19 @@ impl Error {
         matches!(self, Self::Closed { .. } | Self::Broken { .. } | Self::NotHttp { .. } | Self::Decode { .. })
     }
 
+    /// Whether anything of a host came back, be it a refusal, a reset or a TLS alert, so that the network between is well.
+    pub fn host_answered(&self) -> bool {
+        match self {
+            Self::Dns { .. }
+            | Self::ConnectTimeout { .. }
+            | Self::Limit { .. }
+            | Self::Setup(_)
+            | Self::Identity { .. } => false,
+            Self::Connect { answered, .. } | Self::Closed { answered, .. } => *answered,
+            Self::Tls { .. } | Self::NotHttp { .. } | Self::Broken { .. } | Self::Decode { .. } => true,
+        }
+    }
+
     /// The error of an attempt that brought no reply.
     pub(super) fn of_request(error: &(dyn StdError + 'static), connect_limit: Duration) -> Self {
         let detail = || innermost(error);
@@ -131,7 +148,7 @@ impl Error {
             if is_timeout(error) {
                 return Self::ConnectTimeout { limit: connect_limit };
             }
-            return Self::Connect { detail: detail(), via: None };
+            return Self::Connect { detail: detail(), via: None, answered: is_answer(error) };
         }
         if find::<reqwest::Error>(error).is_some_and(reqwest::Error::is_builder)
             || find::<InvalidUri>(error).is_some()
@@ -140,7 +157,7 @@ impl Error {
         }
         match find::<hyper::Error>(error) {
             Some(hyper) if hyper.is_parse() => Self::NotHttp { detail: hyper.to_string() },
-            _ => Self::Closed { detail: detail() },
+            _ => Self::Closed { detail: detail(), answered: is_answer(error) },
         }
     }
 
@@ -189,6 +206,17 @@ fn find_io<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a io::Error> {
 fn is_timeout(error: &(dyn StdError + 'static)) -> bool {
     find::<reqwest::Error>(error).is_some_and(reqwest::Error::is_timeout)
         || find_io(error).is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+}
+
+/// Whether it was another host that ended it; a network that is gone or a time that passed is no answer.
+fn is_answer(error: &(dyn StdError + 'static)) -> bool {
+    use io::ErrorKind as Kind;
+    find_io(error).is_none_or(|error| {
+        !matches!(
+            error.kind(),
+            Kind::NetworkUnreachable | Kind::HostUnreachable | Kind::NetworkDown | Kind::TimedOut
+        )
+    })
 }
 
 fn find_tls<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
@@ -256,5 +284,23 @@ fn describe_tls(error: &rustls::Error) -> String {
         }
         rustls::Error::InvalidMessage(_) => "the answer is not TLS (is it an http:// address?)".to_owned(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_an_answer_and_a_network_that_is_gone_is_none() {
+        use io::ErrorKind as Kind;
+        let answers = |kind: Kind| is_answer(&io::Error::from(kind));
+        assert!(
+            [Kind::ConnectionRefused, Kind::ConnectionReset, Kind::UnexpectedEof].into_iter().all(answers)
+        );
+        let gone = [Kind::NetworkUnreachable, Kind::HostUnreachable, Kind::NetworkDown, Kind::TimedOut];
+        assert!(!gone.into_iter().any(answers));
+        assert!(!Error::ConnectTimeout { limit: Duration::ZERO }.host_answered());
+        assert!(Error::Closed { detail: String::new(), answered: true }.host_answered());
     }
 }

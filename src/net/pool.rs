@@ -87,10 +87,12 @@ impl Pool {
     /// The system's words for a socket or a proxy that does not answer do not name it.
     fn name_way(&self, error: Error) -> Error {
         match (error, &self.unix_socket) {
-            (Error::Connect { detail, via }, Some(path)) => {
-                Error::Connect { detail: format!("{}: {detail}", path.display()), via }
+            (Error::Connect { detail, via, answered }, Some(path)) => {
+                Error::Connect { detail: format!("{}: {detail}", path.display()), via, answered }
             }
-            (Error::Connect { detail, .. }, None) => Error::Connect { detail, via: self.via.clone() },
+            (Error::Connect { detail, answered, .. }, None) => {
+                Error::Connect { detail, via: self.via.clone(), answered }
+            }
             (error, _) => error,
         }
     }

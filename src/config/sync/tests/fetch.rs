@@ -105,7 +105,7 @@ async fn a_source_that_serves_nothing_of_use_says_what_it_does_serve() {
     let unsigned = || [answer(FILE, "a"), status(404)];
     assert_eq!(verdict(unsigned().into_iter().chain(unsigned()).collect()).await.0, "bad-signature");
     assert_eq!(verdict(vec![Turn::Silence]).await, ("unreachable", "no answer within 10 s".to_owned()));
-    let refused = || Turn::Fail(Failure::Connect { detail: "refused".to_owned(), via: None });
+    let refused = || Turn::Fail(Failure::Connect { detail: "refused".to_owned(), via: None, answered: true });
     assert_eq!(verdict(vec![refused()]).await.0, "unreachable");
     let cut = || Turn::Reply(200, vec![], vec![Step::Bytes("version = "), Step::Break]);
     assert_eq!(verdict(vec![cut(), cut()]).await.0, "truncated");
