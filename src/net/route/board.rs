@@ -1,15 +1,17 @@
-//! The state of all endpoints, and every decision about them: plain functions over the state and the time.
+//! The state of all endpoints, and what outcomes, probes and the clock do to it: plain functions over state and time.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::affinity::hash;
 use super::distance::{Distance, Preference};
-use super::health::{Health, Standing};
-use super::rules::{COOL_DOWN, COOL_DOWN_MOST, DRAIN, EJECTION_JITTER, PROBE_DOWN, TRIALS};
+use super::health::{Health, Network, Standing};
+use super::rules::{COOL_DOWN, COOL_DOWN_MOST, DRAIN, EVENTS_KEPT};
 use super::seat::Seat;
+use super::signal::Heard;
 use super::silence::is_silent;
 use super::view::{Grade, Placed, View};
-use super::{Change, Endpoint, Event, Probed, Reason, Report, Signal, Strategy};
+use super::{Change, Endpoint, Event, Probe, Probed, Reason, Report, Signal, Strategy};
 
 /// The state of all endpoints.
 #[derive(Debug)]
@@ -17,10 +19,23 @@ pub(super) struct Board {
     pub(super) strategy: Strategy,
     pub(super) members: Vec<Member>,
     pub(super) preference: Preference,
-    suspects_network: bool,
-    panics: bool,
-    /// What was decided since it was last taken.
-    pub(super) events: Vec<Event>,
+    pub(super) network: Network,
+    /// When the network was last under suspicion.
+    pub(super) suspected_until: Duration,
+    pub(super) panics: bool,
+    /// What was decided since it was last taken, the newest of it.
+    pub(super) events: VecDeque<Event>,
+    /// How many decisions there have been.
+    pub(super) decided: u64,
+}
+
+/// A request that has come to its end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Attempt<'a> {
+    pub(super) seat: &'a Seat,
+    pub(super) began: Duration,
+    /// Whether it was the trial that counts.
+    pub(super) trial: bool,
 }
 
 /// One endpoint with all that is known of it.
@@ -31,6 +46,10 @@ pub(super) struct Member {
     pub(super) distance: Distance,
     /// When it is to be probed next.
     pub(super) probe_at: Duration,
+    /// When the last probe began.
+    pub(super) probe_began: Option<Duration>,
+    /// When a probe that is out is given up.
+    pub(super) probe_out_until: Duration,
     /// The last decision about it.
     pub(super) last: Option<Event>,
 }
@@ -38,7 +57,25 @@ pub(super) struct Member {
 impl Member {
     fn new(seat: Seat, now: Duration) -> Self {
         let (health, distance) = (Health::new(now), Distance::default());
-        Self { seat, health, distance, probe_at: now, last: None }
+        Self {
+            seat,
+            health,
+            distance,
+            probe_at: now,
+            probe_began: None,
+            probe_out_until: Duration::ZERO,
+            last: None,
+        }
+    }
+
+    /// When it was last heard in any way.
+    pub(super) fn last_heard(&self) -> Option<Duration> {
+        self.health.last_heard(self.seat.gauges.last_byte())
+    }
+
+    /// Whether nothing came back to the last attempt.
+    pub(super) fn is_mute(&self) -> bool {
+        self.health.is_mute(self.seat.gauges.last_byte())
     }
 }
 
@@ -49,62 +86,55 @@ impl Board {
             strategy,
             members: endpoints.into_iter().map(member).collect(),
             preference: Preference::new(now),
-            suspects_network: false,
+            network: Network::Well,
+            suspected_until: Duration::ZERO,
             panics: false,
-            events: Vec::new(),
+            events: VecDeque::new(),
+            decided: 0,
         }
     }
 
     /// Takes in what became of a request; `random` is uniform in 0..1.
-    pub(super) fn report(
-        &mut self,
-        now: Duration,
-        (seat, trial): (&Seat, bool),
-        (report, random): (&Report, f64),
-    ) {
-        let Some(index) = self.find(seat) else { return };
+    pub(super) fn report(&mut self, now: Duration, attempt: Attempt<'_>, (report, random): (&Report, f64)) {
+        let Some(index) = self.find(attempt.seat) else { return };
+        let (signal, heard) = (Signal::of(report), Heard::of(report));
         let member = &mut self.members[index];
-        let signal = Signal::of(report);
         if let (Some(time), true) = (report.first_byte, signal == Signal::Served) {
             member.distance.serve(time);
         }
+        member.health.hear(now, (heard, attempt.began));
         if signal == Signal::Limited {
             self.cool(now, index, report.retry_after.unwrap_or(COOL_DOWN).min(COOL_DOWN_MOST));
-            return;
-        }
-        // What left before an ejection says nothing new after it; only a trial does.
-        let is_out = member.health.is_out();
-        let reason = member.health.take(now, signal);
-        let failed = matches!(signal, Signal::Refused | Signal::Unreachable | Signal::Doubtful);
-        if is_out {
-            if trial && failed {
-                self.eject(now, (index, Reason::TrialFailed), random);
-            } else if trial && signal == Signal::Served && self.members[index].health.pass_trial(now) {
-                self.say(now, index, (Change::Recovered, Reason::Trials(TRIALS)));
-            }
-            return;
         }
         self.weigh_network(now);
-        if let Some(reason) = reason {
-            self.consider(now, (index, reason), random);
+        if self.members[index].health.is_left() {
+            self.judge_trial(now, (index, attempt.trial), (signal, random));
+        } else if !signal.is_failure() || self.may_blame(heard, attempt.began) {
+            let reason = self.members[index].health.take(now, signal);
+            if let Some(reason) = reason {
+                self.consider(now, (index, reason), random);
+            }
         }
+        self.settle_pending(now, random);
     }
 
     /// Takes in what a probe brought.
-    pub(super) fn probed(&mut self, now: Duration, seat: &Seat, (probed, random): (Probed, f64)) {
-        let Some(index) = self.find(seat) else { return };
+    pub(super) fn probed(&mut self, now: Duration, probe: &Probe, (probed, random): (Probed, f64)) {
+        let Some(index) = self.find(&probe.seat) else { return };
         let member = &mut self.members[index];
+        member.probe_out_until = Duration::ZERO;
         if let Probed::Reached(time) = probed {
             member.distance.probe(time);
         }
-        let reason = member.health.probed(now, probed);
+        let reason = member.health.probed(now, (probed, probe.began), self.network);
         self.weigh_network(now);
         match reason {
-            Some(reason) if !self.members[index].health.is_out() => {
-                self.consider(now, (index, reason), random)
+            Some(reason) if !self.members[index].health.is_left() => {
+                self.consider(now, (index, reason), random);
             }
-            _ => {}
+            _ => self.stand_in(now, index, probed),
         }
+        self.settle_pending(now, random);
         if self.strategy == Strategy::Nearest && !self.preference.is_settled() {
             self.settle_preference(now);
         }
@@ -112,12 +142,14 @@ impl Board {
 
     /// What the clock alone brings about.
     pub(super) fn tick(&mut self, now: Duration, random: f64) {
+        // First, because what was silent while nothing was heard is to be asked anew before it is judged.
+        self.weigh_network(now);
         for index in 0..self.members.len() {
             let health = &mut self.members[index].health;
             health.forgive(now);
             if health.may_try(now) {
-                health.standing = Standing::Trial { passed: 0 };
-                self.members[index].seat.gauges.release_trial();
+                health.begin_trials(now);
+                self.members[index].seat.gauges.revoke_trial();
                 self.say(now, index, (Change::Trial, Reason::TimeOver));
             } else if matches!(health.standing, Standing::Held { until } if until <= now) {
                 health.standing = Standing::Ramp { since: now };
@@ -128,10 +160,10 @@ impl Board {
                 self.say(now, index, (Change::Restored, Reason::Share(100)));
             }
             if let Some(reason) = is_silent(now, index, &self.members) {
-                self.consider(now, (index, reason), random);
+                self.leave(now, (index, reason), random);
             }
         }
-        self.weigh_network(now);
+        self.settle_pending(now, random);
         self.weigh_panic(now);
         if self.strategy == Strategy::Nearest {
             self.weigh_preference(now);
@@ -155,12 +187,8 @@ impl Board {
         }
         for member in before {
             let endpoint = Some(member.seat.endpoint.name());
-            self.events.push(Event {
-                at: now,
-                endpoint,
-                change: Change::Removed,
-                reason: Reason::Configured,
-            });
+            let (change, reason) = (Change::Removed, Reason::Configured);
+            self.record(Event { at: now, endpoint, change, reason });
         }
         let index = preferred.and_then(|seat| self.find(&seat));
         self.preference.reseat(now, index);
@@ -192,9 +220,19 @@ impl Board {
                 // Where none is well, health says nothing any more: all are asked alike.
                 grade: if any_serves { grade } else { Grade::Suspect },
                 // In a panic those that are well are needed whole.
-                share: if self.panics && !health.is_out() { 100 } else { health.share(now) },
+                share: if !any_serves || (self.panics && !health.is_left()) {
+                    100
+                } else {
+                    health.share(now)
+                },
                 trial: matches!(health.standing, Standing::Trial { .. }) && health.drained.is_none(),
-                keeps_sessions: health.drained.is_none_or(|since| now.saturating_sub(since) < DRAIN),
+                keeps_sessions: match grade {
+                    Grade::Well | Grade::Held | Grade::Cooling => true,
+                    Grade::Drained => health.drained.is_none_or(|since| now.saturating_sub(since) < DRAIN),
+                    // Elsewhere is no better.
+                    Grade::Suspect | Grade::Ejected => !any_serves,
+                },
+                given_up: member.seat.gauges.given_up(),
                 rank,
                 hash: hash(member.seat.endpoint.url.as_str()),
             }
@@ -207,7 +245,7 @@ impl Board {
     pub(super) fn grades(&self, now: Duration) -> Vec<Grade> {
         let grade = |member: &Member| match &member.health {
             health if health.is_out() => Grade::Ejected,
-            health if health.kept.is_some() => Grade::Suspect,
+            health if health.is_spared() => Grade::Suspect,
             health if health.drained.is_some() => Grade::Drained,
             health if health.cool_until > now => Grade::Cooling,
             Health { standing: Standing::Held { .. }, .. } if !self.panics => Grade::Held,
@@ -218,7 +256,7 @@ impl Board {
 
     /// Whether the local network is under suspicion.
     pub(super) fn suspects_network(&self) -> bool {
-        self.suspects_network
+        self.network == Network::Suspected
     }
 
     /// Whether fewer than half are well.
@@ -235,97 +273,24 @@ impl Board {
         let endpoint = Some(self.members[index].seat.endpoint.name());
         let event = Event { at: now, endpoint, change, reason };
         self.members[index].last = Some(event.clone());
-        self.events.push(event);
+        self.record(event);
     }
 
-    fn say_of_all(&mut self, at: Duration, change: Change, reason: Reason) {
-        self.events.push(Event { at, endpoint: None, change, reason });
+    /// Keeps an event for who takes them; where nobody does, only the newest.
+    pub(super) fn record(&mut self, event: Event) {
+        if self.events.len() == EVENTS_KEPT {
+            self.events.pop_front();
+        }
+        self.events.push_back(event);
+        self.decided += 1;
     }
 
     fn cool(&mut self, now: Duration, index: usize, time: Duration) {
         let health = &mut self.members[index].health;
-        health.take(now, Signal::Limited);
         let is_news = health.cool_until <= now;
         health.cool_until = health.cool_until.max(now + time);
         if is_news {
             self.say(now, index, (Change::Cooled, Reason::RateLimited(time)));
-        }
-    }
-
-    /// Ejects an endpoint that should be, where that is allowed.
-    fn consider(&mut self, now: Duration, (index, reason): (usize, Reason), random: f64) {
-        let forbidden = if self.strategy == Strategy::Pinned {
-            return;
-        } else if self.suspects_network {
-            Some(Reason::NothingReplies)
-        } else if self.may_eject(index) {
-            None
-        } else {
-            Some(Reason::MostEjected)
-        };
-        match forbidden {
-            None => self.eject(now, (index, reason), random),
-            Some(why) => {
-                let health = &mut self.members[index].health;
-                // Where the network is under suspicion, nothing is held against an endpoint.
-                let holds = (why == Reason::MostEjected).then_some(reason);
-                if health.kept.is_none() && holds.is_some() {
-                    health.kept = holds;
-                    self.say(now, index, (Change::Kept, why));
-                }
-            }
-        }
-    }
-
-    /// Whether one more may be ejected: at most half of them, rounded down and at least one, and never the last that serves.
-    fn may_eject(&self, index: usize) -> bool {
-        let out = self.members.iter().filter(|member| member.health.is_out()).count();
-        let serves = |(other, member): (usize, &Member)| {
-            other != index && !member.health.is_out() && member.health.drained.is_none()
-        };
-        out < (self.members.len() / 2).max(1) && self.members.iter().enumerate().any(serves)
-    }
-
-    fn eject(&mut self, now: Duration, (index, reason): (usize, Reason), random: f64) {
-        let member = &mut self.members[index];
-        member.health.eject(now, EJECTION_JITTER.mul_f64(random.clamp(0.0, 1.0)));
-        member.probe_at = member.probe_at.min(now + PROBE_DOWN);
-        if matches!(reason, Reason::Silent(_)) {
-            member.seat.gauges.abandon();
-        }
-        self.say(now, index, (Change::Ejected, reason));
-        self.weigh_panic(now);
-        if self.strategy == Strategy::Nearest {
-            self.weigh_preference(now);
-        }
-    }
-
-    /// Suspects the local network where the last that was heard of every endpoint is nothing.
-    fn weigh_network(&mut self, now: Duration) {
-        let suspects = self.members.len() > 1 && self.members.iter().all(|member| member.health.is_mute());
-        if suspects == self.suspects_network {
-            return;
-        }
-        self.suspects_network = suspects;
-        if suspects {
-            self.say_of_all(now, Change::SuspicionRaised, Reason::NothingReplies);
-        } else {
-            // What failed meanwhile was no fault of theirs.
-            for member in &mut self.members {
-                member.health.acquit();
-            }
-            self.say_of_all(now, Change::SuspicionLifted, Reason::Replied);
-        }
-    }
-
-    fn weigh_panic(&mut self, now: Duration) {
-        let grades = self.grades(now);
-        let well = grades.iter().filter(|grade| **grade <= Grade::Cooling).count();
-        let panics = well * 2 < grades.len();
-        if panics != self.panics && grades.len() > 1 {
-            self.panics = panics;
-            let change = if panics { Change::PanicBegun } else { Change::PanicEnded };
-            self.say_of_all(now, change, Reason::Well(well, grades.len()));
         }
     }
 }

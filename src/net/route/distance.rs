@@ -108,7 +108,7 @@ impl Board {
     pub(super) fn ranks(&self) -> Vec<u8> {
         let key = |index: &usize| {
             let member = &self.members[*index];
-            (member.health.probes.down, member.distance.probes.unwrap_or(Duration::MAX), *index)
+            (member.health.probes.is_down(), member.distance.probes.unwrap_or(Duration::MAX), *index)
         };
         let mut order: Vec<usize> = (0..self.members.len()).collect();
         order.sort_by_key(key);
@@ -121,7 +121,11 @@ impl Board {
 
     /// Decides for the nearest as soon as all have been measured once.
     pub(super) fn settle_preference(&mut self, now: Duration) {
-        if self.members.iter().any(|member| member.distance.probes.is_none() && !member.health.probes.down) {
+        if self
+            .members
+            .iter()
+            .any(|member| member.distance.probes.is_none() && !member.health.probes.is_down())
+        {
             return;
         }
         let first = self.preference.index;

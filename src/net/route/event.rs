@@ -95,6 +95,8 @@ pub enum Reason {
     TimeOver,
     /// Its trials succeeded.
     Trials(u32),
+    /// No request came to try it, and its probes pass.
+    Probes,
     /// This percentage of its share.
     Share(u8),
     /// It answered 429, and is left alone for this time.
@@ -126,6 +128,7 @@ impl fmt::Display for Reason {
             Self::MostEjected => out.write_str("no more endpoints may be ejected"),
             Self::TimeOver => out.write_str("its time is over"),
             Self::Trials(count) => write!(out, "{count} trial requests succeeded"),
+            Self::Probes => out.write_str("no request came to try it, and its probes pass"),
             Self::Share(percent) => write!(out, "{percent} % of its share"),
             Self::RateLimited(time) => write!(out, "it answered 429: left alone for {}", Span(*time)),
             Self::Faster(time) => write!(out, "faster by {}", Span(*time)),

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use super::rules::{
-    CONSECUTIVE, EJECTION, EJECTION_MOST, FAILURE_COUNTS, FORGIVEN_AFTER, HOLD_DOWN, PROBE_RUN, RAMP,
-    RAMP_STEP, RATIO_REQUESTS, SUCCESS_COUNTS, TRIALS,
+    CONSECUTIVE, EJECTION, EJECTION_MOST, FAILURE_COUNTS, FORGIVEN_AFTER, HOLD_DOWN, RAMP, RAMP_STEP,
+    RATIO_REQUESTS, SUCCESS_COUNTS, TRIALS,
 };
+use super::run::{Run, Unanswered};
+use super::signal::Heard;
+use super::streak::Streak;
 use super::window::Window;
 use super::{Probed, Reason, Signal};
 
@@ -14,13 +17,15 @@ use super::{Probed, Reason, Signal};
 pub(super) enum Standing {
     /// It takes its whole share.
     Serving,
-    /// It gets nothing until then.
+    /// It gets nothing until then; one that is spared is asked last.
     Ejected {
         /// When its trials begin at the earliest.
         until: Duration,
     },
     /// It gets one request at a time.
     Trial {
+        /// When the trials began.
+        since: Duration,
         /// Trials that succeeded.
         passed: u32,
     },
@@ -40,73 +45,58 @@ pub(super) enum Standing {
 #[derive(Debug, Clone)]
 pub(super) struct Health {
     pub(super) standing: Standing,
-    /// Failures in a row.
-    pub(super) consecutive: u32,
+    /// It should be ejected, and the others' state forbids it: it goes through the same, and is asked last in place of never.
+    spared: bool,
+    streak: Streak,
     window: Window,
     last_served: Option<Duration>,
     last_failed: Option<Duration>,
-    /// The last reply of any kind, a probe's too.
-    last_reply: Option<Duration>,
-    /// The last time that nothing came back, a probe's too.
+    /// When the host was last heard in any way.
+    last_heard: Option<Duration>,
+    /// When the last attempt began to which nothing at all came back.
     last_nothing: Option<Duration>,
-    /// Probes in a row that failed, and that passed.
     pub(super) probes: Run,
-    /// Ejections not yet forgotten.
+    pub(super) unanswered: Unanswered,
+    /// When the last probe began that was counted.
+    probe_began: Duration,
+    /// Ejections not yet forgotten, those that it was spared among them.
     pub(super) ejections: u32,
     /// Since when it has been well, for forgetting.
     well_since: Duration,
     pub(super) cool_until: Duration,
     pub(super) drained: Option<Duration>,
-    /// It should be ejected, and the others' state forbids it.
-    pub(super) kept: Option<Reason>,
-}
-
-/// Probes in a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Run {
-    pub(super) failed: u32,
-    pub(super) passed: u32,
-    /// What three in a row decided last.
-    pub(super) down: bool,
-}
-
-impl Run {
-    /// Counts one more.
-    pub(super) fn count(&mut self, passed: bool) {
-        if passed {
-            (self.passed, self.failed) = (self.passed + 1, 0);
-        } else {
-            (self.failed, self.passed) = (self.failed + 1, 0);
-        }
-        if self.failed >= PROBE_RUN {
-            self.down = true;
-        } else if self.passed >= PROBE_RUN {
-            self.down = false;
-        }
-    }
-
-    /// Whether the next probes may change what is thought.
-    pub(super) fn is_changing(&self) -> bool {
-        if self.down { self.passed > 0 } else { self.failed > 0 }
-    }
+    /// Why it should be ejected as soon as another endpoint is heard, and since when.
+    pub(super) pending: Option<(Reason, Duration)>,
 }
 
 impl Health {
     pub(super) fn new(now: Duration) -> Self {
         Self {
             standing: Standing::Serving,
-            consecutive: 0,
+            spared: false,
+            streak: Streak::default(),
             window: Window::default(),
             last_served: None,
             last_failed: None,
-            last_reply: None,
+            last_heard: None,
             last_nothing: None,
             probes: Run::default(),
+            unanswered: Unanswered::default(),
+            probe_began: Duration::ZERO,
             ejections: 0,
             well_since: now,
             cool_until: Duration::ZERO,
             drained: None,
-            kept: None,
+            pending: None,
+        }
+    }
+
+    /// Takes in what an attempt that began then said of the way there.
+    pub(super) fn hear(&mut self, now: Duration, (heard, began): (Heard, Duration)) {
+        match heard {
+            Heard::Something => self.last_heard = Some(now),
+            Heard::Nothing => self.last_nothing = self.last_nothing.max(Some(began)),
+            Heard::Unknown => {}
         }
     }
 
@@ -114,27 +104,17 @@ impl Health {
     pub(super) fn take(&mut self, now: Duration, signal: Signal) -> Option<Reason> {
         match signal {
             Signal::Nothing => return None,
-            Signal::Served => {
-                self.consecutive = 0;
-                self.kept = None;
-                self.window.count(now, false);
-                self.last_served = Some(now);
-                self.last_reply = Some(now);
+            Signal::Served | Signal::Replied | Signal::Limited => {
+                self.streak.end();
+                self.pending = None;
+                if signal == Signal::Served {
+                    self.window.count(now, false);
+                    self.last_served = Some(now);
+                }
                 return None;
             }
-            Signal::Replied | Signal::Limited => {
-                self.last_reply = Some(now);
-                return None;
-            }
-            Signal::Doubtful => self.last_reply = Some(now),
-            Signal::Refused => {
-                self.last_reply = Some(now);
-                self.consecutive += 1;
-            }
-            Signal::Unreachable => {
-                self.last_nothing = Some(now);
-                self.consecutive += 1;
-            }
+            Signal::Doubtful => {}
+            Signal::Failed => self.streak.add(now),
         }
         self.last_failed = Some(now);
         self.well_since = now;
@@ -142,47 +122,62 @@ impl Health {
         self.why_out(now)
     }
 
-    /// Takes in what a probe brought; the reason says that it should be ejected.
-    pub(super) fn probed(&mut self, now: Duration, probed: Probed) -> Option<Reason> {
-        let passed = matches!(probed, Probed::Reached(_));
-        if probed == Probed::Nothing {
-            self.last_nothing = Some(now);
-        } else {
-            self.last_reply = Some(now);
+    /// Takes in what a probe that began then brought, unless a later one was counted already; the reason says that it
+    /// should be ejected. Where the network is under suspicion, its silence says nothing of the endpoint.
+    pub(super) fn probed(
+        &mut self,
+        now: Duration,
+        (probed, began): (Probed, Duration),
+        network: Network,
+    ) -> Option<Reason> {
+        if began < self.probe_began {
+            return None;
         }
-        self.probes.count(passed);
-        if passed { None } else { self.why_out(now) }
+        self.probe_began = began;
+        let nothing = probed == Probed::Nothing;
+        self.hear(now, (if nothing { Heard::Nothing } else { Heard::Something }, began));
+        if nothing {
+            self.unanswered.add(began);
+            if network == Network::Suspected {
+                return None;
+            }
+        } else {
+            self.unanswered.end(now);
+        }
+        let passed = matches!(probed, Probed::Reached(_));
+        self.probes.count(now, passed);
+        (!passed && self.agrees(now)).then_some(Reason::Agreed)
     }
 
-    /// Why it should be ejected, if it should. Probes alone are never a reason.
-    fn why_out(&mut self, now: Duration) -> Option<Reason> {
-        if self.consecutive >= CONSECUTIVE {
-            return Some(Reason::Consecutive(self.consecutive));
+    /// Why it should be ejected, if it should.
+    fn why_out(&self, now: Duration) -> Option<Reason> {
+        if self.streak.count() >= CONSECUTIVE {
+            return Some(Reason::Consecutive(self.streak.count()));
         }
         let (failed, all) = self.window.counts(now);
         if all >= RATIO_REQUESTS && failed * 2 >= all {
             return Some(Reason::Ratio(failed, all));
         }
-        let agree = self.consecutive > 0
-            && self.last_failed.is_some_and(|at| now.saturating_sub(at) <= FAILURE_COUNTS)
-            && self.is_unconfirmed(now);
-        agree.then_some(Reason::Agreed)
+        self.agrees(now).then_some(Reason::Agreed)
     }
 
-    /// Whether its probes fail and no success outweighs them.
-    pub(super) fn is_unconfirmed(&self, now: Duration) -> bool {
-        let served = self.last_served.is_some_and(|at| now.saturating_sub(at) < SUCCESS_COUNTS);
-        self.probes.down && !served
+    /// Whether probes and a request agree that it is down. Probes alone are never a reason, and no success may outweigh them.
+    fn agrees(&self, now: Duration) -> bool {
+        let within = |at: Option<Duration>, span| at.is_some_and(|at| now.saturating_sub(at) < span);
+        self.streak.count() > 0
+            && self.probes.is_down()
+            && within(self.last_failed, FAILURE_COUNTS)
+            && !within(self.last_served, SUCCESS_COUNTS)
     }
 
-    /// Whether the last that was heard of it is that nothing came.
-    pub(super) fn is_mute(&self) -> bool {
-        self.last_nothing.is_some_and(|nothing| self.last_reply.is_none_or(|reply| reply < nothing))
+    /// Whether nothing came back to the last attempt, and no byte since.
+    pub(super) fn is_mute(&self, last_byte: Duration) -> bool {
+        self.last_nothing.is_some_and(|nothing| self.last_heard(last_byte) < Some(nothing))
     }
 
-    /// Whether anything came back since then.
-    pub(super) fn replied_since(&self, then: Duration) -> bool {
-        self.last_reply.is_some_and(|at| at >= then)
+    /// When its host was last heard, with the last byte of an answer.
+    pub(super) fn last_heard(&self, last_byte: Duration) -> Option<Duration> {
+        self.last_heard.max(Some(last_byte).filter(|byte| !byte.is_zero()))
     }
 
     /// Whether a request failed since then.
@@ -190,49 +185,73 @@ impl Health {
         self.last_failed.is_some_and(|at| at >= then)
     }
 
-    /// Whether it gets nothing, or trials only.
-    pub(super) fn is_out(&self) -> bool {
+    /// Whether it is left alone but for trials.
+    pub(super) fn is_left(&self) -> bool {
         matches!(self.standing, Standing::Ejected { .. } | Standing::Trial { .. })
     }
 
-    /// Ejects it for a time that grows with each ejection; `jitter` is added.
-    pub(super) fn eject(&mut self, now: Duration, jitter: Duration) {
+    /// Whether it is ejected: it gets nothing, or trials only.
+    pub(super) fn is_out(&self) -> bool {
+        self.is_left() && !self.spared
+    }
+
+    /// Whether it should be ejected and is not.
+    pub(super) fn is_spared(&self) -> bool {
+        self.is_left() && self.spared
+    }
+
+    /// Ejects it for a time that grows with each ejection, or has it asked last; `jitter` is added.
+    pub(super) fn leave(&mut self, now: Duration, jitter: Duration, how: Leave) {
         self.ejections = self.ejections.saturating_add(1);
         let time = EJECTION.saturating_mul(self.ejections).min(EJECTION_MOST) + jitter;
         self.standing = Standing::Ejected { until: now + time };
+        self.spared = how == Leave::Spared;
         self.begin_anew(now);
     }
 
-    /// Takes back what failed while the network was to blame.
-    pub(super) fn acquit(&mut self) {
-        self.consecutive = 0;
-        self.window = Window::default();
-        self.kept = None;
+    /// Takes back what failed at that time or later, because the network was to blame.
+    pub(super) fn acquit(&mut self, since: Duration) {
+        self.streak.forget_since(since);
+        self.window.forget_since(since);
+        self.probes.forget_since(since);
+        self.pending = None;
     }
 
     /// Forgets what counted against it.
     fn begin_anew(&mut self, now: Duration) {
-        self.acquit();
+        self.streak.end();
+        self.window = Window::default();
+        self.pending = None;
         self.well_since = now;
+    }
+
+    /// Begins its trials.
+    pub(super) fn begin_trials(&mut self, now: Duration) {
+        self.standing = Standing::Trial { since: now, passed: 0 };
     }
 
     /// Counts a trial that succeeded; whether it was the last one needed.
     pub(super) fn pass_trial(&mut self, now: Duration) -> bool {
-        let Standing::Trial { passed } = &mut self.standing else { return false };
+        let Standing::Trial { passed, .. } = &mut self.standing else { return false };
         *passed += 1;
         let done = *passed >= TRIALS;
         if done {
-            self.standing = Standing::Held { until: now + HOLD_DOWN };
-            self.begin_anew(now);
+            self.recover(now);
         }
         done
+    }
+
+    /// It serves again, held down at first.
+    pub(super) fn recover(&mut self, now: Duration) {
+        self.standing = Standing::Held { until: now + HOLD_DOWN };
+        self.begin_anew(now);
     }
 
     /// Whether its trials may begin: its time is over, and probes do not speak against it. Those are believed for as long
     /// as the longest ejection and no longer, because the probes' path may be what is broken.
     pub(super) fn may_try(&self, now: Duration) -> bool {
         let Standing::Ejected { until } = self.standing else { return false };
-        until <= now && (!self.probes.down || until + EJECTION_MOST <= now)
+        until <= now && (!self.probes.is_down() || until + EJECTION_MOST <= now)
     }
 
     /// The percentage of its share that it takes.
@@ -251,11 +270,29 @@ impl Health {
 
     /// Forgets an ejection where it has been well for long enough.
     pub(super) fn forgive(&mut self, now: Duration) {
-        if self.ejections > 0 && !self.is_out() && now.saturating_sub(self.well_since) >= FORGIVEN_AFTER {
+        if self.ejections > 0 && !self.is_left() && now.saturating_sub(self.well_since) >= FORGIVEN_AFTER {
             self.ejections -= 1;
             self.well_since = now;
         }
     }
+}
+
+/// Whether the network that all endpoints share is under suspicion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Network {
+    /// Something has been heard.
+    Well,
+    /// Nothing is heard, whichever endpoint is asked.
+    Suspected,
+}
+
+/// How an endpoint is left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leave {
+    /// It is asked no more.
+    Ejected,
+    /// It is asked last.
+    Spared,
 }
 
 #[expect(

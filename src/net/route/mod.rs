@@ -9,33 +9,42 @@
 //! 1. *A request never fails for lack of choice.* Choosing always answers. An endpoint that is not well is asked after all that are,
 //!    in the order cooling, drained, suspect, ejected, and one that a request has tried after all that it has not.
 //! 2. *Most ejected.* At most half of the endpoints (rounded down, at least one) are ejected, and never the last that
-//!    serves. What should be ejected beyond that is kept as a suspect: asked last, and nobody's first choice.
+//!    serves. What should be ejected beyond that is spared: it is a suspect, asked last and nobody's first choice, and comes back
+//!    as an ejected one does.
 //! 3. *Panic.* Fewer than half are well, counting suspects as unwell. Then hold-downs and ramps end at once, because what is well is
-//!    needed whole; where none at all is well, health is ignored and all are asked alike. While one is well it is still
-//!    asked first: this is one client of many, and a relay that cannot bear it says so with 429 or 529.
+//!    needed whole; where none at all is well, health is ignored, all are asked alike, and sessions stay where they are. While
+//!    one is well it is still asked first: this is one client of many, and a relay that cannot bear it says so with 429 or 529.
 //! 4. *Detection.* Five failures in a row eject, so that a refusal is detected as soon as five requests met it. With fewer
 //!    requests, probes and one failed request agree on it, unless a request succeeded within 10 s; until then each request finds
 //!    its own way, because no attempt goes where the one before failed. Probes alone eject nothing.
-//! 5. *One mechanism.* A circuit breaker's open, half-open and closed are ejection, trial and recovery.
-//! 6. *Coming back.* After two successful trials an endpoint is held down: asked only where the others cannot serve, then by a growing
-//!    share. A session that moved stays where it went for as long as it is remembered, and is not asked back.
-//! 7. *Dwell.* A preferred endpoint that works is left for a better one after 60 s at the earliest; one that is ejected,
+//! 5. *The network first.* A failure to which no host answered says nothing of an endpoint until another attempt shows that the
+//!    network is well: an ejection waits for that, for the second that a probe of a sibling takes. Where nothing answers at any
+//!    endpoint the network is under suspicion, and what failed since the last answer counts against nobody.
+//! 6. *One mechanism.* A circuit breaker's open, half-open and closed are ejection, trial and recovery.
+//! 7. *Coming back.* After two successful trials an endpoint is held down: asked only where the others cannot serve, then by a growing
+//!    share. A session that moved stays where it went for as long as it is remembered, and is not asked back. Where no request
+//!    comes to try it, probes that pass stand in.
+//! 8. *Dwell.* A preferred endpoint that works is left for a better one after 60 s at the earliest; one that is ejected,
 //!    suspect or drained is left at once.
 
 mod affinity;
 mod board;
 mod distance;
+mod ejection;
 mod endpoint;
 mod event;
 mod health;
+mod network;
 mod probing;
 mod rules;
+mod run;
 mod seat;
 mod signal;
 mod silence;
 #[cfg(test)]
 mod simulation;
 mod status;
+mod streak;
 #[cfg(test)]
 mod tests;
 mod ticket;
@@ -62,10 +71,10 @@ pub use self::ticket::{Ticket, Tried};
 pub use self::view::Grade;
 
 use self::affinity::Homes;
-use self::board::Board;
+use self::board::{Attempt, Board};
 use self::rules::TICK;
 use self::signal::Signal;
-use self::view::{Set, View};
+use self::view::{Chosen, Set, View};
 
 /// A set of endpoints that cannot be routed over.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -113,6 +122,11 @@ impl Router {
         self.choose_at(self.now(), (session, tried), &mut fastrand::f64)
     }
 
+    /// The right to another attempt where one was made, without a choice.
+    pub fn choose_again(&self, seat: &Seat) -> Ticket<'_> {
+        Ticket::again(self, self.now(), seat)
+    }
+
     /// Whether an endpoint is left that is well and has not been tried.
     pub fn has_alternative(&self, tried: &Tried) -> bool {
         let view = self.view.load();
@@ -143,7 +157,7 @@ impl Router {
 
     /// What was decided since this was last asked, the oldest first.
     pub fn take_events(&self) -> Vec<Event> {
-        std::mem::take(&mut self.board().events)
+        self.board().events.drain(..).collect()
     }
 
     /// How many endpoints there are.
@@ -166,28 +180,26 @@ impl Router {
         let view = self.view.load();
         let set = tried.within(&view);
         let session = session.filter(|_| view.strategy != Strategy::Pinned && view.placed.len() > 1);
-        let (index, trial) = match session {
-            None => {
-                let chosen = view.choose(now, set, random);
-                (chosen.index, chosen.trial)
-            }
-            Some(session) => (self.lead(&view, now, (session, set)), false),
+        let chosen = match session {
+            None => view.choose(now, set, random),
+            Some(session) => self.lead(&view, now, (session, set)),
         };
-        let seat = view.placed[index].seat.clone();
-        seat.gauges.begin(now);
-        Ticket::new(self, seat, trial)
+        Ticket::new(self, now, &view.placed[chosen.index], chosen.trial)
     }
 
-    /// Where a request of a session goes. The session itself moves only when its home serves no more.
-    fn lead(&self, view: &View, now: Duration, (session, tried): (&str, Set)) -> usize {
+    /// Where a request of a session goes. The session itself moves only when its home serves no more; while it looks for
+    /// another, one of its requests may try an endpoint that was ejected, where it does not settle.
+    fn lead(&self, view: &View, now: Duration, (session, tried): (&str, Set)) -> Chosen {
         let session = affinity::hash(session);
         let home = self.homes.find(session, now);
         let home = home.and_then(|seat| view.placed.iter().position(|placed| placed.seat.is(&seat)));
         let index = view.choose_for(session, home, tried);
-        if home.is_none_or(|home| !view.keeps(home)) {
-            self.homes.settle(session, &view.placed[index].seat, now);
+        let usual = Chosen { index, trial: None };
+        if home.is_some_and(|home| view.keeps(home)) {
+            return usual;
         }
-        index
+        self.homes.settle(session, &view.placed[index].seat, now);
+        view.trial(tried).unwrap_or(usual)
     }
 
     /// Does what is due by the clock, unless another thread is at it.
@@ -213,12 +225,12 @@ impl Router {
         self.due.store(milliseconds(now + TICK), Ordering::Relaxed);
     }
 
-    fn take_report(&self, now: Duration, ticket: (&Seat, bool), (report, random): (&Report, f64)) {
+    fn take_report(&self, now: Duration, attempt: Attempt<'_>, (report, random): (&Report, f64)) {
         let mut board = self.board();
-        let before = board.events.len();
-        board.report(now, ticket, (report, random));
+        let before = board.decided;
+        board.report(now, attempt, (report, random));
         // What changes the picture is an event, but for what the next tick brings.
-        if board.events.len() != before {
+        if board.decided != before {
             self.publish(&board, now);
         }
     }

@@ -10,6 +10,8 @@ pub(super) const LATENCY_TAU: Duration = Duration::from_secs(10);
 
 /// Failures in a row that eject (Envoy, `consecutive_5xx`).
 pub(super) const CONSECUTIVE: u32 = 5;
+/// A pause between two failures that ends the row.
+pub(super) const CONSECUTIVE_PAUSE: Duration = Duration::from_secs(60);
 /// The window of the failure ratio.
 pub(super) const RATIO_WINDOW_S: u64 = 30;
 /// Requests that the window must hold before its ratio means anything.
@@ -24,6 +26,13 @@ pub(super) const EJECTION_JITTER: Duration = Duration::from_secs(10);
 pub(super) const FORGIVEN_AFTER: Duration = Duration::from_secs(300);
 /// Successful trials that end an ejection.
 pub(super) const TRIALS: u32 = 2;
+/// How long a trial waits for requests; then probes that pass stand in for them.
+pub(super) const TRIAL_PATIENCE: Duration = Duration::from_secs(60);
+/// How long an ejection waits for another endpoint to be heard, where nothing at all came of its requests. Longer than the
+/// longest probe, so that by then all have been heard or have not.
+pub(super) const NEWS_PATIENCE: Duration = Duration::from_secs(4);
+/// How old that wait may be to mean anything: after a clock that jumped it means nothing.
+pub(super) const NEWS_AGE: Duration = Duration::from_secs(10);
 
 /// The pause between two probes of an endpoint (HAProxy has 2 s; 5 s costs a relay less).
 pub(super) const PROBE_EVERY: Duration = Duration::from_secs(5);
@@ -37,6 +46,8 @@ pub(super) const PROBE_JITTER: f64 = 0.2;
 pub const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The time limit of a probe of an endpoint that is suspected to be silent.
 pub const PROBE_TIMEOUT_SILENT: Duration = Duration::from_secs(1);
+/// How much later than its time limit a probe that nobody told of is given up.
+pub(super) const PROBE_GRACE: Duration = Duration::from_secs(1);
 /// Probes in a row that change what is thought of an endpoint (HAProxy, `fall` and `rise`).
 pub(super) const PROBE_RUN: u32 = 3;
 
@@ -47,10 +58,12 @@ pub(super) const FAILURE_COUNTS: Duration = Duration::from_secs(10);
 
 /// No byte for so long is silence.
 pub(super) const SILENCE: Duration = Duration::from_secs(2);
+/// How long before it a probe may have been answered last, so that unanswered ones are news.
+pub(super) const SILENCE_NEWS: Duration = Duration::from_secs(15);
 /// Requests under way that make silence telling.
 pub(super) const SILENCE_REQUESTS: u32 = 5;
-/// Failing probes that confirm it.
-pub(super) const SILENCE_PROBES: u32 = 2;
+/// Unanswered probes that confirm it.
+pub(super) const SILENCE_PROBES: usize = 2;
 
 /// The cool-down after a 429 that names no time.
 pub(super) const COOL_DOWN: Duration = Duration::from_secs(5);
@@ -83,6 +96,9 @@ pub(super) const SESSION_RENEWAL: Duration = Duration::from_secs(900);
 pub(super) const SESSIONS: usize = 100_000;
 /// How long sessions may still come to an endpoint that is being drained.
 pub(super) const DRAIN: Duration = Duration::from_secs(30);
+
+/// Events that are kept for who takes them.
+pub(super) const EVENTS_KEPT: usize = 4096;
 
 /// How often what is due by the clock alone is looked at.
 pub(super) const TICK: Duration = Duration::from_millis(250);

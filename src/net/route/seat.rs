@@ -1,7 +1,7 @@
 //! An endpoint with what is counted on the path of each request, without a lock.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -39,8 +39,14 @@ pub(super) struct Gauges {
     latency: AtomicU64,
     /// When the last byte came, or the first request left, in milliseconds.
     progress: AtomicU64,
-    /// Whether a trial request is under way.
-    trial: AtomicBool,
+    /// When the last byte came.
+    byte: AtomicU64,
+    /// The number of the trial request that is under way; zero: none is.
+    trial: AtomicU64,
+    /// Trials that were claimed.
+    claims: AtomicU64,
+    /// How many times its requests were called back.
+    given_up: AtomicU32,
     /// Wakes the requests that wait there when it is given up.
     abandoned: Notify,
 }
@@ -52,7 +58,7 @@ impl Gauges {
 
     pub(super) fn begin(&self, now: Duration) {
         if self.in_flight.fetch_add(1, Ordering::Relaxed) == 0 {
-            self.progressed(now);
+            self.began(now);
         }
     }
 
@@ -62,30 +68,72 @@ impl Gauges {
 
     /// A byte came.
     pub(super) fn progressed(&self, now: Duration) {
-        self.progress.fetch_max(milliseconds(now), Ordering::Relaxed);
+        self.byte.fetch_max(milliseconds(now), Ordering::Relaxed);
+        self.began(now);
     }
 
     pub(super) fn progress(&self) -> Duration {
         Duration::from_millis(self.progress.load(Ordering::Relaxed))
     }
 
-    /// Calls its requests back.
+    /// When the last byte came; zero: never.
+    pub(super) fn last_byte(&self) -> Duration {
+        Duration::from_millis(self.byte.load(Ordering::Relaxed))
+    }
+
+    /// Calls back the requests that were chosen before.
     pub(super) fn abandon(&self) {
+        self.given_up.fetch_add(1, Ordering::Release);
         self.abandoned.notify_waiters();
     }
 
-    /// Waits until its requests are called back.
-    pub(super) async fn abandoned(&self) {
-        self.abandoned.notified().await;
+    /// How many times its requests were called back.
+    pub(super) fn given_up(&self) -> u32 {
+        self.given_up.load(Ordering::Acquire)
     }
 
-    /// Takes the right to the one trial request.
-    pub(super) fn claim_trial(&self) -> bool {
-        self.trial.compare_exchange(false, true, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    /// Waits until requests are called back that were chosen when it had been done so many times.
+    pub(super) async fn abandoned(&self, before: u32) {
+        loop {
+            // Listening begins before the count is read, so that no call is missed between the two.
+            let mut called = std::pin::pin!(self.abandoned.notified());
+            called.as_mut().enable();
+            if self.given_up() != before {
+                return;
+            }
+            called.await;
+        }
     }
 
-    pub(super) fn release_trial(&self) {
-        self.trial.store(false, Ordering::Relaxed);
+    /// Takes the right to the one trial request; its number gives it back.
+    pub(super) fn claim_trial(&self) -> Option<u64> {
+        let claim = self.claims.fetch_add(1, Ordering::Relaxed) + 1;
+        let claimed = self.trial.compare_exchange(0, claim, Ordering::Relaxed, Ordering::Relaxed);
+        claimed.is_ok().then_some(claim)
+    }
+
+    /// Whether the trial of this number is the one that counts.
+    pub(super) fn holds_trial(&self, claim: u64) -> bool {
+        self.trial.load(Ordering::Relaxed) == claim
+    }
+
+    /// Whether a trial is under way.
+    pub(super) fn is_tried(&self) -> bool {
+        self.trial.load(Ordering::Relaxed) != 0
+    }
+
+    /// Gives the right of this number back, unless it has been taken away.
+    pub(super) fn release_trial(&self, claim: u64) {
+        let _ = self.trial.compare_exchange(claim, 0, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Takes the right away from whoever has it.
+    pub(super) fn revoke_trial(&self) {
+        self.trial.store(0, Ordering::Relaxed);
+    }
+
+    fn began(&self, now: Duration) {
+        self.progress.fetch_max(milliseconds(now), Ordering::Relaxed);
     }
 
     /// Peak-EWMA (Finagle): a higher value is taken at once, a lower one by degrees.
@@ -100,12 +148,24 @@ impl Gauges {
         });
     }
 
+    /// Keeps the average from fading, where a failure brought no time that would say anything.
+    pub(super) fn renew(&self, now: Duration) {
+        let renewed = |old| (old != 0).then(|| pack(unpack(old).0, now));
+        let _ = self.latency.fetch_update(Ordering::Relaxed, Ordering::Relaxed, renewed);
+    }
+
     /// The average, fading while nothing new is learned, so that an endpoint that was slow is tried again.
     pub(super) fn latency(&self, now: Duration) -> Option<Duration> {
         let packed = self.latency.load(Ordering::Relaxed);
         let (average, taken) = unpack(packed);
         let faded = average * decay(now.saturating_sub(taken));
         (packed != 0).then(|| Duration::from_secs_f32((faded / 1000.0).max(0.0)))
+    }
+
+    /// The average as it was when it was last taken; zero: never.
+    pub(super) fn usual(&self) -> Duration {
+        let packed = self.latency.load(Ordering::Relaxed);
+        self.latency(unpack(packed).1).unwrap_or_default()
     }
 
     /// What another request here would cost: the average times the requests that would then be under way.

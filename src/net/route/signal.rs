@@ -1,4 +1,4 @@
-//! What an outcome says about an endpoint: typed, and never by a message.
+//! What an outcome says about an endpoint and about the way there: typed, and never by a message.
 
 use std::time::Duration;
 
@@ -11,6 +11,8 @@ pub struct Report {
     pub class: Class,
     /// The status, if there was a reply.
     pub status: Option<u16>,
+    /// Whether anything of the host came back, be it a refused connection, a reset or a TLS alert: the network between is well.
+    pub host_answered: bool,
     /// When the first byte of the answer came, counted from the request's start.
     pub first_byte: Option<Duration>,
     /// The wait that the relay asks for.
@@ -26,10 +28,8 @@ pub(super) enum Signal {
     Replied,
     /// It limits the rate of this key.
     Limited,
-    /// It replied that it cannot serve (502, 503, 504, 529).
-    Refused,
-    /// Nothing came of it, and the way there may be the reason: no connection, TLS, no first byte.
-    Unreachable,
+    /// It cannot be reached or cannot serve: no connection, TLS, no first byte, a reset, 502, 503, 504, 529.
+    Failed,
     /// It began and did not end well: counts towards the ratio of failures, and not towards failures in a row.
     Doubtful,
     /// It says nothing about the endpoint.
@@ -43,13 +43,14 @@ impl Signal {
             Class::Ok | Class::OkLength | Class::Refused => Self::Served,
             Class::Http4xx | Class::Auth | Class::Quota | Class::Http3xx => Self::Replied,
             Class::RateLimited => Self::Limited,
-            Class::Overloaded => Self::Refused,
-            Class::Http5xx if matches!(report.status, Some(502..=504)) => Self::Refused,
-            // The connection was reset after the answer had begun.
-            Class::Truncated => Self::Refused,
-            Class::Connect | Class::Tls | Class::TimeoutConnect | Class::TimeoutFirstByte => {
-                Self::Unreachable
-            }
+            Class::Http5xx if matches!(report.status, Some(502..=504)) => Self::Failed,
+            // Truncated: the connection was reset after the answer had begun.
+            Class::Overloaded
+            | Class::Truncated
+            | Class::Connect
+            | Class::Tls
+            | Class::TimeoutConnect
+            | Class::TimeoutFirstByte => Self::Failed,
             Class::Http5xx
             | Class::Empty
             | Class::StreamError
@@ -58,6 +59,44 @@ impl Signal {
             | Class::TimeoutIdle
             | Class::TimeoutStall => Self::Doubtful,
             Class::TimeoutTotal | Class::ClientLimit | Class::Cancelled => Self::Nothing,
+        }
+    }
+
+    /// Whether it counts against the endpoint.
+    pub(super) fn is_failure(self) -> bool {
+        matches!(self, Self::Failed | Self::Doubtful)
+    }
+
+    /// Whether it came from an endpoint that can be reached and does not fail.
+    pub(super) fn is_reply(self) -> bool {
+        matches!(self, Self::Served | Self::Replied | Self::Limited)
+    }
+}
+
+/// What an outcome says about the network between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// The host answered, be it with a refusal.
+    Something,
+    /// No way led there.
+    Nothing,
+    /// It cannot be told: a model that thinks for long is as silent as a network that is gone.
+    Unknown,
+}
+
+impl Heard {
+    /// What a request says.
+    pub(super) fn of(report: &Report) -> Self {
+        match report.class {
+            Class::TimeoutConnect => Self::Nothing,
+            Class::Connect if !report.host_answered => Self::Nothing,
+            Class::TimeoutFirstByte
+            | Class::TimeoutFirstToken
+            | Class::TimeoutIdle
+            | Class::TimeoutTotal
+            | Class::ClientLimit
+            | Class::Cancelled => Self::Unknown,
+            _ => Self::Something,
         }
     }
 }
@@ -69,7 +108,9 @@ pub enum Probed {
     Reached(Duration),
     /// A reply of 5xx.
     Unwell,
-    /// No reply within the time, or no connection.
+    /// The host refused or reset the connection, or TLS failed: the network is well, the endpoint is not.
+    Refused,
+    /// No reply within the time, no way there, or no address.
     Nothing,
 }
 

@@ -1,12 +1,19 @@
 //! Single decisions: who is ejected, kept, preferred and asked, and when.
 
+mod recovery;
+mod silence;
+mod words;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::net::Url;
 use crate::outcome::Class;
 
-use super::{Change, Endpoint, Grade, Probed, Report, Router, SetError, Strategy, Tried};
+use super::board::Attempt;
+use super::{
+    Change, Endpoint, Grade, Probe, Probed, Report, Router, Seat, SetError, Strategy, Ticket, Tried,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MS: Duration = Duration::from_millis(1);
@@ -28,22 +35,40 @@ impl Stage {
         let ticket = self.router.choose_at(self.now, (session, &Tried::default()), &mut || 0.5);
         let host = ticket.endpoint().url.host_str().unwrap().to_owned();
         let class = if host == at { class } else { Class::Ok };
-        let status = (class == Class::Http5xx).then_some(503);
-        let report = Report { class, status, first_byte: None, retry_after: None };
-        ticket.report_at(self.now, &report, 0.5);
+        ticket.report_at(self.now, &ended(class), 0.5);
         host
+    }
+
+    /// A request that was sent off, at this endpoint whatever the choice would be, ends so.
+    fn end_at(&self, index: usize, report: &Report) {
+        let seat = self.seat(index);
+        let attempt = Attempt { seat: &seat, began: self.now, trial: false };
+        self.router.take_report(self.now, attempt, (report, 0.5));
+    }
+
+    /// Chooses for a request that stays under way.
+    fn begin(&self) -> Ticket<'_> {
+        self.router.choose_at(self.now, (None, &Tried::default()), &mut || 0.5)
+    }
+
+    fn seat(&self, index: usize) -> Seat {
+        self.router.board().members[index].seat.clone()
     }
 
     fn well(&mut self) -> String {
         self.send(None, ("", Class::Ok))
     }
 
+    /// A probe that begins and ends now.
     fn probe(&mut self, host: &str, probed: Probed) {
-        let board = self.router.board();
-        let seat = board.members.iter().find(|member| member.seat.endpoint.url.host_str() == Some(host));
-        let seat = seat.unwrap().seat.clone();
-        drop(board);
-        self.router.change(self.now, |board, now| board.probed(now, &seat, (probed, 0.5)));
+        self.probe_since(host, self.now, probed);
+    }
+
+    /// A probe that began then ends now.
+    fn probe_since(&self, host: &str, began: Duration, probed: Probed) {
+        let seat = self.seat(usize::from(host.as_bytes()[0] - b'a'));
+        let probe = Probe { seat, timeout: SECOND, began };
+        self.router.probed_at(self.now, (&probe, probed), 0.5);
     }
 
     fn pass(&mut self, time: Duration) {
@@ -61,6 +86,17 @@ impl Stage {
     fn changes(&self) -> Vec<Change> {
         self.router.take_events().iter().map(|event| event.change).collect()
     }
+}
+
+/// What a request tells that ended so; where it found no connection, a host refused it.
+fn ended(class: Class) -> Report {
+    let status = (class == Class::Http5xx).then_some(503);
+    Report { class, status, host_answered: true, first_byte: None, retry_after: None }
+}
+
+/// What a request tells to which nothing came back.
+fn unreachable() -> Report {
+    Report { host_answered: false, ..ended(Class::Connect) }
 }
 
 fn endpoint(index: u8) -> Endpoint {
@@ -131,33 +167,10 @@ fn half_of_twenty_failures_within_the_window_eject() {
 }
 
 #[test]
-fn when_nothing_replies_the_local_network_is_suspected_and_nothing_ejected() {
-    let mut stage = Stage::of(Strategy::Nearest, 3);
-    for host in ["a", "b", "c"] {
-        stage.probe(host, Probed::Nothing);
-    }
-    for _ in 0..50 {
-        assert_eq!(stage.send(None, ("a", Class::Connect)), "a");
-    }
-    assert_eq!(stage.changes(), [Change::SuspicionRaised]);
-    stage.probe("a", Probed::Reached(MS));
-    for _ in 0..4 {
-        stage.send(None, ("a", Class::Http5xx));
-    }
-    assert_eq!(stage.changes()[0], Change::SuspicionLifted);
-    assert_eq!(stage.grade(0), Grade::Well);
-}
-
-#[test]
 fn no_more_than_half_are_ejected_and_the_one_that_is_well_is_asked_first() {
     let mut stage = Stage::of(Strategy::Balanced, 7);
-    for host in ["a", "b", "c", "d", "e", "f"] {
-        for _ in 0..5 {
-            let seat = stage.router.board().members[usize::from(host.as_bytes()[0] - b'a')].seat.clone();
-            let report =
-                Report { class: Class::Http5xx, status: Some(503), first_byte: None, retry_after: None };
-            stage.router.take_report(stage.now, (&seat, false), (&report, 0.5));
-        }
+    for index in 0..6 {
+        (0..5).for_each(|_| stage.end_at(index, &ended(Class::Http5xx)));
     }
     stage.pass(SECOND);
     let ejected = (0..7).filter(|index| stage.grade(*index) == Grade::Ejected).count();
@@ -169,11 +182,7 @@ fn no_more_than_half_are_ejected_and_the_one_that_is_well_is_asked_first() {
 #[test]
 fn an_ejected_endpoint_returns_by_trials_then_held_down_then_by_shares() {
     let mut stage = Stage::of(Strategy::Balanced, 3);
-    let seat = stage.router.board().members[0].seat.clone();
-    let report = Report { class: Class::Connect, status: None, first_byte: None, retry_after: None };
-    for _ in 0..5 {
-        stage.router.take_report(stage.now, (&seat, false), (&report, 0.5));
-    }
+    (0..5).for_each(|_| stage.end_at(0, &ended(Class::Connect)));
     stage.pass(34 * SECOND);
     assert!((0..50).all(|_| stage.well() != "a"));
     stage.pass(SECOND);
@@ -270,29 +279,6 @@ fn a_drained_endpoint_gets_nothing_new_and_keeps_its_sessions_for_thirty_seconds
 }
 
 #[test]
-fn an_endpoint_that_falls_silent_is_left_when_its_probes_fail_and_others_are_heard() {
-    let mut stage = Stage::of(Strategy::Nearest, 2);
-    let Stage { router, now } = &mut stage;
-    let tickets: Vec<_> =
-        (0..5).map(|_| router.choose_at(*now, (None, &Tried::default()), &mut || 0.5)).collect();
-    let seats = [0, 1].map(|index| router.board().members[index].seat.clone());
-    *now += 3 * SECOND;
-    let probe = |router: &Router, now, index: usize, probed| {
-        router.change(now, |board, now| {
-            board.probed(now, &seats[index], (probed, 0.5));
-            board.tick(now, 0.5);
-        });
-    };
-    probe(router, *now, 1, Probed::Reached(MS));
-    probe(router, *now, 0, Probed::Nothing);
-    assert_eq!(router.view.load().placed[0].grade, Grade::Well);
-    probe(router, *now + SECOND, 0, Probed::Nothing);
-    assert_eq!(router.view.load().placed[0].grade, Grade::Ejected);
-    drop(tickets);
-    assert_eq!(router.status()[0].in_flight, 0);
-}
-
-#[test]
 fn weights_and_priorities_are_followed() {
     let mut endpoints: Vec<Endpoint> = (0..3).map(endpoint).collect();
     (endpoints[0].weight, endpoints[0].priority) = (6, 1);
@@ -326,6 +312,6 @@ fn a_changed_set_keeps_what_is_known_and_bad_sets_change_nothing() {
     stage.router.replace(vec![endpoint(3), endpoint(0)]).unwrap();
     assert_eq!((stage.grade(0), stage.grade(1)), (Grade::Well, Grade::Ejected));
     // The request under way ends at an endpoint that is gone.
-    ticket.report(&Report { class: Class::Ok, status: Some(200), first_byte: None, retry_after: None });
+    ticket.report(&ended(Class::Ok));
     assert_eq!(stage.well(), "d");
 }

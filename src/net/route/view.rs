@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Strategy;
-use super::affinity::rendezvous;
+use super::affinity::{rendezvous, takes_part};
 use super::seat::Seat;
 
 /// How willingly an endpoint is asked, the best first: one of a worse grade is asked only where no better one is left.
@@ -46,8 +46,10 @@ pub(super) struct Placed {
     pub(super) share: u8,
     /// Whether one trial request may go to it.
     pub(super) trial: bool,
-    /// Whether sessions that live there may still come.
+    /// Whether a session that lives there stays.
     pub(super) keeps_sessions: bool,
+    /// How many times its requests had been called back.
+    pub(super) given_up: u32,
     /// Its place in the order of distance.
     pub(super) rank: u8,
     /// The hash of its address, for sessions.
@@ -109,46 +111,41 @@ impl Set {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Chosen {
     pub(super) index: usize,
-    /// Whether it claimed the endpoint's one trial.
-    pub(super) trial: bool,
+    /// The number of the endpoint's one trial, where it claimed that.
+    pub(super) trial: Option<u64>,
 }
 
 impl View {
     /// Chooses for a request that has tried some endpoints. There always is a choice: where every endpoint has been
     /// tried, the best is tried again.
     pub(super) fn choose(&self, now: Duration, tried: Set, random: &mut impl FnMut() -> f64) -> Chosen {
-        let usual = |index| Chosen { index, trial: false };
+        let usual = |index| Chosen { index, trial: None };
         if self.strategy == Strategy::Pinned || self.placed.len() == 1 {
             return usual(0);
         }
-        if tried == Set::NONE
-            && let Some(index) = self.trial()
-        {
-            return Chosen { index, trial: true };
+        if let Some(chosen) = self.trial(tried) {
+            return chosen;
         }
         let best = self.best(tried);
         usual(self.pick(best, now, random))
     }
 
-    /// Chooses for a request of a session that lives at this place, or nowhere yet; the second value says whether it
-    /// lives where it was chosen to go.
+    /// Chooses for a request of a session that lives at this place, or nowhere yet.
     pub(super) fn choose_for(&self, session: u64, home: Option<usize>, tried: Set) -> usize {
         if let Some(home) = home.filter(|home| !tried.has(*home) && self.keeps(*home)) {
             return home;
         }
         let best = self.best(tried);
-        let score = |index: &usize| rendezvous(session, self.placed[*index].hash);
-        best.iter().max_by_key(score).unwrap_or_default()
+        let hash = |index: usize| self.placed[index].hash;
+        let takes = |index: &usize| takes_part(session, hash(*index), self.placed[*index].share);
+        let highest = |set: Set| set.iter().max_by_key(|index| rendezvous(session, hash(*index)));
+        let ready = best.iter().filter(takes).fold(Set::NONE, Set::with);
+        highest(ready).or_else(|| highest(best)).unwrap_or_default()
     }
 
     /// Whether a session that lives there stays.
     pub(super) fn keeps(&self, index: usize) -> bool {
-        let placed = &self.placed[index];
-        match placed.grade {
-            Grade::Well | Grade::Held | Grade::Cooling => true,
-            Grade::Drained => placed.keeps_sessions,
-            Grade::Suspect | Grade::Ejected => false,
-        }
+        self.placed[index].keeps_sessions
     }
 
     /// Whether an endpoint is left that is well and has not been tried.
@@ -157,10 +154,17 @@ impl View {
         self.strategy != Strategy::Pinned && self.placed.iter().enumerate().any(fresh)
     }
 
-    /// Claims the one trial of an endpoint, where there is one to be had.
-    fn trial(&self) -> Option<usize> {
-        let free = |placed: &Placed| placed.trial && placed.seat.gauges.claim_trial();
-        self.placed.iter().position(free)
+    /// Claims the one trial of an endpoint for a request's first attempt, where there is one to be had: one that fails has
+    /// the other attempts left.
+    pub(super) fn trial(&self, tried: Set) -> Option<Chosen> {
+        if tried != Set::NONE {
+            return None;
+        }
+        let claim = |(index, placed): (usize, &Placed)| {
+            let trial = placed.seat.gauges.claim_trial()?;
+            Some(Chosen { index, trial: Some(trial) })
+        };
+        self.placed.iter().enumerate().filter(|(_, placed)| placed.trial).find_map(claim)
     }
 
     /// The endpoints of the best grade among those not tried yet; among all where all have been tried.

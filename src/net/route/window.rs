@@ -38,6 +38,13 @@ impl Window {
         slot.failed += u32::from(failed);
     }
 
+    /// Takes back what was counted in the second of that time or later.
+    pub(super) fn forget_since(&mut self, then: Duration) {
+        for second in self.seconds.iter_mut().filter(|second| second.number >= then.as_secs()) {
+            *second = Second::default();
+        }
+    }
+
     /// How many failed, of how many.
     pub(super) fn counts(&self, now: Duration) -> (u32, u32) {
         let from = now.as_secs().saturating_sub(RATIO_WINDOW_S - 1);
@@ -54,6 +61,14 @@ fn index(second: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_counted_since_a_time_is_taken_back() {
+        let mut window = Window::default();
+        (1..=4).for_each(|second| window.count(Duration::from_secs(second), true));
+        window.forget_since(Duration::from_millis(3900));
+        assert_eq!(window.counts(Duration::from_secs(4)), (2, 2));
+    }
 
     #[test]
     fn what_is_older_than_the_window_does_not_count() {
