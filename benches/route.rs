@@ -2,11 +2,12 @@
 
 use std::hint::black_box;
 use std::sync::Barrier;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use baton::net::route::{Endpoint, Report, Router, Strategy, Tried};
 use baton::outcome::Class;
 use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
+use tokio::time::Instant;
 
 /// Endpoints to choose among.
 const ENDPOINTS: u16 = 16;

@@ -76,6 +76,8 @@ pub struct Requests {
     pub headers: HeaderMap,
     /// Whether answers are asked for as streams.
     pub stream: bool,
+    /// What keeps rows without a session of their own at one endpoint.
+    pub session: Option<String>,
 }
 
 impl Requests {
@@ -86,9 +88,9 @@ impl Requests {
 
     /// Reads a line and encodes what it asks for.
     fn read(&self, line: &[u8]) -> Result<(Option<String>, Call), Unreadable> {
-        let Question { id, content } = self.form.read(line)?;
+        let Question { id, content, session } = self.form.read(line)?;
         let call = self.call(&content).map_err(|error| Unreadable::Line(error.to_string()))?;
-        Ok((id, call))
+        Ok((id, call.with_session(session.or_else(|| self.session.clone()))))
     }
 }
 

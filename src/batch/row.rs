@@ -8,8 +8,8 @@ use crate::wire::{Dialect, Prompt, Shape, encode};
 use super::template::Template;
 
 /// Fields of a row of ours, `{"prompt": …}`.
-const FIELDS: [&str; 8] =
-    ["prompt", "id", "custom_id", "system", "model", "max_tokens", "temperature", "params"];
+const FIELDS: [&str; 9] =
+    ["prompt", "id", "custom_id", "system", "model", "max_tokens", "temperature", "params", "session"];
 
 /// How lines are to be read.
 #[derive(Debug)]
@@ -40,6 +40,14 @@ pub(super) struct Question {
     pub(super) id: Option<String>,
     /// What is sent.
     pub(super) content: Content,
+    /// What keeps it at one endpoint, with other rows.
+    pub(super) session: Option<String>,
+}
+
+impl Question {
+    fn new(id: Option<String>, content: Content) -> Self {
+        Self { id, content, session: None }
+    }
 }
 
 /// Why a line is no row, in words that follow its place.
@@ -67,7 +75,7 @@ impl Form {
             return self.prompt(Map::from_iter([("prompt".to_owned(), Value::from(text))]));
         }
         if self.dialect == Dialect::Raw && self.template.is_none() {
-            return Ok(Question { id: None, content: Content::Body(line.to_vec()) });
+            return Ok(Question::new(None, Content::Body(line.to_vec())));
         }
         match serde_json::from_slice(line).map_err(|error| format!("no JSON: {error}"))? {
             Value::String(text) => self.prompt(Map::from_iter([("prompt".to_owned(), Value::from(text))])),
@@ -105,7 +113,7 @@ impl Form {
             .into());
         }
         let id = take_id(&mut fields)?;
-        Ok(Question { id, content: self.body(fields) })
+        Ok(Question::new(id, self.body(fields)))
     }
 
     /// A line of a file made for OpenAI's Batch API.
@@ -121,7 +129,7 @@ impl Form {
             self.expect(named)?;
         }
         match fields.remove("body") {
-            Some(Value::Object(body)) => Ok(Question { id, content: self.body(body) }),
+            Some(Value::Object(body)) => Ok(Question::new(id, self.body(body))),
             _ => Err("its body is no JSON object".to_owned().into()),
         }
     }
@@ -131,7 +139,7 @@ impl Form {
         let id = take_id(&mut fields)?;
         self.expect(Dialect::Messages)?;
         match fields.remove("params") {
-            Some(Value::Object(body)) => Ok(Question { id, content: self.body(body) }),
+            Some(Value::Object(body)) => Ok(Question::new(id, self.body(body))),
             _ => Err("its params are no JSON object".to_owned().into()),
         }
     }
@@ -168,14 +176,17 @@ impl Form {
     fn prompt(&self, mut fields: Map<String, Value>) -> Result<Question, Unreadable> {
         if let Some(template) = &self.template {
             let prompt = Prompt { text: template.fill(&fields)?, ..self.base.clone() };
-            return Ok(Question { id: take_id(&mut fields)?, content: Content::Prompt(Box::new(prompt)) });
+            let session = fields.get("session").and_then(Value::as_str).map(str::to_owned);
+            let content = Content::Prompt(Box::new(prompt));
+            return Ok(Question { session, ..Question::new(take_id(&mut fields)?, content) });
         }
         let id = take_id(&mut fields)?;
-        let mut prompt = self.base.clone();
+        let (mut prompt, mut session) = (self.base.clone(), None);
         for (key, value) in fields {
             match (key.as_str(), value) {
                 (_, Value::Null) if key != "prompt" => {}
                 ("prompt", Value::String(text)) => prompt.text = text,
+                ("session", Value::String(name)) => session = Some(name),
                 ("system", Value::String(text)) => prompt.system = Some(text),
                 ("model", Value::String(name)) => prompt.model = Some(name),
                 ("max_tokens", Value::Number(number)) if number.as_u64().is_some_and(|limit| limit > 0) => {
@@ -193,7 +204,7 @@ impl Form {
         if prompt.text.trim().is_empty() {
             return Err("its prompt is empty".to_owned().into());
         }
-        Ok(Question { id, content: Content::Prompt(Box::new(prompt)) })
+        Ok(Question { session, ..Question::new(id, Content::Prompt(Box::new(prompt))) })
     }
 }
 

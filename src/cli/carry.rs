@@ -11,6 +11,7 @@ use crate::net::Pool;
 use crate::outcome::Class;
 use crate::units::Money;
 
+use super::routing::{Lookout, watch};
 use super::signals::Signals;
 use super::{Signal, Talk};
 
@@ -22,7 +23,12 @@ pub(super) struct Carried {
 }
 
 /// Carries the call on this thread; the first signal ends it, a second one ends the process.
-pub(super) fn carry(client: Client<Pool>, call: &Call, sink: &mut impl Sink) -> anyhow::Result<Carried> {
+pub(super) fn carry(
+    client: Client<Pool>,
+    lookout: Option<&Lookout>,
+    call: &Call,
+    sink: &mut impl Sink,
+) -> anyhow::Result<Carried> {
     let stop = Arc::new(Notify::new());
     let client = client.with_stop(Arc::clone(&stop));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -31,6 +37,7 @@ pub(super) fn carry(client: Client<Pool>, call: &Call, sink: &mut impl Sink) -> 
         signals.arm_after_one()?;
         let mut came = None;
         let mut running = std::pin::pin!(client.run(call, sink));
+        let mut watching = std::pin::pin!(watch(lookout));
         loop {
             tokio::select! {
                 exchange = &mut running => break Ok(Carried { exchange, signal: came }),
@@ -38,6 +45,7 @@ pub(super) fn carry(client: Client<Pool>, call: &Call, sink: &mut impl Sink) -> 
                     came.get_or_insert(signal);
                     stop.notify_one();
                 }
+                () = &mut watching => {}
             }
         }
     });

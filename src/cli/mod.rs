@@ -25,6 +25,8 @@ mod prompt;
 mod relay;
 mod rendering;
 mod report;
+mod route;
+mod routing;
 mod send;
 mod shard;
 mod show;
@@ -93,6 +95,8 @@ enum Command {
     Mock(Box<mock::MockOptions>),
     /// List the models that the relay offers
     Models(Box<models::ModelsOptions>),
+    /// Show what is known of a relay's endpoints, or ask them for their health
+    Route(route::RouteCommand),
     /// Log in where a relay wants tokens, and look after the login
     Auth(auth::AuthCommand),
     /// Look at the cache of answers, or empty it
@@ -282,6 +286,7 @@ fn carry_out(baton: Baton) -> anyhow::Result<()> {
         Command::Report(command) => report::run(&command, baton.talk),
         Command::Mock(options) => mock::run(&options, baton.talk),
         Command::Models(options) => models::run(&options, baton.talk),
+        Command::Route(command) => route::run(&command, baton.talk),
         Command::Auth(command) => auth::run(&command, baton.talk),
         Command::Cache(options) => cache::run(&options),
         Command::Completions(options) => completions::run(&options),

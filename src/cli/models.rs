@@ -16,7 +16,7 @@ use crate::wire::{Dialect, Model};
 use super::connection::{ConnectionOptions, Unasked, without_limit_of_requests};
 use super::options::TargetOptions;
 use super::output::Output;
-use super::relay::{authorise, settle};
+use super::relay::{authorise, only_one, settle};
 use super::{Talk, Usage};
 
 /// The flags of `baton models`.
@@ -54,6 +54,7 @@ fn without_limits_of_streams(arg: Arg) -> Arg {
 /// Fetches the list, page by page, and prints it.
 pub(super) fn run(options: &ModelsOptions, talk: Talk) -> anyhow::Result<()> {
     let (embedded, settings) = settle(&options.target, None, talk)?;
+    only_one(&options.target, &settings, talk)?;
     let connection = options.connection.connection(Unasked::Negotiated, &settings.policy)?;
     if settings.dialect == Dialect::Raw {
         let hint = "--api chooses the vendor whose form and key are used: messages or chat";

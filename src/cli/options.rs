@@ -21,9 +21,9 @@ use super::sign::SignOptions;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Target")]
 pub(super) struct TargetOptions {
-    /// Base address of the relay, with or without /v1, with or without a path prefix
+    /// Base address of the relay, with or without /v1, with or without a path prefix (repeatable, for several endpoints)
     #[arg(short, long, value_name = "URL", conflicts_with = "mock")]
-    pub(super) url: Option<String>,
+    pub(super) url: Vec<String>,
     /// Start the embedded relay in this process and use it; SPEC as in `baton mock`
     #[arg(long, value_name = "SPEC", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     #[arg(conflicts_with_all = ["key_file", "key_command"])]
@@ -77,7 +77,7 @@ impl TargetOptions {
     pub(super) fn given(&self, embedded: Option<Url>, model: Option<&str>) -> Given {
         let file = self.key_file.clone().map(KeySource::File);
         Given {
-            url: self.url.clone(),
+            urls: self.url.clone(),
             embedded,
             api: self.api,
             model: model.map(str::to_owned),

@@ -3,17 +3,18 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use crate::client::{Budget, Call, Client, Content, Policy, Timeouts};
+use crate::client::{Budget, Call, Client, Content, Policy, Routes, Timeouts};
 use crate::config;
 use crate::config::{Environment, Settings};
 use crate::mock;
 use crate::net;
-use crate::net::{Compressor, Connection, Credential, Pool, Signer, Url};
+use crate::net::{Compressor, Connection, Pool, Reuse, Signer, Url};
 use crate::wire::WireError;
 
 use super::connection::{ConnectionOptions, Unasked};
 use super::options::{Attempts, PolicyOptions, TargetOptions};
 use super::prompt::{Defaults, PromptOptions};
+use super::routing::{Lookout, RouteOptions};
 use super::{Talk, Usage};
 
 /// The model asked for where the embedded relay answers and none is named.
@@ -26,6 +27,7 @@ pub(super) struct Flags<'a> {
     pub(super) prompt: &'a PromptOptions,
     pub(super) connection: &'a ConnectionOptions,
     pub(super) policy: &'a PolicyOptions,
+    pub(super) route: &'a RouteOptions,
 }
 
 /// How a subcommand differs from the others in the way it talks to the relay.
@@ -50,6 +52,7 @@ pub(super) struct Way<'a> {
     pub(super) target: &'a TargetOptions,
     pub(super) connection: &'a ConnectionOptions,
     pub(super) policy: &'a PolicyOptions,
+    pub(super) route: &'a RouteOptions,
 }
 
 /// A relay to talk to, with the policies of talking to it.
@@ -64,6 +67,8 @@ pub(super) struct Site {
     compressor: Option<Arc<Compressor>>,
     /// What all clients sign by.
     signer: Option<Arc<Signer>>,
+    /// The ways to several endpoints, where there are.
+    routes: Option<Arc<Routes>>,
     /// Lives as long as the command needs it; dropping it stops it.
     pub(super) embedded: Option<mock::Relay>,
 }
@@ -73,6 +78,7 @@ pub(super) struct Wired {
     pub(super) site: Site,
     pub(super) call: Call,
     pub(super) content: Content,
+    session: Option<String>,
 }
 
 /// The clients of a run, each with a pool of its own.
@@ -92,7 +98,7 @@ impl Manner {
 impl<'a> Flags<'a> {
     /// The flags without the prompt's.
     pub(super) fn way(self) -> Way<'a> {
-        Way { target: self.target, connection: self.connection, policy: self.policy }
+        Way { target: self.target, connection: self.connection, policy: self.policy, route: self.route }
     }
 }
 
@@ -105,16 +111,18 @@ impl Wired {
         let stream = manner.stream && !flags.prompt.fields.bare_prompt;
         let call = Call::new(settings.dialect, &settings.base, &content, stream)
             .map_err(|error| body_error(&error))?
-            .with_headers(&settings.headers);
+            .with_headers(&settings.headers)
+            .with_session(flags.route.session.clone());
         site.fits(&call.url, flags.connection)?;
-        Ok(Self { site, call, content })
+        Ok(Self { site, call, content, session: flags.route.session.clone() })
     }
 
     /// The call that says this in place of what was given.
     pub(super) fn encode(&self, content: &Content) -> Result<Call, Usage> {
         let settings = &self.site.settings;
         let call = Call::new(settings.dialect, &settings.base, content, self.call.stream);
-        Ok(call.map_err(|error| body_error(&error))?.with_headers(&settings.headers))
+        let call = call.map_err(|error| body_error(&error))?.with_headers(&settings.headers);
+        Ok(call.with_session(self.session.clone()))
     }
 
     /// A client with a pool of its own.
@@ -154,6 +162,7 @@ impl Site {
             talk.notice(format_args!("note: {notice}"));
         }
         Ok(Self {
+            routes: way.route.routes(&settings)?,
             settings,
             connection,
             timeouts: way.connection.timeouts(&own),
@@ -168,7 +177,36 @@ impl Site {
 
     /// Refuses flags that would have no effect on the way to `target`.
     pub(super) fn fits(&self, target: &Url, options: &ConnectionOptions) -> Result<(), Usage> {
-        options.fits(&self.connection, target)
+        if self.routes.is_none() {
+            return options.fits(&self.connection, target);
+        }
+        if self.connection.unix_socket.is_some() {
+            return Err(Usage::new("--unix-socket leads to one place, and there are several endpoints"));
+        }
+        let urls = || self.settings.stations.iter().map(|station| &station.endpoint.url);
+        if let Some(stray) = self.connection.detours.stray(urls()) {
+            return Err(Usage::new(format!("{stray}: not for any endpoint"))
+                .hint("every --resolve and --connect-to must be for the host and port of an endpoint"));
+        }
+        urls().try_for_each(|url| {
+            let detours = self.connection.detours.meant_for(url);
+            options.fits(&Connection { detours, ..self.connection.clone() }, url)
+        })
+    }
+
+    /// The eye on several endpoints, where there are.
+    pub(super) fn lookout(
+        &self,
+        options: &RouteOptions,
+        connection: &ConnectionOptions,
+    ) -> anyhow::Result<Option<Lookout>> {
+        let Some(routes) = &self.routes else { return Ok(None) };
+        // Each probe makes a connection of its own, so that it shows what a handshake takes.
+        let fresh = Connection { reuse: Reuse::Never, most: None, ..self.connection.clone() };
+        let prober =
+            Pool::of_several(&fresh, &self.settings.base).map_err(|error| connection.explain(error))?;
+        let profile = self.settings.profile.as_deref();
+        Ok(Some(options.lookout((Arc::clone(routes), profile), prober, self.talk)?))
     }
 
     /// A client with a pool of its own for requests to `target`.
@@ -212,10 +250,14 @@ impl Site {
         target: &Url,
         options: &ConnectionOptions,
     ) -> anyhow::Result<Client<Pool>> {
-        let pool = Pool::new(connection, target).map_err(|error| options.explain(error))?;
+        let pool = match &self.routes {
+            None => Pool::new(connection, target),
+            Some(_) => Pool::of_several(connection, target),
+        };
+        let pool = pool.map_err(|error| options.explain(error))?;
         let credential = self.settings.credential.clone();
         let client = Client::new(pool, credential, self.policy, self.timeouts);
-        let client = client.with_request_id_prefix(&self.request_id_prefix);
+        let client = client.with_request_id_prefix(&self.request_id_prefix).with_routes(self.routes.clone());
         Ok(client.with_compressor(self.compressor.clone()).with_signer(self.signer.clone()))
     }
 }
@@ -241,10 +283,24 @@ pub(super) fn authorise(
     connection: &Connection,
     talk: Talk,
 ) -> Result<(), net::AuthError> {
-    let Some(keeper) = settings.credential.as_ref().and_then(Credential::keeper) else { return Ok(()) };
+    // Endpoints of one profile share its keeper.
+    let keepers = settings.stations.iter().filter_map(|station| station.credential.as_ref()?.keeper());
+    let Some(keeper) = keepers.into_iter().next() else { return Ok(()) };
     keeper.reach_by(connection);
     if let Some(remark) = keeper.prepare()? {
         talk.notice(format_args!("note: {remark}"));
+    }
+    Ok(())
+}
+
+/// Refuses several endpoints where a command looks at one relay; out of a profile it takes the first.
+pub(super) fn only_one(target: &TargetOptions, settings: &Settings, talk: Talk) -> Result<(), Usage> {
+    if target.url.len() > 1 {
+        return Err(Usage::new("--url: this command looks at one endpoint at a time").hint("give one --url"));
+    }
+    if let [first, _, ..] = settings.stations.as_slice() {
+        let (count, name) = (settings.stations.len(), first.endpoint.name());
+        talk.notice(format_args!("note: of the profile's {count} endpoints the first is asked, {name}"));
     }
     Ok(())
 }

@@ -151,6 +151,7 @@ mod tests {
 
     fn failed() -> crate::client::Attempt {
         crate::client::Attempt {
+            endpoint: None,
             number: 1,
             class: crate::outcome::Class::Truncated,
             status: Some(200),

@@ -191,6 +191,9 @@ pub(super) fn exchange_fields(exchange: &Exchange, cost: Option<Money>) -> Map<S
 pub(super) fn attempt_line(attempt: &Attempt, then: Option<&str>) -> String {
     let Attempt { number, class, ended, message, .. } = attempt;
     let mut line = format!("attempt {number}: {} after {}", class.name(), Span(*ended));
+    if let Some(endpoint) = &attempt.endpoint {
+        let _ = write!(line, " at {endpoint}");
+    }
     if let Some(id) = &attempt.relay_request_id {
         let _ = write!(line, " ({id})");
     }
@@ -205,7 +208,7 @@ pub(super) fn attempt_line(attempt: &Attempt, then: Option<&str>) -> String {
 
 /// One attempt, for the JSON of an exchange.
 fn attempt_fields(attempt: &Attempt) -> Value {
-    json!({
+    let mut fields = json!({
         "number": attempt.number,
         "outcome": attempt.class.name(),
         "status": attempt.status,
@@ -216,7 +219,11 @@ fn attempt_fields(attempt: &Attempt) -> Value {
         "body_bytes": { "plain": attempt.body.plain, "sent": attempt.body.sent },
         "relay_request_id": attempt.relay_request_id,
         "message": Some(&attempt.message).filter(|message| !message.is_empty()),
-    })
+    });
+    if let Some(endpoint) = &attempt.endpoint {
+        fields["endpoint"] = endpoint.as_str().into();
+    }
+    fields
 }
 
 fn usage_fields(usage: &Usage, estimated: bool) -> Value {

@@ -4,24 +4,29 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
+use crate::net::route::Ticket;
 use crate::net::{Advice, Credential, Request, Transport};
 
 use super::deadlines::{Deadlines, Progress};
-use super::dress::Form;
 use super::exchange::{Exchange, Ids};
 use super::fold::Fold;
+use super::leave::Then;
 use super::mask::Mask;
 use super::patience::Patience;
 use super::reader::{Head, Reader, halted};
+use super::repair::Repairs;
+use super::route::{Heading, Itinerary};
 use super::{Call, Client, Sink};
 
 /// One turn of an exchange: what distinguishes its attempt from the others.
-pub(super) struct Turn<'a> {
-    pub(super) ids: &'a Ids,
+pub(super) struct Turn<'t, 'a> {
+    pub(super) ids: &'t Ids,
     /// When the first attempt of the exchange began.
     pub(super) began: Instant,
-    /// The form of its request.
-    pub(super) form: Form,
+    /// What the attempts before it say about the form of its request.
+    pub(super) repairs: &'t mut Repairs<'a>,
+    /// What they say about where it goes.
+    pub(super) itinerary: &'t mut Itinerary<'a>,
 }
 
 /// A request on its way, and when the first attempt of its exchange began.
@@ -32,38 +37,57 @@ pub(super) struct Departure<'a> {
     pub(super) token: Option<u64>,
     /// What must not be shown of the relay's words.
     pub(super) secrets: &'a Mask,
+    /// Its right to be where it goes, where there is a choice.
+    pub(super) ticket: Option<&'a Ticket<'a>>,
 }
 
 impl<T: Transport> Client<T> {
     /// Carries one attempt to its end. The order of its policies is part of the design, see [`Client::run`].
-    pub(super) async fn attempt<S: Sink>(&self, call: &Call, turn: Turn<'_>, sink: &mut S) -> Exchange {
+    pub(super) async fn attempt<'a, S: Sink>(
+        &'a self,
+        call: &Call,
+        turn: Turn<'_, 'a>,
+        sink: &mut S,
+    ) -> Exchange {
         let came = Instant::now();
-        let Turn { ids, began, form } = turn;
+        let Turn { ids, began, repairs, itinerary } = turn;
+        let held = |halt| {
+            let starting = Exchange::starting(call, Instant::now());
+            let exchange = Exchange { limited: came.elapsed(), unsent: true, ..starting };
+            halted(exchange, &Fold::default(), halt)
+        };
         let mut leave = match self.leave(call, began).await {
             Ok(leave) => leave,
-            Err(halt) => {
-                let starting = Exchange::starting(call, Instant::now());
-                let exchange = Exchange { limited: came.elapsed(), unsent: true, ..starting };
-                return halted(exchange, &Fold::default(), halt);
-            }
+            Err(halt) => return held(halt),
         };
+        let heading = Heading::next(itinerary);
+        let aim = self.aim(call, &heading);
+        // A leave that is dropped is given back, and a ticket says nothing about its endpoint then.
+        let asked = Instant::now();
+        if let Err(halt) = self.ready(aim, began).await {
+            return held(halt);
+        }
+        leave.authorised = asked.elapsed();
         // The credential is added after every wait, so that it is in force when it leaves.
-        let token = self.credential.as_ref().and_then(Credential::generation);
-        let (request, body) = self.request(call, ids, form);
+        let token = aim.credential.and_then(Credential::generation);
+        let form = self.form((call, aim.url), repairs);
+        let (request, body) = self.request(call, ids, (form, aim));
         let secrets = Mask::of(&request.headers);
         leave.depart();
-        let mut exchange =
-            match self.depart(call, Departure { request, began, token, secrets: &secrets }).await {
-                Ok(Arrival { exchange, head, mut reader }) => {
-                    let mut exchange = reader.read_answer(exchange, &head, sink).await;
-                    exchange.mask(&secrets);
-                    exchange
-                }
-                Err(exchange) => *exchange,
-            };
+        let departure = Departure { request, began, token, secrets: &secrets, ticket: heading.ticket() };
+        let mut exchange = match self.depart(call, departure).await {
+            Ok(Arrival { exchange, head, mut reader }) => {
+                let mut exchange = reader.read_answer(exchange, &head, sink).await;
+                exchange.mask(&secrets);
+                exchange
+            }
+            Err(exchange) => *exchange,
+        };
         exchange.ids.request.clone_from(&ids.request);
         exchange.body = body;
-        leave.end(call, &mut exchange).await;
+        heading.end(&mut exchange);
+        let then = if itinerary.leads_elsewhere() { Then::Elsewhere } else { Then::Here };
+        leave.end(call, &mut exchange, then).await;
         exchange
     }
 
@@ -74,10 +98,10 @@ impl<T: Transport> Client<T> {
         departure: Departure<'c>,
     ) -> Result<Arrival<'c>, Box<Exchange>> {
         let start = Instant::now();
-        let Departure { request, began, token, secrets } = departure;
+        let Departure { request, began, token, secrets, ticket } = departure;
         let mut exchange = Exchange { token, ..Exchange::starting(call, start) };
         let deadlines = Deadlines { timeouts: self.timeouts, began, start, stream: call.stream };
-        let mut patience = Patience::new(deadlines, self.stop.as_deref());
+        let mut patience = Patience::new(deadlines, self.stop.as_deref()).recalled_by(ticket);
         let journey = request.journey.clone();
         let waited = patience.wait(Progress::default(), self.transport.send(request)).await;
         exchange.unsent = journey.is_connecting();
@@ -86,6 +110,7 @@ impl<T: Transport> Client<T> {
             Ok(Err(error)) => return Err(Box::new(exchange.fail(error.class(), error))),
             Err(halt) => return Err(Box::new(halted(exchange, &Fold::default(), halt))),
         };
+        patience.progressed();
         exchange.read_head(&reply);
         if self.limiter.is_some() {
             exchange.advice = Some(Advice::read(&reply.headers, SystemTime::now()));

@@ -9,6 +9,7 @@ use super::Credential;
 use super::address::{join, models};
 use super::exchange::Ids;
 use super::payload::Payload;
+use super::route::{Aim, user_of};
 
 /// What a request says: a prompt to be encoded, or a whole body of the user's own.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +35,8 @@ pub struct Call {
     pub(super) body: Payload,
     /// The same body without the wish for usage, where there is such a wish.
     pub(super) body_without_usage: Option<Payload>,
+    /// What keeps it at one endpoint.
+    session: Option<String>,
 }
 
 impl Call {
@@ -52,7 +55,7 @@ impl Call {
         let body_without_usage = plain.filter(|plain| *plain != body).map(Payload::new);
         let headers = dialect_headers(dialect, stream);
         let (method, url, body) = (Method::Post, join(base, dialect), Payload::new(body));
-        Ok(Self { dialect, method, url, stream, headers, body, body_without_usage })
+        Ok(Self { dialect, method, url, stream, headers, body, body_without_usage, session: None })
     }
 
     /// A request for the relay's list of models, in the form of the dialect's vendor; `after` is where the page before
@@ -65,7 +68,7 @@ impl Call {
         let mut headers = dialect_headers(dialect, false);
         headers.remove("content-type");
         let (method, stream, body, body_without_usage) = (Method::Get, false, Payload::default(), None);
-        Self { dialect, method, url, stream, headers, body, body_without_usage }
+        Self { dialect, method, url, stream, headers, body, body_without_usage, session: None }
     }
 
     /// Adds the user's own headers; each replaces what the dialect would have sent under that name.
@@ -80,6 +83,18 @@ impl Call {
         self
     }
 
+    /// Keeps it at one of several endpoints, with what else is of this session.
+    #[must_use]
+    pub fn with_session(mut self, session: Option<String>) -> Self {
+        self.session = session.or(self.session);
+        self
+    }
+
+    /// The session that it is of: one that it was given, or else the user that its body names.
+    pub(super) fn session(&self) -> Option<String> {
+        self.session.clone().or_else(|| user_of(self.body.plain()))
+    }
+
     /// The ids of one request: the user's own where a header gives one, else a new one.
     pub fn ids(&self, new: impl FnOnce() -> String) -> Ids {
         let own = self.headers.get("x-request-id").and_then(|value| value.to_str().ok());
@@ -88,6 +103,11 @@ impl Call {
 
     /// The request as it is before any policy but the credential of its origin has seen it.
     pub fn request(&self, ids: &Ids, credential: Option<&Credential>) -> Request {
+        self.request_to(ids, Aim { url: &self.url, credential })
+    }
+
+    /// The same to this address.
+    pub(super) fn request_to(&self, ids: &Ids, aim: Aim<'_>) -> Request {
         let mut headers = self.headers.clone();
         // Asking again for what is only fetched needs no key against doing it twice.
         let names: &[_] = match self.method {
@@ -100,10 +120,10 @@ impl Call {
                 headers.insert(HeaderName::from_static(name), ids.header());
             }
         }
-        if let Some(credential) = credential {
-            credential.apply(&self.url, &mut headers);
+        if let Some(credential) = aim.credential {
+            credential.apply(aim.url, &mut headers);
         }
-        let (url, body) = (self.url.clone(), self.body.plain().clone());
+        let (url, body) = (aim.url.clone(), self.body.plain().clone());
         Request { method: self.method, url, headers, body, journey: Journey::default() }
     }
 

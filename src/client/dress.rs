@@ -8,6 +8,7 @@ use crate::outcome::BodySize;
 use super::call::Usage;
 use super::exchange::Ids;
 use super::repair::Repairs;
+use super::route::Aim;
 use super::{Call, Client};
 
 /// What distinguishes the form of one attempt's request from another's.
@@ -22,13 +23,19 @@ impl<T: Transport> Client<T> {
     /// The request as its first attempt would leave, and what its body weighs. Nothing is sent for it.
     pub fn preview(&self, call: &Call, ids: &Ids) -> (Request, BodySize) {
         let mut repairs = Repairs::new(Instant::now());
-        let form = self.form(call, &mut repairs);
-        self.request(call, ids, form)
+        let aim = self.straight(call);
+        let form = self.form((call, aim.url), &mut repairs);
+        self.request(call, ids, (form, aim))
     }
 
     /// The request of one attempt, dressed in the order that [`Client::run`] states.
-    pub(super) fn request(&self, call: &Call, ids: &Ids, form: Form) -> (Request, BodySize) {
-        let mut request = call.request(ids, self.credential.as_ref());
+    pub(super) fn request(
+        &self,
+        call: &Call,
+        ids: &Ids,
+        (form, aim): (Form, Aim<'_>),
+    ) -> (Request, BodySize) {
+        let mut request = call.request_to(ids, aim);
         let payload = call.payload(form.usage);
         request.body = payload.plain().clone();
         if let (Some(coding), Some(compressor)) = (form.coding, &self.compressor)

@@ -47,6 +47,8 @@ impl Ids {
 pub struct Attempt {
     /// Counted from 1, repairs included.
     pub number: u32,
+    /// Where it went, where there are several endpoints.
+    pub endpoint: Option<String>,
     /// How it ended.
     pub class: Class,
     /// The status, if there was a reply.
@@ -111,6 +113,9 @@ pub enum Trouble {
         /// The terminal event that was missing.
         expected: &'static str,
     },
+    /// Its endpoint fell silent while others did not.
+    #[error("the endpoint fell silent, and the request was called back")]
+    Recalled,
     /// Status 200 with no body at all.
     #[error("the body is empty")]
     EmptyBody,
@@ -176,6 +181,8 @@ pub struct Exchange {
     pub method: Method,
     /// The address it went to.
     pub url: Url,
+    /// The endpoint of the last attempt, where there are several.
+    pub endpoint: Option<String>,
     /// The status of the last attempt, if there was a reply.
     pub status: Option<u16>,
     /// The HTTP version of the last reply.
@@ -235,6 +242,7 @@ impl Exchange {
             trouble: None,
             method: call.method,
             url: call.url.clone(),
+            endpoint: None,
             status: None,
             version: None,
             ids: Ids::new(String::new()),
@@ -317,6 +325,15 @@ impl Exchange {
         }
     }
 
+    /// Whether anything came back of the host, be it a refused connection.
+    pub(super) fn host_answered(&self) -> bool {
+        let by_error = match &self.trouble {
+            Some(Trouble::Net(error)) => error.host_answered(),
+            _ => false,
+        };
+        self.status.is_some() || by_error
+    }
+
     /// Whether the relay may have worked on a request that failed here.
     fn maybe_billed(&self) -> bool {
         match &self.trouble {
@@ -340,6 +357,8 @@ impl Exchange {
             ambiguous: self.maybe_billed(),
             should_retry: self.should_retry,
             hint: self.retry_after,
+            elsewhere: false,
+            recalled: matches!(self.trouble, Some(Trouble::Recalled)),
         }
     }
 
@@ -347,6 +366,7 @@ impl Exchange {
     pub(super) fn summarise(&self, number: u32, ended: Duration) -> Attempt {
         Attempt {
             number,
+            endpoint: self.endpoint.clone(),
             class: self.class,
             status: self.status,
             ended,

@@ -1,4 +1,4 @@
-//! The leave of an attempt: a place for its connection, the limiter's grant and a token, waited for before anything is sent.
+//! The leave of an attempt: a place for its connection and the limiter's grant, waited for before anything is sent.
 
 use std::time::Duration;
 
@@ -10,14 +10,24 @@ use super::cost::used;
 use super::deadlines::{Deadlines, Progress};
 use super::exchange::Exchange;
 use super::patience::{Halt, Patience};
+use super::route::Aim;
 use super::{Call, Client};
+
+/// Where the next attempt would go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    /// To the same endpoint.
+    Here,
+    /// To another one, which has asked nobody to wait.
+    Elsewhere,
+}
 
 /// The leave of one request, held until its answer is read.
 pub(super) struct Leave<'a> {
     place: Place,
     grant: Option<Grant<'a>>,
-    /// How long the token was waited for.
-    authorised: Duration,
+    /// How long the token was waited for after that.
+    pub(super) authorised: Duration,
 }
 
 impl Leave<'_> {
@@ -27,13 +37,13 @@ impl Leave<'_> {
     }
 
     /// Ends it, and tells the limiter what became of the request before anybody else does anything about it.
-    pub(super) async fn end(self, call: &Call, exchange: &mut Exchange) {
+    pub(super) async fn end(self, call: &Call, exchange: &mut Exchange, then: Then) {
         exchange.authorised = self.authorised;
         if let Some(grant) = self.grant {
             exchange.limited = grant.waited();
             grant.report(&Report {
                 class: exchange.class,
-                retry_after: exchange.retry_after,
+                retry_after: exchange.retry_after.filter(|_| then == Then::Here),
                 advice: exchange.advice.as_ref(),
                 used: used(call.dialect, exchange),
             });
@@ -44,7 +54,7 @@ impl Leave<'_> {
 
 impl<T: Transport> Client<T> {
     /// Waits until the request may leave: for a place among the requests under way, then for the limiter, so that
-    /// nothing that was granted is held up, then for a token that is in force. That is no fault of the relay's: only the total limit counts it.
+    /// nothing that was granted is held up. That is no fault of the relay's: only the total limit counts it.
     pub(super) async fn leave(&self, call: &Call, began: Instant) -> Result<Leave<'_>, Halt> {
         let mut patience = self.outside(began);
         let place = patience.wait(Progress::default(), self.transport.place()).await?;
@@ -56,16 +66,13 @@ impl<T: Transport> Client<T> {
                 Some(grant.map_err(Halt::Limit)?)
             }
         };
-        // A grant that is dropped with an error is given back.
-        let asked = Instant::now();
-        self.ready(call, began).await?;
-        Ok(Leave { place, grant, authorised: asked.elapsed() })
+        Ok(Leave { place, grant, authorised: Duration::ZERO })
     }
 
     /// Waits for a token that is in force, where the credential is one.
-    pub(super) async fn ready(&self, call: &Call, began: Instant) -> Result<(), Halt> {
-        let Some(credential) = &self.credential else { return Ok(()) };
-        let ready = self.outside(began).wait(Progress::default(), credential.ready(&call.url)).await?;
+    pub(super) async fn ready(&self, aim: Aim<'_>, began: Instant) -> Result<(), Halt> {
+        let Some(credential) = aim.credential else { return Ok(()) };
+        let ready = self.outside(began).wait(Progress::default(), credential.ready(aim.url)).await?;
         ready.map_err(Halt::Token)
     }
 

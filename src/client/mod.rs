@@ -21,8 +21,10 @@ mod payload;
 mod reader;
 mod repair;
 mod retry;
+mod route;
 mod sink;
 mod stamp;
+mod watch;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -42,8 +44,10 @@ pub use self::call::{Call, Content};
 pub use self::deadlines::Timeouts;
 pub use self::exchange::{ApiErrorText, Attempt, Exchange, Failed, Ids, Trouble};
 pub use self::retry::{Ambiguous, Decision, Evidence, Hints, Partial, Policy, Why};
+pub use self::route::{Routes, Station};
 pub use self::sink::Sink;
 pub use self::stamp::Stamped;
+pub use self::watch::{Health, health};
 
 use self::attempt::Turn;
 use self::cache::Cache;
@@ -69,7 +73,10 @@ pub enum Piece<'a> {
 #[derive(Debug)]
 pub struct Client<T> {
     transport: T,
+    /// The credential of the one endpoint, or of the first.
     credential: Option<Credential>,
+    /// Several endpoints, where there are, shared with other clients.
+    routes: Option<Arc<Routes>>,
     policy: Policy,
     timeouts: Timeouts,
     request_id_prefix: String,
@@ -95,6 +102,7 @@ impl<T: Transport> Client<T> {
         Self {
             transport,
             credential,
+            routes: None,
             policy,
             timeouts,
             request_id_prefix: String::new(),
@@ -143,6 +151,13 @@ impl<T: Transport> Client<T> {
         self
     }
 
+    /// Sends each attempt to one of several endpoints, if there are, wherever the call itself leads.
+    #[must_use]
+    pub fn with_routes(mut self, routes: Option<Arc<Routes>>) -> Self {
+        self.routes = routes;
+        self
+    }
+
     /// Puts a prefix before every request id.
     #[must_use]
     pub fn with_request_id_prefix(mut self, prefix: impl Into<String>) -> Self {
@@ -179,12 +194,14 @@ impl<T: Transport> Client<T> {
     /// The order of policies, of which these exist so far:
     /// 0. the cache comes first, so that a hit costs neither a connection nor a limit;
     /// 1. each attempt, a repair too, waits for the limiter's leave, because each is a request to the relay;
-    /// 2. then it adds its credential, bound to the origin that the attempt goes to and renewed if need be, so that it is fresh;
-    /// 3. then its body is compressed, where that is worth it and the relay is not known to refuse it;
-    /// 4. then all that leaves is signed, where the relay wants that, anew for each attempt;
-    /// 5. the transport sends exactly those bytes;
-    /// 6. what became of the attempt is reported to the limiter, before anything else happens with it;
-    /// 7. its typed outcome reaches the retry decision, never a message, and a retry is paid from the budget.
+    /// 2. then its endpoint is chosen where there are several, anew each time and after that wait, so that nothing
+    ///    learned meanwhile is missed;
+    /// 3. then it adds its credential, bound to the origin that the attempt goes to and renewed if need be, so that it is fresh;
+    /// 4. then its body is compressed, where that is worth it and the relay is not known to refuse it;
+    /// 5. then all that leaves is signed, where the relay wants that, anew for each attempt;
+    /// 6. the transport sends exactly those bytes;
+    /// 7. what became of the attempt is reported to the router and the limiter, before anything else happens with it;
+    /// 8. its typed outcome reaches the retry decision, never a message, and a retry is paid from the budget.
     ///
     /// A repair (the request was understood and one detail of it refused) is made at most once, at once, and does not
     /// count as one of the attempts.
@@ -206,24 +223,28 @@ impl<T: Transport> Client<T> {
         self.budget.iter().for_each(|budget| budget.earn());
         let mut past: Vec<Attempt> = Vec::new();
         let (mut counted, mut repairs) = (1, Repairs::new(began));
+        let mut itinerary = self.itinerary(call);
         loop {
             let number = u32::try_from(past.len()).unwrap_or(u32::MAX).saturating_add(1);
             if sink.take(Piece::Attempt(number, &ids.request)).is_break() {
                 return Exchange::stopped(call, ids, past);
             }
-            let form = self.form(call, &mut repairs);
-            let mut exchange = self.attempt(call, Turn { ids: &ids, began, form }, sink).await;
+            let turn = Turn { ids: &ids, began, repairs: &mut repairs, itinerary: &mut itinerary };
+            let mut exchange = self.attempt(call, turn, sink).await;
             let ended = began.elapsed();
-            let change = self.repair(call, &mut exchange, &mut repairs).await;
+            let credential = self.used_credential(&itinerary);
+            let change = self.repair((call, credential), &mut exchange, &mut repairs).await;
             let mut attempt = exchange.summarise(number, ended);
             if let Some(change) = change {
                 // A body that has to be sent again has saved nothing.
                 attempt.body.plain = attempt.body.sent;
                 let _ = sink.take(Piece::Repair(&attempt, change));
                 past.push(attempt);
+                itinerary.stay();
                 continue;
             }
-            let decision = self.decide(&exchange, counted, began);
+            let evidence = Evidence { elsewhere: itinerary.leads_elsewhere(), ..exchange.evidence() };
+            let decision = self.decide(&evidence, counted, began);
             let wait = match decision {
                 Decision::Retry { wait } => {
                     counted += 1;
@@ -250,8 +271,8 @@ impl<T: Transport> Client<T> {
 
 impl<T> Client<T> {
     /// Decides what follows an attempt, which was the `counted`th that counts.
-    fn decide(&self, exchange: &Exchange, counted: u32, began: Instant) -> Decision {
-        let decision = self.policy.decide(&exchange.evidence(), counted, fastrand::f64());
+    fn decide(&self, evidence: &Evidence, counted: u32, began: Instant) -> Decision {
+        let decision = self.policy.decide(evidence, counted, fastrand::f64());
         let (Decision::Retry { wait } | Decision::Park { wait }) = decision else { return decision };
         if self.timeouts.total.is_some_and(|total| began.elapsed().saturating_add(wait) >= total) {
             return Decision::Stop(Why::OutOfTime);

@@ -33,7 +33,8 @@ impl<T: Transport> Client<T> {
                 Err(exchange) => exchange,
             };
             let ended = began.elapsed();
-            let is_replaced = past.is_empty() && self.replace_token(&mut exchange, began).await;
+            let is_replaced =
+                past.is_empty() && self.replace_token(self.credential.as_ref(), &mut exchange, began).await;
             let number = if past.is_empty() { 1 } else { 2 };
             past.push(exchange.summarise(number, ended));
             if !is_replaced {
@@ -45,14 +46,15 @@ impl<T: Transport> Client<T> {
     }
 
     async fn page(&self, call: &Call, ids: &Ids, began: Instant) -> Result<ModelPage, Box<Exchange>> {
-        if let Err(halt) = self.ready(call, began).await {
+        let aim = self.straight(call);
+        if let Err(halt) = self.ready(aim, began).await {
             let starting = Exchange { unsent: true, ..Exchange::starting(call, Instant::now()) };
             return Err(Box::new(halted(starting, &Fold::default(), halt)));
         }
-        let token = self.credential.as_ref().and_then(Credential::generation);
-        let (request, _) = self.request(call, ids, Form { usage: Usage::Unasked, coding: None });
+        let token = aim.credential.and_then(Credential::generation);
+        let (request, _) = self.request(call, ids, (Form { usage: Usage::Unasked, coding: None }, aim));
         let secrets = Mask::of(&request.headers);
-        let departure = Departure { request, began, token, secrets: &secrets };
+        let departure = Departure { request, began, token, secrets: &secrets, ticket: None };
         let arrived = async {
             let Arrival { exchange, head, mut reader } = self.depart(call, departure).await?;
             let (exchange, body) = reader.read_document(exchange, &head).await?;

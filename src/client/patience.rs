@@ -1,6 +1,6 @@
 //! How long an attempt waits for anything: its deadlines, a stop from outside, and what ended the waiting.
 
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::net;
+use crate::net::route::Ticket;
 use crate::outcome::Class;
 use crate::wire::WireError;
 
@@ -22,6 +23,8 @@ pub(super) enum Halt {
     TooLarge,
     Limit(net::TooLarge),
     Token(net::AuthError),
+    /// The endpoint has fallen silent.
+    Recalled,
     Stopped,
 }
 
@@ -30,13 +33,25 @@ pub(super) enum Halt {
 pub(super) struct Patience<'a> {
     deadlines: Deadlines,
     stop: Option<&'a Notify>,
+    /// What calls it back from an endpoint that has fallen silent.
+    ticket: Option<&'a Ticket<'a>>,
     alarm: Alarm,
 }
 
 impl<'a> Patience<'a> {
     /// Patience until these deadlines or a stop.
     pub(super) fn new(deadlines: Deadlines, stop: Option<&'a Notify>) -> Self {
-        Self { deadlines, stop, alarm: Alarm::default() }
+        Self { deadlines, stop, ticket: None, alarm: Alarm::default() }
+    }
+
+    /// The same, until the endpoint is found silent; once something was generated, that calls nobody back.
+    pub(super) fn recalled_by(self, ticket: Option<&'a Ticket<'a>>) -> Self {
+        Self { ticket, ..self }
+    }
+
+    /// Something came.
+    pub(super) fn progressed(&self) {
+        self.ticket.iter().for_each(|ticket| ticket.progressed());
     }
 
     /// The same for what is no fault of the relay's: only the total limit counts it.
@@ -56,12 +71,30 @@ impl<'a> Patience<'a> {
                 self.alarm.poll(deadline.at, context).map(|()| Err(Halt::Missed(deadline)))
             }
         });
-        let Some(stop) = self.stop else { return until.await };
+        let ticket = self.ticket.filter(|_| progress.last_delta.is_none());
+        if self.stop.is_none() && ticket.is_none() {
+            return until.await;
+        }
         tokio::select! {
             biased;
             ended = until => ended,
-            () = stop.notified() => Err(Halt::Stopped),
+            () = notified(self.stop) => Err(Halt::Stopped),
+            () = abandoned(ticket) => Err(Halt::Recalled),
         }
+    }
+}
+
+async fn notified(stop: Option<&Notify>) {
+    match stop {
+        Some(stop) => stop.notified().await,
+        None => pending().await,
+    }
+}
+
+async fn abandoned(ticket: Option<&Ticket<'_>>) {
+    match ticket {
+        Some(ticket) => ticket.abandoned().await,
+        None => pending().await,
     }
 }
 

@@ -44,7 +44,13 @@ impl Reader<'_> {
     /// The next chunk, or why there is none.
     async fn chunk(&mut self) -> Result<Option<Bytes>, Halt> {
         match self.patience.wait(self.progress, self.body.chunk()).await? {
-            Ok(chunk) => Ok(chunk.inspect(|_| self.progress.last_byte = Some(Instant::now()))),
+            Ok(chunk) => {
+                if chunk.is_some() {
+                    self.progress.last_byte = Some(Instant::now());
+                    self.patience.progressed();
+                }
+                Ok(chunk)
+            }
             Err(error) => Err(Halt::Net(error)),
         }
     }
@@ -294,6 +300,13 @@ pub(super) fn halted(exchange: Exchange, fold: &Fold, halt: Halt) -> Exchange {
         Halt::TooLarge => exchange.fail(Class::Protocol, Trouble::TooLarge { limit: WHOLE_BODY_LIMIT }),
         Halt::Limit(error) => exchange.fail(Class::ClientLimit, error),
         Halt::Token(error) => exchange.fail(error.class(), error),
+        Halt::Recalled => {
+            let class = match exchange.marks.first_byte {
+                None => Class::TimeoutFirstByte,
+                Some(_) => Class::TimeoutFirstToken,
+            };
+            exchange.fail(class, Trouble::Recalled)
+        }
         Halt::Stopped => Exchange { class: Class::Cancelled, ..exchange },
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use tokio::time::Instant;
 
-use crate::net::{Transport, Trial};
+use crate::net::{Credential, Transport, Trial, Url};
 
 use super::call::Usage;
 use super::deadlines::Progress;
@@ -49,14 +49,14 @@ impl Repairs<'_> {
 
 impl<T: Transport> Client<T> {
     /// The form of the next attempt.
-    pub(super) fn form<'a>(&'a self, call: &Call, repairs: &mut Repairs<'a>) -> Form {
+    pub(super) fn form<'a>(&'a self, (call, url): (&Call, &Url), repairs: &mut Repairs<'a>) -> Form {
         if self.usage_rejected.load(Ordering::Relaxed) {
             repairs.usage = Usage::Unasked;
         }
         if let (Body::Open, Some(compressor)) = (&repairs.body, self.compressor.as_deref())
             && !call.headers().contains_key("content-encoding")
             && call.payload(repairs.usage).packed(compressor).is_some()
-            && let Some(trial) = compressor.ask(&call.url)
+            && let Some(trial) = compressor.ask(url)
         {
             repairs.body = Body::Packed(trial);
         }
@@ -70,7 +70,7 @@ impl<T: Transport> Client<T> {
     /// Learns from an attempt that has ended; says in words what is changed, where it is to be sent again at once.
     pub(super) async fn repair(
         &self,
-        call: &Call,
+        (call, credential): (&Call, Option<&Credential>),
         exchange: &mut Exchange,
         repairs: &mut Repairs<'_>,
     ) -> Option<&'static str> {
@@ -89,7 +89,7 @@ impl<T: Transport> Client<T> {
             repairs.clock_followed = true;
             return Some("signed anew by the relay's clock");
         }
-        if !repairs.token_replaced && self.replace_token(exchange, repairs.began).await {
+        if !repairs.token_replaced && self.replace_token(credential, exchange, repairs.began).await {
             repairs.token_replaced = true;
             return Some("sent again with a new token");
         }
@@ -98,8 +98,13 @@ impl<T: Transport> Client<T> {
 
     /// Replaces the token that a relay has refused; what keeps it from being replaced is the exchange's trouble from then on.
     /// Whether there is a new one.
-    pub(super) async fn replace_token(&self, exchange: &mut Exchange, began: Instant) -> bool {
-        let keeper = self.credential.as_ref().and_then(|credential| credential.keeper());
+    pub(super) async fn replace_token(
+        &self,
+        credential: Option<&Credential>,
+        exchange: &mut Exchange,
+        began: Instant,
+    ) -> bool {
+        let keeper = credential.and_then(Credential::keeper);
         let (Some(401), Some(generation), Some(keeper)) = (exchange.status, exchange.token, keeper) else {
             return false;
         };

@@ -65,6 +65,7 @@ impl Default for Policy {
 }
 
 /// What an attempt leaves behind for the decision.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the attempt")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Evidence {
     /// The attempt's class.
@@ -81,6 +82,10 @@ pub struct Evidence {
     pub should_retry: Option<bool>,
     /// The wait that the relay asks for.
     pub hint: Option<Duration>,
+    /// Whether the next attempt would go to an endpoint that is well and has not been asked.
+    pub elsewhere: bool,
+    /// Whether it was called back from an endpoint that fell silent.
+    pub recalled: bool,
 }
 
 /// What to do next.
@@ -91,9 +96,10 @@ pub enum Decision {
         /// The wait.
         wait: Duration,
     },
-    /// Try again when the relay asked for it; that costs no attempt.
+    /// Try again without its counting as an attempt: when the relay asked for it, or elsewhere after an endpoint fell
+    /// silent.
     Park {
-        /// The wait that it asked for.
+        /// The wait; none elsewhere.
         wait: Duration,
     },
     /// This was the last attempt.
@@ -137,6 +143,14 @@ impl Policy {
         if evidence.ambiguous && self.ambiguous == Ambiguous::Leave {
             return Decision::Stop(Why::Ambiguous);
         }
+        // Nobody has answered it, so that it is no more load than it was.
+        if evidence.recalled && evidence.elsewhere {
+            return Decision::Park { wait: Duration::ZERO };
+        }
+        if evidence.elsewhere && attempt < self.attempts {
+            // A wait would spare the endpoint that failed, and the next one has not.
+            return Decision::Retry { wait: Duration::ZERO };
+        }
         let hint = evidence.hint.unwrap_or_default();
         // A hint of no time asks for nothing, and would be followed for ever.
         if self.hints == Hints::Parked && evidence.class == Class::RateLimited && !hint.is_zero() {
@@ -174,6 +188,8 @@ impl Evidence {
             | Class::TimeoutStall
             | Class::StreamError
             | Class::Truncated => true,
+            // What one endpoint shows of itself says nothing about the next.
+            Class::Tls => self.elsewhere,
             Class::Empty => !self.complete,
             Class::Http4xx | Class::Http5xx => {
                 matches!(self.status, Some(408 | 409 | 425 | 500 | 502 | 503 | 504 | 520..=524))
@@ -192,7 +208,17 @@ mod tests {
     fn after(class: Class, status: u16) -> Evidence {
         let status = Some(status).filter(|status| *status > 0);
         let (delivered, complete, ambiguous) = (false, false, false);
-        Evidence { class, status, delivered, complete, ambiguous, should_retry: None, hint: None }
+        Evidence {
+            class,
+            status,
+            delivered,
+            complete,
+            ambiguous,
+            should_retry: None,
+            hint: None,
+            elsewhere: false,
+            recalled: false,
+        }
     }
 
     fn decide(evidence: &Evidence) -> Decision {

@@ -100,6 +100,20 @@ pub(super) fn choose(from: Sources<'_>, bound: &Bindings, headers: &HeaderMap) -
     Ok(Chosen { credential, story, notices })
 }
 
+/// The same for a further endpoint: what was read for the first is not read, nor a command run, once more.
+pub(super) fn choose_beside(
+    from: Sources<'_>,
+    (first, near): (&Chosen, &Bindings),
+    (bound, headers): (&Bindings, &HeaderMap),
+) -> Result<Chosen, Error> {
+    let there = pick(from, bound, headers)?;
+    if !there.pick.is(&pick(from, near, headers)?.pick) {
+        return choose(from, bound, headers);
+    }
+    let credential = first.credential.as_ref().map(|credential| credential.at(bound.origin.clone()));
+    Ok(Chosen { credential, story: first.story.clone(), notices: there.notices })
+}
+
 /// A header of the user's own replaces everything; then flags, then `BATON_KEY`, then the vendor's variables, then the
 /// profile.
 pub(super) fn pick<'a>(
@@ -137,7 +151,7 @@ fn pick_implied<'a>(from: Sources<'a>, bound: &Bindings) -> Picked<'a> {
         }
     }
     if let Some(profile) = from.profile
-        && let Some(key) = &profile.key
+        && let Some(key) = profile.key_at(&bound.url)
     {
         let name = format!("the key of profile {}", profile.name);
         if profile.owns(&bound.origin) {
@@ -177,6 +191,15 @@ fn refuse_idle_scope(from: Sources<'_>, pick: &Pick<'_>) -> Result<(), Error> {
 }
 
 impl Pick<'_> {
+    /// Whether both are taken from the same place.
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Variable(name, ..), Self::Variable(other, ..)) => name == other,
+            (Self::Profile(_, key), Self::Profile(_, other)) => std::ptr::eq(*key, *other),
+            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
+        }
+    }
+
     /// What decided it, and how, for a list of all settings.
     pub(super) fn origin(&self) -> Option<(Source, String)> {
         match self {
@@ -235,7 +258,8 @@ mod tests {
     use crate::wire::Dialect;
 
     fn settings(url: Option<&str>, api: Dialect, variables: &[(&str, &str)]) -> Settings {
-        let given = Given { url: url.map(str::to_owned), api: Some(api), ..Given::default() };
+        let given =
+            Given { urls: url.into_iter().map(str::to_owned).collect(), api: Some(api), ..Given::default() };
         resolve(&given, &Environment::of(variables)).unwrap()
     }
 
@@ -291,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_key_that_is_no_key_is_refused_without_being_shown() {
-        let given = Given { url: Some("https://r.example".to_owned()), ..Given::default() };
+        let given = Given { urls: vec!["https://r.example".to_owned()], ..Given::default() };
         let error = resolve(&given, &Environment::of(&[("BATON_KEY", "two planted words")])).unwrap_err();
         assert!(error.message.contains("BATON_KEY") && !format!("{error:?}").contains("planted"));
     }

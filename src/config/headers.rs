@@ -40,8 +40,22 @@ pub(super) fn of_profile<'a>(
     from: Sources<'a>,
     bound: &Bindings,
 ) -> impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)> {
-    let profile = from.profile.filter(|profile| profile.url.is_none() || profile.owns(&bound.origin));
+    let profile = from.profile.filter(|profile| profile.places.is_empty() || profile.owns(&bound.origin));
     profile.into_iter().flat_map(|profile| &profile.headers)
+}
+
+/// Refuses an endpoint that would be sent other headers than the first one: what is bound to one goes to no other.
+pub(super) fn refuse_other(
+    from: Sources<'_>,
+    (headers, first): (&HeaderMap, &Bindings),
+    other: &Bindings,
+) -> Result<(), Error> {
+    if collect(from, other)? == *headers {
+        return Ok(());
+    }
+    let message = format!("{} and {} would be sent different headers", first.origin, other.origin);
+    Err(Error::new(message)
+        .hint("give the headers of both with --header, or name both endpoints in one profile"))
 }
 
 /// The variable that a header which is not the profile's came from.
@@ -125,7 +139,7 @@ mod tests {
 
     fn settings(headers: &[&str], variables: &[(&str, &str)]) -> Result<Settings, Error> {
         let headers = headers.iter().map(|line| (*line).to_owned()).collect();
-        let given = Given { url: Some("https://relay.example".to_owned()), headers, ..Given::default() };
+        let given = Given { urls: vec!["https://relay.example".to_owned()], headers, ..Given::default() };
         resolve(&given, &Environment::of(variables))
     }
 
@@ -147,7 +161,7 @@ mod tests {
     #[test]
     fn an_address_that_is_forwarded_for_is_sent_only_where_it_is_given_and_once() {
         let given = |headers: &[&str], address: Option<&str>| Given {
-            url: Some("https://relay.example".to_owned()),
+            urls: vec!["https://relay.example".to_owned()],
             headers: headers.iter().map(|line| (*line).to_owned()).collect(),
             forwarded_for: address.map(|address| address.parse().unwrap()),
             ..Given::default()

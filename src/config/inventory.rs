@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use crate::client::{Policy, Timeouts};
+use crate::net::route::Endpoint;
 use crate::net::{Connection, HeaderName, is_secret_header};
 use crate::units::{MASK, Money, Span};
 
 use super::credential::Pick;
 use super::file::{File, place};
 use super::price::Price;
+use super::profile::ProfileKey;
 use super::target::Bindings;
 use super::{
     Environment, Error, Given, PolicyDefaults, Source, Sources, credential, headers, sign, sync, target,
@@ -81,13 +83,22 @@ fn add_target(settings: &mut Vec<Setting>, from: Sources<'_>) -> Result<(), Erro
         Some((model, source)) => Setting::new("model", model.to_owned(), source),
         None => Setting::unset("model"),
     });
-    let Some(base) = target::named_base(from, dialect)? else {
+    let bases = target::named_bases(from, dialect)?;
+    let Some((base, others)) = bases.split_first() else {
         // Without a relay there is nothing that a key or a header could belong to.
         settings.extend([Setting::unset("url"), Setting::unset("key")]);
         return Ok(());
     };
-    let bound = target::bindings(from, dialect, &base)?;
-    settings.push(Setting::new("url", base.url.to_string(), base.source));
+    let bound = target::bindings(from, dialect, base)?;
+    settings.push(Setting::new("url", base.url.to_string(), base.source.clone()));
+    for endpoint in bases.iter().filter(|_| !others.is_empty()) {
+        settings.push(of_endpoint(from, endpoint));
+    }
+    let strategy = from.profile.and_then(|profile| Some((profile.strategy?, profile.name.clone())));
+    settings.extend(
+        strategy
+            .map(|(strategy, name)| Setting::new("strategy", strategy.to_string(), Source::Profile(name))),
+    );
     let sent = headers::collect(from, &bound)?;
     let picked = credential::pick(from, &bound, &sent)?;
     settings.push(match picked.pick.origin() {
@@ -101,6 +112,21 @@ fn add_target(settings: &mut Vec<Setting>, from: Sources<'_>) -> Result<(), Erro
         None => Setting { detail: picked.notices.join("; "), ..Setting::unset("key") },
     });
     add_headers(settings, from, &bound)
+}
+
+/// One of several endpoints, with what is said of it.
+fn of_endpoint(from: Sources<'_>, base: &target::Base) -> Setting {
+    let Endpoint { zone, region, weight, priority, .. } = base.endpoint();
+    let key = from.profile.and_then(|profile| profile.place_at(&base.url)?.key.as_ref());
+    let parts = [
+        zone.map(|zone| format!("zone {zone}")),
+        region.map(|region| format!("region {region}")),
+        (weight != 1).then(|| format!("weight {weight}")),
+        (priority != 0).then(|| format!("priority {priority}")),
+        key.map(ProfileKey::setting),
+    ];
+    let detail = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    Setting { detail, ..Setting::new("endpoint", base.url.to_string(), base.source.clone()) }
 }
 
 fn add_headers(settings: &mut Vec<Setting>, from: Sources<'_>, bound: &Bindings) -> Result<(), Error> {

@@ -11,6 +11,8 @@ mod file;
 mod headers;
 mod inventory;
 mod oauth;
+mod owned;
+mod places;
 mod price;
 mod private;
 mod profile;
@@ -24,7 +26,9 @@ mod tests;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use crate::client::Station;
 use crate::client::cache::CacheUse;
+use crate::net::route::{Endpoint, Strategy};
 use crate::net::{Compress, Credential, HeaderMap, TokenRates, Url};
 use crate::outcome::TokenTimes;
 use crate::units::{Rate, Size, Span};
@@ -38,6 +42,7 @@ pub use self::environment::Environment;
 pub use self::file::{Place, place, profiles};
 pub use self::inventory::{Inventory, Setting, inventory};
 pub use self::oauth::{keeper, token_folder};
+pub use self::owned::{FileLock, PrivateFile};
 pub use self::price::Prices;
 pub use self::private::{read_private, refuse_exposed};
 pub use self::sign::SignDefaults;
@@ -45,8 +50,8 @@ pub use self::sign::SignDefaults;
 /// What was typed on the command line, as far as it names the relay and how to speak to it.
 #[derive(Debug, Clone, Default)]
 pub struct Given {
-    /// `--url`, unparsed.
-    pub url: Option<String>,
+    /// Each `--url`, unparsed.
+    pub urls: Vec<String>,
     /// The address of an embedded relay, which wins over everything and is given no credential.
     pub embedded: Option<Url>,
     /// `--api`.
@@ -151,8 +156,14 @@ pub struct PolicyDefaults {
 pub struct Settings {
     /// The form of requests and answers.
     pub dialect: Dialect,
-    /// The relay's base address.
+    /// The relay's base address; the first, where it has several.
     pub base: Url,
+    /// All endpoints of the relay, with the credential of each.
+    pub stations: Vec<Station>,
+    /// The profile that names them, where one does.
+    pub profile: Option<String>,
+    /// How the profile has one of several chosen.
+    pub strategy: Option<Strategy>,
     /// The model, where one is named.
     pub model: Option<String>,
     /// The user's own headers.
@@ -206,6 +217,35 @@ struct Sources<'a> {
     profile: Option<&'a Profile>,
 }
 
+/// Where a relay's endpoints are.
+#[derive(Debug)]
+pub struct Endpoints {
+    /// The profile that names them, where one does.
+    pub profile: Option<String>,
+    /// At least one.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// The endpoints that requests would go to. No key is read and no command is run for it.
+///
+/// # Errors
+///
+/// That there are none, or that something about them cannot be read.
+pub fn endpoints(given: &Given, environment: &Environment) -> Result<Endpoints, Error> {
+    let file = File::read(given, environment)?;
+    let profile = file.choose(given, environment)?.map(|(profile, _)| profile);
+    let from = Sources { given, environment, profile };
+    let (dialect, _) = target::dialect(from)?;
+    let bases = target::bases(from, dialect)?;
+    let profile = bases.first().and_then(|base| base.profile()).map(str::to_owned);
+    Ok(Endpoints { profile, endpoints: bases.iter().map(target::Base::endpoint).collect() })
+}
+
+/// Where runs keep what they learn of a profile's endpoints; none where not even a home is known.
+pub fn learned_file(profile: &str, environment: &Environment) -> Option<PrivateFile> {
+    environment.state_file("route", profile).map(PrivateFile::at)
+}
+
 /// Resolves flags over environment over the profile that they, or else the file, choose.
 pub fn resolve(given: &Given, environment: &Environment) -> Result<Settings, Error> {
     resolve_over(given, environment, File::read(given, environment)?)
@@ -215,14 +255,25 @@ fn resolve_over(given: &Given, environment: &Environment, file: File) -> Result<
     let profile = file.choose(given, environment)?.map(|(profile, _)| profile);
     let from = Sources { given, environment, profile };
     let (dialect, _) = target::dialect(from)?;
-    let base = target::base(from, dialect)?;
+    let bases = target::bases(from, dialect)?;
+    let (base, others) = bases.split_first().expect("there is at least one");
     let model = target::model(from, dialect).map(|(model, _)| model.to_owned());
-    let bound = target::bindings(from, dialect, &base)?;
+    let bound = target::bindings(from, dialect, base)?;
     let mut notices = Vec::new();
-    notices.extend(target::overruled(from, &base));
+    notices.extend(target::overruled(from, base));
     let headers = headers::collect(from, &bound)?;
     let chosen = credential::choose(from, &bound, &headers)?;
+    let mut stations = vec![base.station(chosen.credential.clone())];
+    for other in others {
+        let away = target::bindings(from, dialect, other)?;
+        headers::refuse_other(from, (&headers, &bound), &away)?;
+        let there = credential::choose_beside(from, (&chosen, &bound), (&away, &headers))?;
+        stations.push(other.station(there.credential));
+        notices.extend(there.notices);
+    }
     notices.extend(chosen.notices);
+    notices.sort();
+    notices.dedup();
     Ok(Settings {
         dialect,
         model,
@@ -231,7 +282,10 @@ fn resolve_over(given: &Given, environment: &Environment, file: File) -> Result<
         credential_story: chosen.story,
         policy: profile.map(|profile| profile.policy).unwrap_or_default(),
         sign: sign::defaults(from, &bound),
-        base: base.url,
+        base: base.url.clone(),
+        stations,
+        profile: base.profile().map(str::to_owned),
+        strategy: profile.and_then(|profile| profile.strategy),
         prices: file.prices,
         notices,
     })

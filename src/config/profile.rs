@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::net::route::Strategy;
 use crate::net::{
     CompressRules, HeaderMap, HeaderName, HeaderValue, Origin, SchemeName, Url, is_secret_header,
 };
@@ -11,9 +12,10 @@ use crate::wire::Dialect;
 use super::document::{Entry, Section};
 use super::headers::{CREDENTIAL_HEADERS, field};
 use super::oauth::OAuth;
+use super::places::{Place, read_places};
 use super::service::Service;
 use super::sync::Subscription;
-use super::{Error, PolicyDefaults, SignDefaults, target};
+use super::{Error, PolicyDefaults, SignDefaults};
 
 /// What a `[profile.NAME]` table says.
 #[derive(Debug, Default)]
@@ -21,7 +23,10 @@ pub(super) struct Profile {
     pub(super) name: String,
     pub(super) api: Option<Dialect>,
     pub(super) model: Option<String>,
-    pub(super) url: Option<Url>,
+    /// The relay's endpoints, the first of which is asked first.
+    pub(super) places: Vec<Place>,
+    /// How one of several is chosen.
+    pub(super) strategy: Option<Strategy>,
     pub(super) key: Option<ProfileKey>,
     /// All headers but a credential, which is the key.
     pub(super) headers: HeaderMap,
@@ -77,8 +82,18 @@ impl Profile {
     /// Reads `[profile.NAME]`.
     pub(super) fn read(entry: &Entry<'_>, folders: Folders<'_>) -> Result<Self, Error> {
         let section = entry.section()?;
-        let mut known =
-            vec!["api", "model", "url", "endpoint", "key-file", "key-command", "key-env", "headers", "oauth"];
+        let mut known = vec![
+            "api",
+            "model",
+            "url",
+            "endpoint",
+            "strategy",
+            "key-file",
+            "key-command",
+            "key-env",
+            "headers",
+            "oauth",
+        ];
         known.extend(["service-token", "attempts", "rate", "burst", "token-rate", "cache", "cache-ttl"]);
         known.extend(["cache-size", "compress", "compress-level", "compress-above"]);
         known.extend(PolicyDefaults::TIMES);
@@ -90,7 +105,8 @@ impl Profile {
             name: entry.key.to_owned(),
             api: read_api(&section)?,
             model: text("model")?.map(str::to_owned),
-            url: read_url(&section)?,
+            places: read_places(&section, folders)?,
+            strategy: section.entry("strategy").map(|entry| entry.parsed()).transpose()?,
             policy: PolicyDefaults::read(&section)?,
             sign: SignDefaults::read(&section, folders)?,
             subscription: Subscription::read(&section)?,
@@ -113,7 +129,7 @@ impl Profile {
             profile.take_key(&entry, ProfileKey::Service(Box::new(service)))?;
         }
         let has_key = profile.key.is_some() || profile.secret.is_some() || profile.sign.key_file.is_some();
-        if profile.url.is_none() && has_key {
+        if profile.places.is_empty() && has_key {
             let error = section.refuse("has a key and no url");
             return Err(error.hint("a key is bound to its relay and sent nowhere else: name the url with it"));
         }
@@ -126,7 +142,17 @@ impl Profile {
 
     /// Whether what belongs to the profile's relay may be sent to this origin.
     pub(super) fn owns(&self, origin: &Origin) -> bool {
-        self.url.as_ref().is_some_and(|url| Origin::of(url) == *origin)
+        self.places.iter().any(|place| Origin::of(&place.endpoint.url) == *origin)
+    }
+
+    /// The endpoint at this address.
+    pub(super) fn place_at(&self, url: &Url) -> Option<&Place> {
+        self.places.iter().find(|place| place.endpoint.url == *url)
+    }
+
+    /// The key that goes to this address: the endpoint's own, or else the profile's.
+    pub(super) fn key_at(&self, url: &Url) -> Option<&ProfileKey> {
+        self.place_at(url).and_then(|place| place.key.as_ref()).or(self.key.as_ref())
     }
 
     fn read_headers(&mut self, section: &Section<'_>) -> Result<(), Error> {
@@ -159,28 +185,6 @@ impl Profile {
 fn read_api(section: &Section<'_>) -> Result<Option<Dialect>, Error> {
     let Some(entry) = section.entry("api") else { return Ok(None) };
     entry.text()?.parse().map(Some).map_err(|error: crate::wire::UnknownDialect| entry.refuse(error))
-}
-
-/// The one address, under `url` or in the one `[[endpoint]]`.
-fn read_url(section: &Section<'_>) -> Result<Option<Url>, Error> {
-    let mut found: Vec<Url> = Vec::new();
-    if let Some(entry) = section.entry("url") {
-        found.push(target::parse(entry.text()?, &entry.place())?);
-    }
-    let Some(list) = section.entry("endpoint") else { return Ok(found.pop()) };
-    for endpoint in list.sections()? {
-        endpoint.only(&["url"])?;
-        let entry = endpoint.entry("url").ok_or_else(|| endpoint.refuse("has no url"))?;
-        let url = target::parse(entry.text()?, &entry.place())?;
-        if !found.contains(&url) {
-            found.push(url);
-        }
-    }
-    if found.len() > 1 {
-        let message = format!("{} addresses, and a profile has one for now", found.len());
-        return Err(list.refuse(message).hint("give each relay a profile of its own"));
-    }
-    Ok(found.pop())
 }
 
 /// Reads where a secret comes from; `like` says by which of a key's three ways.

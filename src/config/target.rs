@@ -1,14 +1,43 @@
 //! Which relay, in which dialect, with which model, and which of the environment's keys belong to it.
 
-use crate::net::{Origin, Url};
+use crate::client::Station;
+use crate::net::route::Endpoint;
+use crate::net::{Credential, Origin, Url};
 use crate::wire::Dialect;
 
+use super::places::Place;
 use super::{Error, Source, Sources};
 
 /// A base address and the place that named it.
 pub(super) struct Base {
     pub(super) url: Url,
     pub(super) source: Source,
+    /// Its place among others, where the profile says more than its address.
+    own: Option<Endpoint>,
+}
+
+impl Base {
+    fn new(url: Url, source: Source) -> Self {
+        Self { url, source, own: None }
+    }
+
+    /// The endpoint there, with what goes to it.
+    pub(super) fn station(&self, credential: Option<Credential>) -> Station {
+        Station { endpoint: self.endpoint(), credential }
+    }
+
+    /// The profile that names it, where one does.
+    pub(super) fn profile(&self) -> Option<&str> {
+        match &self.source {
+            Source::Profile(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The endpoint there.
+    pub(super) fn endpoint(&self) -> Endpoint {
+        self.own.clone().unwrap_or_else(|| Endpoint::at(self.url.clone()))
+    }
 }
 
 /// The variables of one vendor.
@@ -76,8 +105,13 @@ pub(super) fn dialect(from: Sources<'_>) -> Result<(Dialect, Source), Error> {
     Ok(own.unwrap_or((Dialect::Messages, Source::Default)))
 }
 
-pub(super) fn base(from: Sources<'_>, dialect: Dialect) -> Result<Base, Error> {
-    named_base(from, dialect)?.ok_or_else(|| {
+/// The base addresses, at least one.
+pub(super) fn bases(from: Sources<'_>, dialect: Dialect) -> Result<Vec<Base>, Error> {
+    let bases = named_bases(from, dialect)?;
+    if !bases.is_empty() {
+        return Ok(bases);
+    }
+    Err({
         let variable = vendor(dialect).map(|vendor| format!(" or {}", vendor.base)).unwrap_or_default();
         Error::new("no relay is named").hint(format!(
             "give one with --url https://…, set BATON_URL{variable}, choose a profile that has one with --profile, \
@@ -86,31 +120,37 @@ pub(super) fn base(from: Sources<'_>, dialect: Dialect) -> Result<Base, Error> {
     })
 }
 
-/// The base address, if anything names one.
-pub(super) fn named_base(from: Sources<'_>, dialect: Dialect) -> Result<Option<Base>, Error> {
+/// The base addresses that the strongest source names, if any names one.
+pub(super) fn named_bases(from: Sources<'_>, dialect: Dialect) -> Result<Vec<Base>, Error> {
     if let Some(url) = &from.given.embedded {
-        return Ok(Some(Base { url: url.clone(), source: Source::Flag("--mock") }));
+        return Ok(vec![Base::new(url.clone(), Source::Flag("--mock"))]);
     }
-    if let Some(text) = &from.given.url {
-        return Ok(Some(Base { url: parse(text, "--url")?, source: Source::Flag("--url") }));
+    if !from.given.urls.is_empty() {
+        let parsed = |text: &String| Ok(Base::new(parse(text, "--url")?, Source::Flag("--url")));
+        return from.given.urls.iter().map(parsed).collect();
     }
     let variable = vendor(dialect).map(|vendor| vendor.base);
     for name in ["BATON_URL"].into_iter().chain(variable) {
         if let Some(text) = from.environment.value(name) {
-            let source = Source::Variable(name.to_owned());
-            return Ok(Some(Base { url: parse(text, name)?, source }));
+            return Ok(vec![Base::new(parse(text, name)?, Source::Variable(name.to_owned()))]);
         }
     }
-    let own = |profile: &super::Profile| {
-        Some(Base { url: profile.url.clone()?, source: Source::Profile(profile.name.clone()) })
+    let Some(profile) = from.profile else { return Ok(Vec::new()) };
+    let own = |place: &Place| Base {
+        url: place.endpoint.url.clone(),
+        source: Source::Profile(profile.name.clone()),
+        own: Some(place.endpoint.clone()),
     };
-    Ok(from.profile.and_then(own))
+    Ok(profile.places.iter().map(own).collect())
 }
 
 /// What to say where a variable takes the place of the profile's address: nobody typed it, so it may surprise.
 pub(super) fn overruled(from: Sources<'_>, base: &Base) -> Option<String> {
     let profile = from.profile?;
-    let url = profile.url.as_ref().filter(|url| **url != base.url)?;
+    let url = &profile.places.first()?.endpoint.url;
+    if profile.place_at(&base.url).is_some() {
+        return None;
+    }
     let Source::Variable(name) = &base.source else { return None };
     Some(format!("{name} wins over the url of profile {}: {} is used, not {url}", profile.name, base.url))
 }
@@ -168,6 +208,8 @@ pub(super) fn model(from: Sources<'_>, dialect: Dialect) -> Option<(&str, Source
 /// To which origins the environment's values belong, seen from the relay that was chosen.
 pub(super) struct Bindings {
     pub(super) dialect: Dialect,
+    /// The relay's base address.
+    pub(super) url: Url,
     /// The relay's origin.
     pub(super) origin: Origin,
     /// Whether the relay is the embedded one, which is given nothing.
@@ -208,6 +250,7 @@ pub(super) fn bindings(from: Sources<'_>, dialect: Dialect, base: &Base) -> Resu
     };
     Ok(Bindings {
         dialect,
+        url: base.url.clone(),
         embedded: from.given.embedded.is_some(),
         own_withheld: withheld(own.clone().or_else(|| vendors.clone())),
         vendor_withheld: withheld(vendors.or(own)),
@@ -221,11 +264,11 @@ mod tests {
     use crate::config::{Environment, Given};
 
     fn base_of(url: Option<&str>, variables: &[(&str, &str)]) -> Result<(String, String), Error> {
-        let given = Given { url: url.map(str::to_owned), ..Given::default() };
+        let given = Given { urls: url.into_iter().map(str::to_owned).collect(), ..Given::default() };
         let environment = Environment::of(variables);
         let from = Sources { given: &given, environment: &environment, profile: None };
         let (dialect, _) = dialect(from)?;
-        base(from, dialect).map(|base| (base.url.to_string(), base.source.to_string()))
+        bases(from, dialect).map(|bases| (bases[0].url.to_string(), bases[0].source.to_string()))
     }
 
     #[test]

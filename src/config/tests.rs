@@ -85,7 +85,7 @@ fn a_profile_is_chosen_by_flag_then_variable_then_file() {
 #[test]
 fn a_profiles_key_and_headers_go_to_its_own_origin_and_to_no_other() {
     assert_eq!(sent(&resolved(&Given::default(), &[KEY]).unwrap()), Some("RELAY_KEY"));
-    let to = |url: &str| Given { url: Some(url.to_owned()), ..Given::default() };
+    let to = |url: &str| Given { urls: vec![url.to_owned()], ..Given::default() };
     let same = resolved(&to("https://relay.example/other"), &[KEY]).unwrap();
     assert_eq!(sent(&same), Some("RELAY_KEY"));
     for url in ["https://elsewhere.example", "http://relay.example", "https://relay.example:8443"] {
@@ -103,7 +103,7 @@ fn a_profiles_key_and_headers_go_to_its_own_origin_and_to_no_other() {
 fn a_credential_among_the_headers_is_bound_as_a_key_is() {
     let own = resolved(&profile("home"), &[]).unwrap();
     assert_eq!(sent(&own), Some("profile home, headers.x-api-key"));
-    let elsewhere = Given { url: Some("https://elsewhere.example".to_owned()), ..profile("home") };
+    let elsewhere = Given { urls: vec!["https://elsewhere.example".to_owned()], ..profile("home") };
     let settings = resolved(&elsewhere, &[]).unwrap();
     assert!(settings.credential.is_none() && settings.headers.is_empty());
     let embedded = Given { embedded: Some(Url::parse("http://127.0.0.1:9").unwrap()), ..profile("home") };
@@ -122,7 +122,7 @@ fn a_key_of_the_environment_is_not_sent_to_an_address_that_only_a_profile_names(
     assert_eq!(sent(&settings), None);
     assert!(settings.notices[0].contains("key-env = \"BATON_KEY\""), "{:?}", settings.notices);
     // Typed on the command line, the same address is the user's own wish.
-    let typed = Given { url: Some("https://relay.example/v1".to_owned()), ..Given::default() };
+    let typed = Given { urls: vec!["https://relay.example/v1".to_owned()], ..Given::default() };
     assert_eq!(sent(&resolved(&typed, &both).unwrap()), Some("OPENAI_API_KEY"));
 }
 
@@ -176,7 +176,8 @@ fn wrong_types_and_bad_values_are_refused_with_line_and_key() {
         ("url = 'relay.example'", "not a whole address"),
         ("endpoint = 'x'", "each begun by [[profile.p.endpoint]]"),
         ("endpoint = [{}]", "has no url"),
-        ("endpoint = [{url = 'http://a'}, {url = 'http://b'}]", "2 addresses"),
+        ("endpoint = [{url = 'http://a'}, {url = 'http://a'}]", "stands here already"),
+        ("endpoint = [{url = 'http://a', weight = 0}]", "weight"),
         ("attempts = 0", "profile.p.attempts: 0 is not a number from 1 to 100"),
         ("attempts = '3'", "expected a whole number, found a text"),
         ("idle-timeout = 5", "expected a time in quotes"),

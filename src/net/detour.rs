@@ -135,6 +135,27 @@ impl Detours {
         self.resolve.is_empty() && self.connect_to.is_empty()
     }
 
+    /// Those that are for connections to this address, where a command has several.
+    #[must_use]
+    pub fn meant_for(&self, target: &Url) -> Self {
+        let target = Place::of(target);
+        let connect_to: Vec<_> =
+            self.connect_to.iter().filter(|detour| detour.is_for(&target)).cloned().collect();
+        let reached = connect_to.first().map_or_else(|| target.clone(), |detour| detour.leads(&target));
+        let resolve = self.resolve.iter().filter(|detour| detour.is_for(&reached)).cloned().collect();
+        Self { resolve, connect_to }
+    }
+
+    /// One that is for none of these addresses, as it was written with its flag.
+    pub fn stray<'a>(&self, targets: impl Iterator<Item = &'a Url>) -> Option<String> {
+        let meant: Vec<Self> = targets.map(|target| self.meant_for(target)).collect();
+        let connect_to =
+            self.connect_to.iter().find(|one| !meant.iter().any(|own| own.connect_to.contains(one)));
+        let resolve = self.resolve.iter().find(|one| !meant.iter().any(|own| own.resolve.contains(one)));
+        let connect_to = connect_to.map(|detour| format!("--connect-to {}", detour.written));
+        connect_to.or_else(|| resolve.map(|detour| format!("--resolve {}", detour.written)))
+    }
+
     pub(super) fn route(&self, way: Way<'_>) -> Result<Route, DetourError> {
         let target = Place::of(way.target);
         let mut route = Route::default();
@@ -168,11 +189,7 @@ impl Detours {
         if target.number().is_some() {
             return Err(DetourError::Number { flag, detour: written, host: target.host.clone() });
         }
-        let (host, port) = &detour.to;
-        let reached = Place {
-            host: host.clone().unwrap_or_else(|| target.host.clone()),
-            port: port.unwrap_or(target.port),
-        };
+        let reached = detour.leads(target);
         if reached.port != target.port && way.target.port().is_some() {
             // The pool lets the address's own port win over the resolver's. HTTP/2 would tell the port-less address
             // to the server in :authority.
@@ -220,6 +237,12 @@ impl Resolve {
 }
 
 impl ConnectTo {
+    /// Where it leads from a place that it is for.
+    fn leads(&self, target: &Place) -> Place {
+        let (host, port) = &self.to;
+        Place { host: host.clone().unwrap_or_else(|| target.host.clone()), port: port.unwrap_or(target.port) }
+    }
+
     fn is_for(&self, place: &Place) -> bool {
         let (host, port) = &self.from;
         host.as_ref().is_none_or(|host| *host == place.host) && port.is_none_or(|port| port == place.port)

@@ -11,6 +11,7 @@ mod detour;
 mod direct;
 mod error;
 mod hint;
+mod lanes;
 mod limit;
 mod pool;
 mod probe;

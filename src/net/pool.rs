@@ -18,6 +18,7 @@ use crate::units::Span;
 use super::connection::{ClientCertificate, Connection, HttpVersion, ProxyChoice, Reuse, Trust};
 use super::direct;
 use super::direct::{Direct, DirectBody};
+use super::lanes::Lanes;
 use super::probe::{TimedConnector, TimedResolver};
 use super::{Error, HeaderMap, HeaderValue, Method, Place, Reply, Request, Transport, Url};
 
@@ -41,6 +42,8 @@ pub struct Pool {
     unix_socket: Option<Arc<Path>>,
     /// The proxy between, for the words of a failure.
     via: Option<String>,
+    /// The pools of several endpoints, which take its place.
+    lanes: Option<Arc<Lanes>>,
 }
 
 /// How connections are made and kept.
@@ -81,7 +84,14 @@ impl Pool {
             strips_port,
             unix_socket: connection.unix_socket.as_deref().map(Arc::from),
             via: via(connection, target),
+            lanes: None,
         })
+    }
+
+    /// A pool for each of several endpoints, the first of which is `target`; the number of connections is limited over all.
+    pub fn of_several(connection: &Connection, target: &Url) -> Result<Self, Error> {
+        let first = Connection { detours: connection.detours.meant_for(target), ..connection.clone() };
+        Ok(Self { lanes: Some(Arc::new(Lanes::new(connection))), ..Self::new(&first, target)? })
     }
 
     /// The system's words for a socket or a proxy that does not answer do not name it.
@@ -99,7 +109,27 @@ impl Pool {
 }
 
 impl Transport for Pool {
-    async fn send(&self, mut request: Request) -> Result<Reply, Error> {
+    async fn send(&self, request: Request) -> Result<Reply, Error> {
+        match &self.lanes {
+            None => self.send_here(request).await,
+            Some(lanes) => lanes.toward(&request.url)?.send_here(request).await,
+        }
+    }
+
+    async fn place(&self) -> Place {
+        match &self.places {
+            None => Place::default(),
+            Some(places) => {
+                let permit = Arc::clone(places).acquire_owned().await;
+                Place(Some(permit.expect("the semaphore is never closed")))
+            }
+        }
+    }
+}
+
+impl Pool {
+    /// Sends a request to the place that the pool was made for.
+    async fn send_here(&self, mut request: Request) -> Result<Reply, Error> {
         if self.strips_port {
             // Refused only by addresses that have no port to strip.
             let _ = request.url.set_port(None);
@@ -127,16 +157,6 @@ impl Transport for Pool {
             connection: probe.times(),
             body: Body(body),
         })
-    }
-
-    async fn place(&self) -> Place {
-        match &self.places {
-            None => Place::default(),
-            Some(places) => {
-                let permit = Arc::clone(places).acquire_owned().await;
-                Place(Some(permit.expect("the semaphore is never closed")))
-            }
-        }
     }
 }
 

@@ -31,6 +31,7 @@ mod oauth_secrets;
 mod open;
 mod papers;
 mod prompts;
+mod route;
 mod secrets;
 mod send;
 mod service_token;

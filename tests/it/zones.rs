@@ -2,6 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+#[cfg(unix)]
+use std::process::Command;
 use std::process::{Child, Stdio};
 
 use serde_json::{Value, json};
@@ -27,6 +29,13 @@ impl Mock {
         };
         let (relay, control) = (address("a"), address("control"));
         Self { child, url: format!("http://{relay}"), control }
+    }
+
+    /// Sends the process a signal.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, name: &str) {
+        let kill = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status();
+        assert!(kill.unwrap().success());
     }
 
     /// Changes what the body names; when this returns, what comes next meets it.

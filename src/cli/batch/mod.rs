@@ -14,6 +14,7 @@ use tokio::time::{interval, sleep};
 
 use crate::batch;
 use crate::batch::{Control, Ended, Plan, Progress, Requests, Stop, Summary, Then, Told};
+use crate::client::cache::Cache;
 use crate::client::{Client, Exchange, Hints, Partial};
 use crate::config::{Prices, Settings};
 use crate::net::{Adapt, Limiter, Pool};
@@ -27,8 +28,9 @@ use super::options::Attempts;
 use super::output::Output;
 use super::prompt::no_model;
 use super::relay::{Approach, Site, Way, enough_descriptors};
+use super::routing::{Lookout, finish};
 use super::signals::Signals;
-use super::{Ending, Signal, Talk, Usage, show};
+use super::{Ending, Signal, Talk, Usage, routing, show};
 
 /// Users of one thread; more of them share more threads, as far as there are cores.
 const USERS: usize = 32;
@@ -39,9 +41,9 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Carries the rows and says what they came to.
 pub(super) fn run(options: &BatchOptions, talk: Talk) -> anyhow::Result<()> {
     options.refuse_what_cannot_be()?;
-    let BatchOptions { target, connection, policy, .. } = options;
+    let BatchOptions { target, route, connection, policy, .. } = options;
     let users = options.users();
-    let way = Way { target, connection, policy };
+    let way = Way { target, connection, policy, route };
     enough_descriptors(options.concurrency, way)?;
     let approach = Approach { attempts: Attempts::Usual, unasked: Unasked::Negotiated };
     let mut site = Site::new(way, options.fields.model.as_deref(), approach, talk)?;
@@ -58,14 +60,10 @@ pub(super) fn run(options: &BatchOptions, talk: Talk) -> anyhow::Result<()> {
     let opened = open(options, talk)?;
     let cores = available_parallelism().map_or(1, NonZeroUsize::get);
     let clients = site.crew(&site.settings.base, connection, users.div_ceil(USERS).min(cores))?;
-    // A streamed answer's body is not kept, so that a row could not show it again.
-    let kept = if options.stream {
-        None
-    } else {
-        options.cache.open(site.settings.dialect, &site.settings.policy)?
-    };
+    let kept = open_cache(options, &site.settings)?;
     let equip = |client: Client<Pool>| client.with_limiter(limiter.clone()).with_cache(kept.clone());
     let clients = clients.into_iter().map(equip).collect();
+    let lookout = site.lookout(route, connection)?;
     let control = Arc::new(Control::new(options.limits(&site.settings)?));
     let progress = Arc::new(Progress::new(opened.size));
     let (lines, attempts) = mpsc::channel();
@@ -92,14 +90,21 @@ pub(super) fn run(options: &BatchOptions, talk: Talk) -> anyhow::Result<()> {
         drain: options.drain.0,
         limiter,
         attempts,
+        lookout: lookout.as_ref(),
     };
     let signal = runtime.block_on(watch.until_it_ends(talk))?;
+    finish(lookout, talk);
     let ended = joined(running, &site.settings)?;
     if let Some(trouble) = kept.as_ref().and_then(|cache| cache.trouble()) {
         talk.notice(format_args!("note: answers could not be kept: {trouble}"));
     }
     tell(options, &ended, summary, talk)?;
     ending(ended, signal)
+}
+
+/// The cache that is asked for; a streamed answer's body is not kept, so that a row could not show it again.
+fn open_cache(options: &BatchOptions, settings: &Settings) -> Result<Option<Arc<Cache>>, Usage> {
+    if options.stream { Ok(None) } else { options.cache.open(settings.dialect, &settings.policy) }
 }
 
 /// Who carries the rows.
@@ -119,7 +124,8 @@ fn requests(options: &BatchOptions, settings: &Settings) -> Result<Requests, Usa
         return Err(no_model());
     }
     let (base, headers) = (settings.base.clone(), settings.headers.clone());
-    Ok(Requests { form, base, headers, stream: options.stream })
+    let session = options.route.session.clone();
+    Ok(Requests { form, base, headers, stream: options.stream, session })
 }
 
 /// What an answer costs at the configured prices.
@@ -155,6 +161,8 @@ struct Watch<'a> {
     limiter: Option<Arc<Limiter>>,
     /// A line for each attempt, where that is asked for.
     attempts: mpsc::Receiver<String>,
+    /// The eye on several endpoints, where there are.
+    lookout: Option<&'a Lookout>,
 }
 
 impl Watch<'_> {
@@ -173,7 +181,8 @@ impl Watch<'_> {
             self.control.abort();
             std::future::pending::<()>().await;
         };
-        tokio::pin!(drained);
+        let watching = routing::watch(self.lookout);
+        tokio::pin!(drained, watching);
         while !self.running.is_finished() {
             tokio::select! {
                 _ = look.tick() => if let Some(shown) = &mut shown {
@@ -191,6 +200,7 @@ impl Watch<'_> {
                     }
                 }
                 () = &mut drained => {}
+                () = &mut watching => {}
             }
         }
         if let Some(mut shown) = shown {

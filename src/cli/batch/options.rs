@@ -17,13 +17,15 @@ use super::super::connection::ConnectionOptions;
 use super::super::limits::LimitOptions;
 use super::super::options::{PolicyOptions, TargetOptions, VerbosityOptions};
 use super::super::prompt::{FieldOptions, read_whole};
+use super::super::routing::RouteOptions;
 use super::super::shard::shard;
 
 /// The flags of `baton batch`.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[command(
-    after_help = "Each line is a JSON string, {\"prompt\": …, \"id\"?, \"system\"?, \"model\"?, \"max_tokens\"?, \"temperature\"?, \"params\"?}, an
+    after_help = "Each line is a JSON string, {\"prompt\": …, \"id\"?, \"system\"?, \"model\"?, \"max_tokens\"?, \"temperature\"?, \"params\"?, \"session\"?},
+an
 OpenAI or Anthropic batch line, or a whole body. Fields of a row win over flags.
 
 Examples:
@@ -39,6 +41,8 @@ pub(crate) struct BatchOptions {
     pub(super) fields: FieldOptions,
     #[command(flatten)]
     pub(super) target: TargetOptions,
+    #[command(flatten)]
+    pub(super) route: RouteOptions,
     /// Where answers go, in the order of the rows [default: standard output]
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     output: Option<PathBuf>,

@@ -33,6 +33,7 @@ use super::output::{Output, append_to};
 use super::paper::keep;
 use super::prompt::{Defaults, Nameless, Stdin};
 use super::relay::{Flags, Manner, Wired, descriptors_for, enough_descriptors};
+use super::routing::finish;
 use super::{Ending, OutputError, Signal, Talk, terminal_obeys};
 
 /// What is asked for where nothing is given: short, harmless, and long enough to be answered in more than a word.
@@ -42,9 +43,11 @@ const MAX_TOKENS: u64 = 64;
 
 /// Carries out the sweep and prints its table.
 pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
-    let BenchOptions { prompt, sets, target, load, verdicts, spread, report, connection, policy, verbosity } =
-        options;
-    let flags = Flags { target, prompt, connection, policy };
+    let BenchOptions {
+        prompt, sets, target, route, load, verdicts, spread, report, connection, policy, ..
+    } = options;
+    let verbose = options.verbosity.verbose;
+    let flags = Flags { target, prompt, connection, policy, route };
     let open = load.arrivals.open_loop(sets.drawn())?;
     let mut plan = load.plan(open.as_ref(), descriptors_for(flags.way()))?;
     verdicts.settle(&mut plan, load, descriptors_for(flags.way()))?;
@@ -67,12 +70,14 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     let progress = match (talk.is_quiet(), stderr().is_terminal()) {
         (true, _) => None,
         // Lines of attempts and a line that is rewritten in place would tear each other apart.
-        (false, true) if !verbosity.verbose && terminal_obeys() => Some(Progress::in_place()),
+        (false, true) if !verbose && terminal_obeys() => Some(Progress::in_place()),
         (false, _) => Some(Progress::plain(Box::new(stderr()))),
     };
     let (log, journal) = outputs.log.take().unzip();
-    let course = Sweep { plan: &plan, script, progress, log, verbose: verbosity.verbose };
+    let lookout = wired.site.lookout(route, connection)?;
+    let course = Sweep { plan: &plan, script, progress, log, verbose, lookout: lookout.as_ref() };
     let swept = runtime.block_on(sweep(&wired, crew, course));
+    finish(lookout, talk);
     // A name look-up may still hang in a thread of its own, and nobody waits for it any more.
     runtime.shutdown_background();
     let Swept { run, signal, body } = swept?;

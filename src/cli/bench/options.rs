@@ -13,6 +13,7 @@ use crate::cli::connection::ConnectionOptions;
 use crate::cli::options::{PolicyOptions, TargetOptions, VerbosityOptions};
 use crate::cli::paper::PaperOptions;
 use crate::cli::prompt::PromptOptions;
+use crate::cli::routing::RouteOptions;
 use crate::load::{Extent, Levels, Plan, Step};
 use crate::units::{Count, Shard, Span, whole};
 
@@ -39,6 +40,8 @@ pub(in crate::cli) struct BenchOptions {
     pub(super) sets: SetOptions,
     #[command(flatten)]
     pub(super) target: TargetOptions,
+    #[command(flatten)]
+    pub(super) route: RouteOptions,
     #[command(flatten)]
     pub(super) load: LoadOptions,
     #[command(flatten)]

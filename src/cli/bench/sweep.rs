@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::cli::relay::{Crew, Wired};
+use crate::cli::routing::{Lookout, watch};
 use crate::cli::signals::Signals;
 use crate::cli::{Ending, Signal};
 use crate::client::{Call, Client, Exchange, Failed, Piece};
@@ -29,6 +30,8 @@ pub(super) struct Sweep<'a> {
     /// Where each request gets its line.
     pub(super) log: Option<LogSender>,
     pub(super) verbose: bool,
+    /// The eye on several endpoints, where there are.
+    pub(super) lookout: Option<&'a Lookout>,
 }
 
 /// What came of it.
@@ -42,12 +45,21 @@ pub(super) struct Swept {
 
 /// Makes the preflight request, then the levels, and stops for signals.
 pub(super) async fn sweep(wired: &Wired, crew: Crew, sweep: Sweep<'_>) -> anyhow::Result<Swept> {
-    let Sweep { plan, script, mut progress, log, verbose } = sweep;
+    let Sweep { plan, script, mut progress, log, verbose, lookout } = sweep;
     let mut signals = Signals::listen()?;
+    let mut watching = std::pin::pin!(watch(lookout));
     let Crew { scout, workers } = crew;
     let maker = Maker::of(&wired.site.settings, wired.call.stream);
     let opening = script.opening(&maker);
-    let first = preflight(&scout, &opening, &mut signals, progress.as_mut()).await;
+    let first = {
+        let mut first = std::pin::pin!(preflight(&scout, &opening, &mut signals, progress.as_mut()));
+        loop {
+            tokio::select! {
+                first = &mut first => break first,
+                () = &mut watching => {}
+            }
+        }
+    };
     if let Err(error) = first.and_then(|exchange| Ok(passable(exchange, wired)?)) {
         progress.into_iter().for_each(Progress::finish);
         return Err(error);
@@ -80,6 +92,7 @@ pub(super) async fn sweep(wired: &Wired, crew: Crew, sweep: Sweep<'_>) -> anyhow
             signal = signals.next() => {
                 if came.replace(signal).is_none() { control.stop() } else { control.abort(); signals.arm(); }
             }
+            () = &mut watching => {}
         }
     };
     drop(running);

@@ -54,7 +54,8 @@ impl Talks {
         let Maker { dialect, base, headers, stream } = &self.maker;
         let content = Content::Prompt(Box::new(prompt));
         let call = Call::new(*dialect, base, &content, *stream).expect("only a body can fail to be one");
-        call.with_headers(headers)
+        let session = format!("level {} conversation {:x}", ticket.level, self.number(ticket));
+        call.with_headers(headers).with_session(Some(session))
     }
 
     /// Keeps a turn and its answer; one that failed is as if it had never been said.

@@ -21,7 +21,7 @@ use crate::wire::Usage as TokenUsage;
 
 use super::connection::Unasked;
 use super::output::Output;
-use super::relay::{authorise, settle};
+use super::relay::{authorise, only_one, settle};
 use super::signals::Signals;
 use super::{Ending, Talk, Usage};
 
@@ -66,6 +66,7 @@ pub(super) fn run(options: &CheckOptions, talk: Talk) -> anyhow::Result<()> {
     }
     let known = options.baseline.as_deref().map(baseline::read).transpose()?;
     let (embedded, settings) = settle(&options.target, options.model.as_deref(), talk)?;
+    only_one(&options.target, &settings, talk)?;
     let model = match (&settings.model, &embedded) {
         (Some(model), _) => model.clone(),
         (None, Some(_)) => "mock-model".to_owned(),

@@ -24,6 +24,7 @@ use super::output::Output;
 use super::prompt::{Defaults, Nameless, PromptOptions, Stdin};
 use super::relay::{Flags, Manner, Wired};
 use super::rendering::{Form, Generated};
+use super::routing::{RouteOptions, finish};
 use super::show;
 use super::{Ending, Talk, Usage, say};
 
@@ -40,6 +41,8 @@ pub(super) struct SendOptions {
     prompt: PromptOptions,
     #[command(flatten)]
     target: TargetOptions,
+    #[command(flatten)]
+    route: RouteOptions,
     #[command(flatten)]
     answer: AnswerOptions,
     #[command(flatten)]
@@ -118,11 +121,11 @@ enum FailOn {
 
 /// Carries the prompt and prints the answer.
 pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
-    let SendOptions { prompt, target, answer, connection, policy, limits, cache, verbosity } = options;
+    let SendOptions { prompt, target, route, answer, connection, policy, limits, cache, verbosity } = options;
     if answer.extract.is_some() && answer.format != Format::Text {
         return Err(Usage::new("--extract goes with --format text only, which is the default").into());
     }
-    let flags = Flags { target, prompt, connection, policy };
+    let flags = Flags { target, prompt, connection, policy, route };
     let manner = Manner {
         defaults: Defaults {
             stdin: Stdin::WhenPiped,
@@ -146,7 +149,9 @@ pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
     let client = wired.client(flags)?.with_limiter(limiter).with_cache(kept.clone());
     let mut printer = Printer::new(answer, Output::open(answer.output.as_deref())?, talk).verbose(verbosity);
     let mut sink = |piece: Piece<'_>| printer.take(&piece);
-    let carried = carry(client, &wired.call, &mut sink)?;
+    let lookout = wired.site.lookout(route, connection)?;
+    let carried = carry(client, lookout.as_ref(), &wired.call, &mut sink)?;
+    finish(lookout, talk);
     if let Some(trouble) = kept.as_ref().and_then(|cache| cache.trouble()) {
         talk.notice(format_args!("note: the answer could not be kept: {trouble}"));
     }
@@ -155,8 +160,8 @@ pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
 
 /// Prints the request as it would leave, and sends nothing.
 fn show_request(options: &SendOptions, wired: &Wired, talk: Talk) -> anyhow::Result<()> {
-    let SendOptions { prompt, target, answer, connection, policy, .. } = options;
-    let client = wired.draughtsman(Flags { target, prompt, connection, policy })?;
+    let SendOptions { prompt, target, route, answer, connection, policy, .. } = options;
+    let client = wired.draughtsman(Flags { target, prompt, connection, policy, route })?;
     let ids = Ids::new(format!("{}{}", policy.request_id_prefix, uuid::Uuid::new_v4()));
     let (request, _) = client.preview(&wired.call, &ids);
     let settings = &wired.site.settings;

@@ -32,6 +32,7 @@ use super::options::{Attempts, PolicyOptions, TargetOptions, VerbosityOptions};
 use super::prompt::{Defaults, Nameless, PromptOptions, Stdin};
 use super::relay::{Flags, Manner, Wired};
 use super::rendering::{Form, Generated, Rendering};
+use super::routing::{RouteOptions, finish};
 use super::{Ending, OutputError, Talk, Usage, say, show};
 
 /// The flags of `baton stream`.
@@ -47,6 +48,8 @@ pub(super) struct StreamOptions {
     prompt: PromptOptions,
     #[command(flatten)]
     target: TargetOptions,
+    #[command(flatten)]
+    route: RouteOptions,
     #[command(flatten)]
     answer: FileOptions,
     #[command(flatten)]
@@ -116,8 +119,8 @@ impl FileOptions {
 
 /// Carries the prompt and writes the answer.
 pub(super) fn run(options: &StreamOptions, talk: Talk) -> anyhow::Result<()> {
-    let StreamOptions { prompt, target, answer, connection, policy, limits, verbosity } = options;
-    let flags = Flags { target, prompt, connection, policy };
+    let StreamOptions { prompt, target, route, answer, connection, policy, limits, verbosity } = options;
+    let flags = Flags { target, prompt, connection, policy, route };
     let manner = Manner {
         defaults: Defaults {
             stdin: Stdin::WhenPiped,
@@ -135,13 +138,15 @@ pub(super) fn run(options: &StreamOptions, talk: Talk) -> anyhow::Result<()> {
         fits(limiter, &wired.call)?;
     }
     let client = wired.client(flags)?.with_limiter(limiter);
+    let lookout = wired.site.lookout(route, connection)?;
     let (place, pen) = place::open(answer)?;
     let sync = if let Place::Draft(_) = place { answer.sync() } else { Sync::Off };
     let writer = Writer::start(Job { pen, sync, tee: answer.tee }).inspect_err(|_| place.abandon())?;
     let live = answer.wants_live(&place, talk).then(ArrivalLine::start);
     let mut intake =
         Intake::new(Rendering::new(Some(answer.format)), writer).verbose(verbosity.verbose).live(live);
-    let carried = carry(client, &wired.call, &mut intake);
+    let carried = carry(client, lookout.as_ref(), &wired.call, &mut intake);
+    finish(lookout, talk);
     if let Ok(Carried { exchange, .. }) = &carried
         && let Some(attempt) = exchange.attempts.last()
     {

@@ -1,21 +1,16 @@
 //! What is kept between runs: the last-known-good file, and what each source served last; one private file, locked.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::fs::{File, OpenOptions};
-use std::io;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tempfile::NamedTempFile;
 use tokio::time::{Instant, sleep};
 
 use crate::net::Url;
 
-use super::super::Error;
+use super::super::{Error, FileLock, PrivateFile};
 use super::Verdict;
 
 /// How long another process may hold the lock: it only reads and writes meanwhile.
@@ -28,13 +23,7 @@ const SCHEMA: &str = "baton.sync/1";
 /// Where the state lies.
 #[derive(Debug, Clone)]
 pub(super) struct Shelf {
-    path: PathBuf,
-}
-
-/// The right to change it, given up when dropped.
-#[derive(Debug)]
-pub(super) struct Lock {
-    _file: File,
+    file: PrivateFile,
 }
 
 /// What the file says.
@@ -101,20 +90,17 @@ impl State {
 
 impl Shelf {
     pub(super) fn at(path: PathBuf) -> Self {
-        Self { path }
+        Self { file: PrivateFile::at(path) }
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 
     /// What is known under this key; nothing where there is no file, or one of another key.
     pub(super) fn read(&self, config_key: &str) -> Result<State, Error> {
-        let bytes = match fs::read(&self.path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(State::new(config_key)),
-            Err(error) => return Err(self.failed(error)),
-        };
+        let bytes = self.file.read().map_err(|error| self.failed(error))?;
+        let Some(bytes) = bytes else { return Ok(State::new(config_key)) };
         let state: State = serde_json::from_slice(&bytes).map_err(|error| {
             self.failed(format_args!("this is no file of a synced configuration ({error})"))
                 .hint("remove it to begin anew; until then no older version was accepted than it names")
@@ -125,57 +111,23 @@ impl Shelf {
 
     /// Replaces it whole: whoever reads it sees the old or the new, also after a crash.
     pub(super) fn write(&self, state: &State) -> Result<(), Error> {
-        self.write_whole(state).map_err(|error| self.failed(error))
+        let text = serde_json::to_vec_pretty(state).map_err(|error| self.failed(error))?;
+        self.file.replace_for_good(&[text.as_slice(), b"\n"].concat()).map_err(|error| self.failed(error))
     }
 
-    fn write_whole(&self, state: &State) -> io::Result<()> {
-        let folder = self.make_folder()?;
-        // Such a file is made with mode 0600.
-        let mut file = NamedTempFile::new_in(folder)?;
-        file.write_all(&serde_json::to_vec_pretty(state)?)?;
-        file.write_all(b"\n")?;
-        file.as_file().sync_all()?;
-        file.persist(&self.path).map_err(|error| error.error)?;
-        // The new name has to last, too.
-        #[cfg(unix)]
-        File::open(folder)?.sync_all()?;
-        Ok(())
-    }
-
-    fn make_folder(&self) -> io::Result<&Path> {
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(folder)?;
-        Ok(folder)
-    }
-
-    /// Waits for the right to change it; the lock's file stays, since removing it would let two in.
-    pub(super) async fn lock(&self) -> Result<Lock, Error> {
-        self.make_folder().map_err(|error| self.failed(error))?;
-        let mut path = self.path.clone().into_os_string();
-        path.push(".lock");
-        let mut options = OpenOptions::new();
-        options.create(true).truncate(false).write(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&path).map_err(|error| self.failed(error))?;
+    /// Waits for the right to change it.
+    pub(super) async fn lock(&self) -> Result<FileLock, Error> {
         let began = Instant::now();
         loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Lock { _file: file }),
-                Err(fs::TryLockError::WouldBlock) if began.elapsed() < PATIENCE => sleep(POLL).await,
-                Err(fs::TryLockError::WouldBlock) => {
-                    return Err(self.failed("another process has held its lock for 10 s"));
-                }
-                Err(fs::TryLockError::Error(error)) => return Err(self.failed(error)),
+            match self.file.try_lock().map_err(|error| self.failed(error))? {
+                Some(lock) => return Ok(lock),
+                None if began.elapsed() < PATIENCE => sleep(POLL).await,
+                None => return Err(self.failed("another process has held its lock for 10 s")),
             }
         }
     }
 
     fn failed(&self, detail: impl std::fmt::Display) -> Error {
-        Error::new(format!("{}: {detail}", self.path.display()))
+        Error::new(format!("{}: {detail}", self.path().display()))
     }
 }

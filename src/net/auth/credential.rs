@@ -64,6 +64,12 @@ impl Credential {
         Self { name, proof, origin, source: source.into() }
     }
 
+    /// The same credential for another origin that its owner names, too.
+    #[must_use]
+    pub fn at(&self, origin: Origin) -> Self {
+        Self { origin, ..self.clone() }
+    }
+
     /// Puts the credential on a request to its own origin, in place of any other; elsewhere it adds nothing.
     pub fn apply(&self, url: &Url, headers: &mut HeaderMap) {
         if Origin::of(url) == self.origin {

@@ -93,7 +93,7 @@ impl Board {
     }
 
     /// Whether this one may be ejected: at most half of them, rounded down and at least one, and never the last that serves.
-    fn may_eject(&self, index: usize) -> bool {
+    pub(super) fn may_eject(&self, index: usize) -> bool {
         let others = || self.members.iter().enumerate().filter(|(other, _)| *other != index);
         let out = others().filter(|(_, member)| member.health.is_out()).count();
         let serves = others().any(|(_, member)| !member.health.is_left() && member.health.drained.is_none());

@@ -295,10 +295,6 @@ pub(super) enum Leave {
     Spared,
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a clock that jumped far is as good as a ramp that is over"
-)]
 fn ramp_step(since: Duration, now: Duration) -> usize {
     (now.saturating_sub(since).as_millis() / RAMP_STEP.as_millis()) as usize
 }

@@ -34,6 +34,7 @@ mod ejection;
 mod endpoint;
 mod event;
 mod health;
+mod memory;
 mod network;
 mod probing;
 mod rules;
@@ -62,6 +63,7 @@ use super::Url;
 
 pub use self::endpoint::{Endpoint, Strategy, UnknownStrategy};
 pub use self::event::{Change, Event, Reason};
+pub use self::memory::Learned;
 pub use self::probing::Probe;
 pub use self::rules::{MOST_ENDPOINTS, PROBE_TIMEOUT, PROBE_TIMEOUT_SILENT};
 pub use self::seat::Seat;
@@ -163,6 +165,11 @@ impl Router {
     /// How many endpoints there are.
     pub fn count(&self) -> usize {
         self.view.load().placed.len()
+    }
+
+    /// How endpoints are chosen.
+    pub fn strategy(&self) -> Strategy {
+        self.view.load().strategy
     }
 
     /// The moment that the times of events count from.

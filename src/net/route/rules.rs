@@ -34,11 +34,11 @@ pub(super) const NEWS_PATIENCE: Duration = Duration::from_secs(4);
 /// How old that wait may be to mean anything: after a clock that jumped it means nothing.
 pub(super) const NEWS_AGE: Duration = Duration::from_secs(10);
 
-/// The pause between two probes of an endpoint (HAProxy has 2 s; 5 s costs a relay less).
+/// The pause between two probes of an endpoint (`HAProxy` has 2 s; 5 s costs a relay less).
 pub(super) const PROBE_EVERY: Duration = Duration::from_secs(5);
-/// The same while its state is changing (HAProxy, `fastinter`).
+/// The same while its state is changing (`HAProxy`, `fastinter`).
 pub(super) const PROBE_FAST: Duration = Duration::from_secs(1);
-/// The same while it is down (HAProxy, `downinter`).
+/// The same while it is down (`HAProxy`, `downinter`).
 pub(super) const PROBE_DOWN: Duration = Duration::from_secs(10);
 /// The share by which pauses vary.
 pub(super) const PROBE_JITTER: f64 = 0.2;
@@ -48,7 +48,7 @@ pub const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 pub const PROBE_TIMEOUT_SILENT: Duration = Duration::from_secs(1);
 /// How much later than its time limit a probe that nobody told of is given up.
 pub(super) const PROBE_GRACE: Duration = Duration::from_secs(1);
-/// Probes in a row that change what is thought of an endpoint (HAProxy, `fall` and `rise`).
+/// Probes in a row that change what is thought of an endpoint (`HAProxy`, `fall` and `rise`).
 pub(super) const PROBE_RUN: u32 = 3;
 
 /// How recent a success must be to outweigh failing probes.

@@ -74,7 +74,7 @@ impl Stage {
     fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         while self.now < end {
-            self.now += (end - self.now).min(SECOND / 2);
+            self.now += end.saturating_sub(self.now).min(SECOND / 2);
             self.router.change(self.now, |board, now| board.tick(now, 0.5));
         }
     }

@@ -53,7 +53,6 @@ impl Window {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "it is less than the ring is long")]
 fn index(second: u64) -> usize {
     (second % RATIO_WINDOW_S) as usize
 }

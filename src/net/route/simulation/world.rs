@@ -226,9 +226,8 @@ impl<'r> World<'r> {
         let number = self.random.u32(..200);
         match traffic {
             Traffic::Plain => None,
-            Traffic::Fixed => Some(format!("s{number}")),
             Traffic::Sessions if self.random.u8(..10) == 0 => Some(format!("n{}", self.happened)),
-            Traffic::Sessions => Some(format!("s{number}")),
+            Traffic::Fixed | Traffic::Sessions => Some(format!("s{number}")),
         }
     }
 
@@ -344,12 +343,10 @@ impl<'r> World<'r> {
         let keys: Vec<_> =
             self.happenings.iter().filter(|(_, happening)| called(happening)).map(|(key, _)| *key).collect();
         for key in keys {
-            match self.happenings.remove(&key) {
-                Some(Happening::FirstByte(request, ticket) | Happening::Ends(request, ticket, _)) => {
-                    drop(ticket);
-                    self.go_on(request);
-                }
-                _ => {}
+            let gone = self.happenings.remove(&key);
+            if let Some(Happening::FirstByte(request, ticket) | Happening::Ends(request, ticket, _)) = gone {
+                drop(ticket);
+                self.go_on(request);
             }
         }
     }

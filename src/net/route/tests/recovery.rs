@@ -134,7 +134,8 @@ fn new_sessions_come_to_a_recovering_endpoint_by_its_share() {
     let mut stage = Stage::of(Strategy::Nearest, 2);
     (0..5).for_each(|_| stage.end_at(0, &ended(Class::Connect)));
     stage.pass(36 * SECOND);
-    (stage.well(), stage.well());
+    stage.well();
+    stage.well();
     stage.pass(121 * SECOND);
     assert_eq!(stage.router.view.load().placed[0].share, 10);
     let sessions = |stage: &mut Stage, name: &str| {

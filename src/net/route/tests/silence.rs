@@ -137,10 +137,10 @@ fn all_are_probed_at_once_when_one_is_quiet() {
     let due = |now: f64| {
         let due = stage.router.due_probes_at(secs(now), &mut || 0.5);
         let hosts = due.iter().map(|probe| probe.seat.endpoint.name()).collect::<String>();
-        due.iter().for_each(|probe| {
+        for probe in &due {
             let at = (probe, Probed::Reached(MS));
             stage.router.probed_at(secs(now), at, 0.5);
-        });
+        }
         hosts.matches("//").count()
     };
     assert_eq!(due(1.0), 3);
@@ -172,7 +172,9 @@ fn when_nothing_replies_the_local_network_is_suspected_and_nothing_ejected() {
 #[test]
 fn a_network_that_goes_under_load_switches_nothing() {
     let mut stage = Stage::of(Strategy::Nearest, 3);
-    ["a", "b", "c"].into_iter().for_each(|host| stage.probe(host, Probed::Reached(MS)));
+    for host in ["a", "b", "c"] {
+        stage.probe(host, Probed::Reached(MS));
+    }
     stage.pass(SECOND);
     // All ten under way at the preferred fail before anything of the others is known.
     (0..10).for_each(|_| stage.end_at(0, &unreachable()));

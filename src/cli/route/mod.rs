@@ -1,0 +1,171 @@
+//! `baton route`: what runs have learned of a profile's endpoints, and a look at each of them now.
+
+pub(super) mod learned;
+mod probe;
+
+use clap::{Args, Subcommand, ValueEnum};
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::config;
+use crate::config::Environment;
+use crate::net::route::Endpoint;
+use crate::units::Span;
+
+use self::learned::{Book, LastChange, Page};
+use self::probe::ProbeOptions;
+use super::options::ProfileOptions;
+use super::output::Output;
+use super::{Talk, Usage};
+
+/// The subcommands of `baton route`.
+#[derive(Debug, Args)]
+pub(super) struct RouteCommand {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Show what runs have learned of a profile's endpoints: health, latency, share, ejections, last change and why
+    Status(StatusOptions),
+    /// Ask each endpoint for its health now, three times, and show how far it is
+    Probe(ProbeOptions),
+}
+
+/// The flags of `baton route status`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  baton route status --profile work
+  baton route status --profile work --format json")]
+struct StatusOptions {
+    /// Form of what is printed
+    #[arg(long, value_name = "FORM", default_value = "table")]
+    format: Format,
+    #[command(flatten)]
+    profile: ProfileOptions,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+}
+
+/// Prints what was asked for.
+pub(super) fn run(command: &RouteCommand, talk: Talk) -> anyhow::Result<()> {
+    match &command.what {
+        What::Status(options) => status(options, talk),
+        What::Probe(options) => probe::run(options, talk),
+    }
+}
+
+fn status(options: &StatusOptions, talk: Talk) -> anyhow::Result<()> {
+    let environment = Environment::of_process();
+    let places = config::endpoints(&options.profile.given(), &environment)?;
+    let Some(profile) = &places.profile else {
+        return Err(Usage::new(
+            "what is learned is kept for the endpoints of a profile, and none names these",
+        )
+        .hint("--profile names one")
+        .into());
+    };
+    let file = config::learned_file(profile, &environment).ok_or_else(|| {
+        Usage::new("there is no place for what is learned of endpoints").hint("set HOME or XDG_STATE_HOME")
+    })?;
+    let book = Book::read(&file).map_err(|error| {
+        Usage::new(format!("{}: {error}", file.path().display())).hint("remove it to begin anew")
+    })?;
+    match &book {
+        None => talk.notice("note: no run has gone over these endpoints yet"),
+        Some(book) => talk.notice(format_args!("note: as of {:.0}", book.time)),
+    }
+    let pages = |endpoint: &Endpoint| book.as_ref()?.page(&endpoint.name());
+    let rows: Vec<(&Endpoint, Option<&Page>)> =
+        places.endpoints.iter().map(|endpoint| (endpoint, pages(endpoint))).collect();
+    let text = match options.format {
+        Format::Table => as_table(&rows),
+        Format::Json => format!("{:#}\n", as_json(profile, &rows, book.as_ref())),
+    };
+    print(&text)
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut output = Output::open(None)?;
+    output.write(text.as_bytes())?;
+    Ok(output.finish()?)
+}
+
+/// Rows under headings in columns, without lines.
+fn in_columns(headings: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    table.set_header(headings);
+    for row in rows {
+        table.add_row(row);
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    let lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    lines.join("\n") + "\n"
+}
+
+fn as_table(rows: &[(&Endpoint, Option<&Page>)]) -> String {
+    const NOTHING_KNOWN: &str = "–";
+    let ms = |time: Option<f64>| time.map_or(NOTHING_KNOWN.to_owned(), |time| format!("{time:.1}"));
+    let row = |(endpoint, page): &(&Endpoint, Option<&Page>)| {
+        let of = |text: &dyn Fn(&Page) -> String| page.map_or(NOTHING_KNOWN.to_owned(), text);
+        let preferred = page.is_some_and(|page| page.preferred);
+        vec![
+            format!("{}{}", endpoint.name(), if preferred { " *" } else { "" }),
+            endpoint.zone.clone().unwrap_or_default(),
+            endpoint.region.clone().unwrap_or_default(),
+            of(&|page| page.health.clone()),
+            of(&|page| ms(page.latency_ms)),
+            of(&|page| ms(page.probe_ms)),
+            of(&|page| format!("{} %", page.share)),
+            of(&|page| page.ejections.to_string()),
+            of(&|page| page.last_change.as_ref().map_or(NOTHING_KNOWN.to_owned(), story)),
+        ]
+    };
+    let headings =
+        ["Endpoint", "Zone", "Region", "Health", "TTFB ms", "Probe ms", "Share", "Ejections", "Last change"];
+    in_columns(&headings, rows.iter().map(row))
+}
+
+/// The last change in words.
+fn story(last: &LastChange) -> String {
+    let age = std::time::Duration::try_from(Timestamp::now().duration_since(last.time)).unwrap_or_default();
+    let age = Span(std::time::Duration::from_secs(age.as_secs()));
+    format!("{} {age} ago: {}", last.change, last.reason)
+}
+
+fn as_json(profile: &str, rows: &[(&Endpoint, Option<&Page>)], book: Option<&Book>) -> Value {
+    let row = |(endpoint, page): &(&Endpoint, Option<&Page>)| {
+        json!({
+            "url": endpoint.name(),
+            "zone": endpoint.zone,
+            "region": endpoint.region,
+            "weight": endpoint.weight,
+            "priority": endpoint.priority,
+            "health": page.map(|page| &page.health),
+            "preferred": page.map(|page| page.preferred),
+            "share_percent": page.map(|page| page.share),
+            "latency_ms": page.and_then(|page| page.latency_ms),
+            "probe_ms": page.and_then(|page| page.probe_ms),
+            "ejections": page.map(|page| page.ejections),
+            "out_until": page.and_then(|page| page.out_until),
+            "last_change": page.and_then(|page| page.last_change.as_ref()),
+        })
+    };
+    json!({
+        "schema": "baton.route/1",
+        "profile": profile,
+        "time": book.map(|book| book.time),
+        "strategy": book.map(|book| &book.strategy),
+        "endpoints": rows.iter().map(row).collect::<Vec<_>>(),
+    })
+}

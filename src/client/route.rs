@@ -1,0 +1,229 @@
+//! Where attempts go when a relay has several endpoints: the router, and what goes to each endpoint and to no other.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use arc_swap::ArcSwap;
+use serde::Deserialize;
+
+use crate::net::route::{Endpoint, Report, Router, Seat, SetError, Strategy, Ticket, Tried};
+use crate::net::{Credential, Transport, Url};
+use crate::wire::Dialect;
+
+use super::exchange::Exchange;
+use super::{Call, Client, join};
+
+/// Endpoints that one request goes to at most.
+const MOST_TRIED: usize = 3;
+
+/// An endpoint, and the credential that belongs to it.
+#[derive(Debug, Clone)]
+pub struct Station {
+    /// Where it is, and its place among others.
+    pub endpoint: Endpoint,
+    /// What is sent to its origin, and to no other.
+    pub credential: Option<Credential>,
+}
+
+/// Several endpoints of one relay, shared by all clients of a run.
+#[derive(Debug)]
+pub struct Routes {
+    router: Router,
+    dialect: Dialect,
+    /// By the base address. What has left the set stays, for requests that were on their way to it.
+    stations: ArcSwap<HashMap<Url, Arc<Stop>>>,
+    /// Exchanges under way.
+    under_way: AtomicU32,
+}
+
+/// A station with the address that prompts go to there.
+#[derive(Debug)]
+pub(super) struct Stop {
+    target: Url,
+    credential: Option<Credential>,
+}
+
+impl Routes {
+    /// The ways to these stations, the first of which is asked until something is known of them.
+    ///
+    /// # Errors
+    ///
+    /// That there are none, too many, or two with the same address.
+    pub fn new(strategy: Strategy, dialect: Dialect, stations: Vec<Station>) -> Result<Self, SetError> {
+        let endpoints = stations.iter().map(|station| station.endpoint.clone()).collect();
+        let router = Router::new(strategy, endpoints)?;
+        let stations = stations.into_iter().map(|station| stop(station, dialect)).collect();
+        Ok(Self { router, dialect, stations: ArcSwap::from_pointee(stations), under_way: AtomicU32::new(0) })
+    }
+
+    /// Replaces the stations under running requests.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Routes::new`]; nothing is changed then.
+    pub fn replace(&self, stations: Vec<Station>) -> Result<(), SetError> {
+        let endpoints = stations.iter().map(|station| station.endpoint.clone()).collect();
+        // Known before the router chooses them.
+        let mut all = HashMap::clone(&self.stations.load());
+        all.extend(stations.into_iter().map(|station| stop(station, self.dialect)));
+        self.stations.store(all.into());
+        self.router.replace(endpoints)
+    }
+
+    /// What chooses among them.
+    pub fn router(&self) -> &Router {
+        &self.router
+    }
+
+    /// Whether any request is under way.
+    pub fn is_in_use(&self) -> bool {
+        self.under_way.load(Ordering::Relaxed) > 0
+    }
+}
+
+fn stop(station: Station, dialect: Dialect) -> (Url, Arc<Stop>) {
+    let Station { endpoint: Endpoint { url, .. }, credential } = station;
+    let target = join(&url, dialect);
+    (url, Arc::new(Stop { target, credential }))
+}
+
+/// The way of one exchange over its attempts.
+#[derive(Debug)]
+pub(super) struct Itinerary<'a> {
+    routes: Option<&'a Routes>,
+    session: Option<String>,
+    tried: Tried,
+    /// Where the attempt before went.
+    last: Option<(Seat, Arc<Stop>)>,
+    /// Whether the next attempt goes there again.
+    stays: bool,
+}
+
+impl Drop for Itinerary<'_> {
+    fn drop(&mut self) {
+        if let Some(routes) = self.routes {
+            routes.under_way.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl<'a> Itinerary<'a> {
+    /// Where the next attempt goes: chosen anew each time, unless a repair is sent to where it was asked for.
+    fn next(&mut self) -> Option<(Ticket<'a>, Arc<Stop>)> {
+        let routes = self.routes?;
+        let before = self.last.take().filter(|_| std::mem::take(&mut self.stays));
+        let ticket = match &before {
+            Some((seat, _)) => routes.router.choose_again(seat),
+            None => routes.router.choose(self.session.as_deref(), &self.tried),
+        };
+        let known = || routes.stations.load().get(&ticket.endpoint().url).cloned();
+        let stop =
+            before.map_or_else(|| known().expect("what the router knows has a station"), |(_, stop)| stop);
+        self.tried.add(ticket.seat());
+        self.last = Some((ticket.seat().clone(), Arc::clone(&stop)));
+        Some((ticket, stop))
+    }
+
+    /// Sends the next attempt to where the last one went.
+    pub(super) fn stay(&mut self) {
+        self.stays = true;
+    }
+
+    /// Whether another attempt would go to an endpoint that is well and has not been asked.
+    pub(super) fn leads_elsewhere(&self) -> bool {
+        let is_open =
+            |routes: &Routes| self.tried.count() < MOST_TRIED && routes.router.has_alternative(&self.tried);
+        self.routes.is_some_and(is_open)
+    }
+}
+
+/// Where one attempt goes.
+#[derive(Debug)]
+pub(super) struct Heading<'a> {
+    way: Option<(Ticket<'a>, Arc<Stop>)>,
+}
+
+/// An address, and the credential of its origin.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Aim<'a> {
+    pub(super) url: &'a Url,
+    pub(super) credential: Option<&'a Credential>,
+}
+
+impl<'a> Heading<'a> {
+    /// Where the next attempt of an exchange goes.
+    pub(super) fn next(itinerary: &mut Itinerary<'a>) -> Self {
+        Self { way: itinerary.next() }
+    }
+
+    /// Its right to be there, where there is a choice.
+    pub(super) fn ticket(&self) -> Option<&Ticket<'a>> {
+        self.way.as_ref().map(|(ticket, _)| ticket)
+    }
+
+    /// Tells the router what became of the attempt, and the exchange where it went.
+    pub(super) fn end(self, exchange: &mut Exchange) {
+        let Some((ticket, stop)) = self.way else { return };
+        exchange.url.clone_from(&stop.target);
+        exchange.endpoint = Some(ticket.endpoint().name());
+        ticket.report(&Report {
+            class: exchange.class,
+            status: exchange.status,
+            first_byte: exchange.marks.first_byte,
+            retry_after: exchange.retry_after,
+            host_answered: exchange.host_answered(),
+        });
+    }
+}
+
+impl<T: Transport> Client<T> {
+    /// The way of an exchange that begins.
+    pub(super) fn itinerary(&self, call: &Call) -> Itinerary<'_> {
+        let routes = self.routes.as_deref();
+        if let Some(routes) = routes {
+            routes.under_way.fetch_add(1, Ordering::Relaxed);
+        }
+        let session = routes.and_then(|_| call.session());
+        Itinerary { routes, session, tried: Tried::default(), last: None, stays: false }
+    }
+
+    /// The address of an attempt, and the credential that belongs to it.
+    pub(super) fn aim<'b>(&'b self, call: &'b Call, heading: &'b Heading<'_>) -> Aim<'b> {
+        match &heading.way {
+            None => self.straight(call),
+            Some((_, stop)) => Aim { url: &stop.target, credential: stop.credential.as_ref() },
+        }
+    }
+
+    /// The address and the credential where there is no choice.
+    pub(super) fn straight<'b>(&'b self, call: &'b Call) -> Aim<'b> {
+        Aim { url: &call.url, credential: self.credential.as_ref() }
+    }
+
+    /// The credential that the last attempt was sent with.
+    pub(super) fn used_credential<'b>(&'b self, itinerary: &'b Itinerary<'_>) -> Option<&'b Credential> {
+        match &itinerary.last {
+            None => self.credential.as_ref(),
+            Some((_, stop)) => stop.credential.as_ref(),
+        }
+    }
+}
+
+/// The fields of a body that name its user.
+#[derive(Debug, Deserialize)]
+struct Owned {
+    user: Option<String>,
+    metadata: Option<Metadata>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Metadata {
+    user_id: Option<String>,
+}
+
+/// The user that a body names: `metadata.user_id` in `messages`, `user` in `chat` and `responses`.
+pub(super) fn user_of(body: &[u8]) -> Option<String> {
+    let Owned { user, metadata } = serde_json::from_slice(body).ok()?;
+    user.or_else(|| metadata.and_then(|metadata| metadata.user_id))
+}
