@@ -135,11 +135,13 @@ impl Scene {
         (at, about)
     }
 
-    /// The mock that most of the first rows went to.
+    /// The mock that most of the next rows go to.
     pub(super) fn preferred(&mut self) -> usize {
-        assert_eq!(self.rows(100), 0);
         let asked = |mock: &Mock| mock.stats()["requests"].as_u64().unwrap();
-        (0..self.mocks.len()).max_by_key(|index| asked(&self.mocks[*index])).unwrap()
+        let before: Vec<u64> = self.mocks.iter().map(asked).collect();
+        assert_eq!(self.rows(100), 0);
+        let since = |index: &usize| asked(&self.mocks[*index]) - before[*index];
+        (0..self.mocks.len()).max_by_key(since).unwrap()
     }
 
     /// Waits for so many more rows; how many of them failed.
