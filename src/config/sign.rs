@@ -55,7 +55,7 @@ impl SignDefaults {
 
 /// What the profile says of requests to this relay: like its headers, it is for the profile's own.
 pub(super) fn defaults(from: Sources<'_>, bound: &target::Bindings) -> SignDefaults {
-    let is_for = |profile: &&super::Profile| profile.url.is_none() || profile.owns(&bound.origin);
+    let is_for = |profile: &&super::Profile| profile.places.is_empty() || profile.owns(&bound.origin);
     from.profile.filter(is_for).map(|profile| profile.sign.clone()).unwrap_or_default()
 }
 

@@ -38,8 +38,8 @@ fn befalls(strike: impl FnOnce(&Mock), within: Duration) {
 fn moves_nothing(strike: impl FnOnce(&Mock), probes: u64) {
     let mut scene = Scene::begin(&[]);
     // The first probes decide who is nearest, and that is no switch.
-    let probed = |mock: &Mock| mock.stats()["health"].as_u64().unwrap();
-    while scene.mocks.iter().any(|mock| probed(mock) < 2) {
+    let checks = |mock: &Mock| mock.stats()["health"].as_u64().unwrap();
+    while scene.mocks.iter().any(|mock| checks(mock) < 2) {
         assert_eq!(scene.rows(100), 0);
     }
     let victim = scene.preferred();
