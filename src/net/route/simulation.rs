@@ -60,6 +60,7 @@ fn where_only_probes_are_lost_nothing_is_ever_switched() {
             for place in &mut world.places {
                 let chance = world.random.u8(..3);
                 place.loses = [0.0, world.random.f64(), 1.0][usize::from(chance)];
+                place.ails = world.random.f64().round();
             }
             let scene = SECOND * world.random.u32(60..180);
             world.live(scene, (Traffic::Plain, 5.0));

@@ -40,13 +40,15 @@ pub(super) struct Place {
     pub(super) latency: f64,
     /// The share of probes that are lost on a way that only they take.
     pub(super) loses: f64,
+    /// The share of those that arrive which its health path answers by 503, while it serves.
+    pub(super) ails: f64,
     /// Since when it has been as it is, on the clock that does not jump.
     pub(super) since: Duration,
 }
 
 impl Place {
     pub(super) fn healthy(latency: f64) -> Self {
-        Self { way: Way::Serves, latency, loses: 0.0, since: Duration::ZERO }
+        Self { way: Way::Serves, latency, loses: 0.0, ails: 0.0, since: Duration::ZERO }
     }
 }
 
@@ -129,7 +131,7 @@ impl<'r> World<'r> {
     pub(super) fn shake(&mut self) {
         let index = self.random.usize(..self.places.len());
         let (share, latency) = (self.random.f64(), 0.005 + self.random.f64().powi(3) * 15.0);
-        match self.random.u8(..14) {
+        match self.random.u8(..15) {
             0 => self.places[index].latency = latency,
             1 => self.change(index, |place| place.way = Way::Refuses),
             2 => self.change(index, |place| place.way = Way::Overloaded(1.0)),
@@ -141,6 +143,7 @@ impl<'r> World<'r> {
             8 => self.places[index].loses = 1.0,
             9 => self.now += Duration::from_secs(self.random.u64(..7200)),
             10 => self.cut(share < 0.5),
+            11 => self.places[index].ails = share.round(),
             _ => self.change(index, |place| *place = Place::healthy(share * 0.5)),
         }
     }
@@ -242,6 +245,7 @@ impl<'r> World<'r> {
                 _ if lost => (probe.timeout, Probed::Nothing),
                 Way::Refuses => (took, Probed::Refused),
                 Way::Overloaded(share) if self.random.f64() < share => (took, Probed::Unwell),
+                _ if self.random.f64() < place.ails => (took, Probed::Unwell),
                 _ => (took, Probed::Reached(took)),
             };
             self.plan(after, Happening::Probed(probe, probed));
