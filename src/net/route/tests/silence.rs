@@ -296,6 +296,8 @@ fn an_endpoint_has_one_probe_out_at_a_time_and_one_that_is_lost_is_given_up() {
     let due = |stage: &Stage| stage.router.due_probes_at(stage.now, &mut || 0.5).len();
     assert_eq!(due(&stage), 2);
     stage.probe("b", Probed::Nothing);
+    // Both are to be looked at every second now.
+    stage.end_at(0, &ended(Class::Connect));
     stage.now += 2 * SECOND;
     assert_eq!(due(&stage), 1, "that of a is still out");
     stage.probe("b", Probed::Nothing);
