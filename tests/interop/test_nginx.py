@@ -3,6 +3,7 @@
 import json
 import subprocess
 import time
+from xml.etree import ElementTree
 
 import pytest
 
@@ -57,6 +58,29 @@ def test_buffering_shows_in_the_time_to_the_first_token(baton, nginx):
     held = bench(baton, nginx(location_more="proxy_buffering on;").url())
     assert held["ttft_ms"]["p50"] > 450, held
     assert held["ttft_ms"]["p50"] > straight["ttft_ms"]["p50"] + 150, (straight, held)
+
+
+def test_a_threshold_fails_the_job_behind_a_front_that_buffers_and_passes_it_behind_one_that_does_not(
+    baton, nginx, tmp_path
+):
+    def job(buffering):
+        front, report = nginx(location_more=f"proxy_buffering {buffering};"), tmp_path / f"{buffering}.xml"
+        arguments = ["-c", 20, "-n", 400, "--warmup", "500ms", "--format", "junit", "-o", report]
+        thresholds = ["--fail-if", "ttft.p99 > 400ms", "--fail-if", "error_rate > 0"]
+        # A machine too busy to measure says so, and is asked again.
+        for _ in range(5):
+            said = baton("bench", "-u", front.url(), "-m", "m", *arguments, *thresholds)
+            if said.code != 98:
+                break
+        cases = ElementTree.parse(report).getroot().iter("testcase")
+        return said, [case.get("name") for case in cases if case.find("failure") is not None]
+
+    said, failed = job("off")
+    assert (said.code, failed) == (0, []), said
+    said, failed = job("on")
+    # Only what was asked of the first token fails: every answer arrives whole.
+    assert said.code == 99, said
+    assert failed == ["ttft.p99 > 400ms, c=20"], failed
 
 
 def test_connections_to_the_relay_are_kept_or_made_anew(baton, relay, nginx):

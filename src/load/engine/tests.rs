@@ -21,14 +21,14 @@ use crate::outcome::Sample;
 /// Sleeps 5 ms; holds an `Rc`, as a target made on its own thread may.
 struct Napper {
     calls: Rc<Cell<u64>>,
-    /// The run that its first request stops.
+    /// The run that the first request of its second level stops.
     stops: Option<Control>,
 }
 
 impl Target for Napper {
-    async fn run(&self, _: Ticket, sample: &mut Sample) {
+    async fn run(&self, ticket: Ticket, sample: &mut Sample) {
         self.calls.set(self.calls.get() + 1);
-        if let Some(run) = &self.stops {
+        if let Some(run) = self.stops.as_ref().filter(|_| ticket.level == 1) {
             run.stop();
         }
         sleep(Duration::from_millis(5)).await;
@@ -119,7 +119,7 @@ async fn a_plan_that_makes_no_sense_is_not_begun() {
 fn search(extent: Extent) -> Plan {
     let objectives = vec![Criterion::objective("latency < 10s").unwrap()];
     let search = Some(Search { scale: Scale::Users, first: 1.0, most: 64.0, objectives });
-    Plan { search, warmup: Duration::from_millis(300), ..plan(&[1], extent) }
+    Plan { search, warmup: Duration::from_secs(1), ..plan(&[1], extent) }
 }
 
 #[tokio::test]
@@ -142,8 +142,7 @@ async fn a_search_learns_nothing_from_a_level_that_was_cut() {
 async fn a_search_stopped_in_a_warm_up_does_not_take_the_level_before_for_the_one_being_tried() {
     let control = Control::new();
     let stopper = control.clone();
-    // The second user, who is the second worker's, comes with the second level's warm-up.
-    let make = move |index| Napper { stops: (index == 1).then(|| stopper.clone()), ..napper(index) };
+    let make = move |index| Napper { stops: Some(stopper.clone()), ..napper(index) };
     let plan = search(Extent::Window(Duration::from_millis(50)));
     let run = run(&plan, make, control, unseen()).await.unwrap();
     assert_eq!(run.levels.len(), 1);
