@@ -51,6 +51,7 @@ complete -c baton -n "__fish_baton_needs_command" -f -a "check" -d 'Find out whe
 complete -c baton -n "__fish_baton_needs_command" -f -a "report" -d 'Print, join and compare saved results'
 complete -c baton -n "__fish_baton_needs_command" -f -a "mock" -d 'Run the embedded relay as a server of its own'
 complete -c baton -n "__fish_baton_needs_command" -f -a "models" -d 'List the models that the relay offers'
+complete -c baton -n "__fish_baton_needs_command" -f -a "route" -d 'Show what is known of a relay\'s endpoints, or ask them for their health'
 complete -c baton -n "__fish_baton_needs_command" -f -a "auth" -d 'Log in where a relay wants tokens, and look after the login'
 complete -c baton -n "__fish_baton_needs_command" -f -a "cache" -d 'Look at the cache of answers, or empty it'
 complete -c baton -n "__fish_baton_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
@@ -64,7 +65,7 @@ complete -c baton -n "__fish_baton_using_subcommand send" -l max-tokens -d 'Larg
 complete -c baton -n "__fish_baton_using_subcommand send" -l temperature -d 'Sampling temperature' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l param -d 'Set any field of the body, which wins over every other flag (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l body -d 'Send this file, or standard input for `-`, as the whole body; only `stream` is set in it' -r -F
-complete -c baton -n "__fish_baton_using_subcommand send" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix (repeatable, for several endpoints)' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l mock -d 'Start the embedded relay in this process and use it; SPEC as in `baton mock`' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -s a -l api -d 'Form of requests and answers [default: messages]' -r -f -a "messages\t''
 chat\t''
@@ -78,6 +79,13 @@ complete -c baton -n "__fish_baton_using_subcommand send" -l key-command -d 'Tak
 complete -c baton -n "__fish_baton_using_subcommand send" -l require-scope -d 'Send nothing unless the profile\'s token allows this (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
 complete -c baton -n "__fish_baton_using_subcommand send" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand send" -l strategy -d 'How one of several endpoints is chosen among those that are well [default: nearest]' -r -f -a "nearest\t''
+balanced\t''
+priority\t''
+weighted\t''
+pinned\t''"
+complete -c baton -n "__fish_baton_using_subcommand send" -l session -d 'Keep requests at one of several endpoints, where others of this session go, too, as long as it is well [default: the user that the body names]' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l events -d 'Append each decision about endpoints, with its reason, to this file or pipe as a JSON line' -r -F
 complete -c baton -n "__fish_baton_using_subcommand send" -l format -d 'Form of the answer: its text, one JSON object, a JSON line for each event, or the wire\'s bytes' -r -f -a "text\t''
 json\t''
 events\t''
@@ -154,7 +162,7 @@ complete -c baton -n "__fish_baton_using_subcommand stream" -l max-tokens -d 'La
 complete -c baton -n "__fish_baton_using_subcommand stream" -l temperature -d 'Sampling temperature' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -l param -d 'Set any field of the body, which wins over every other flag (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -l body -d 'Send this file, or standard input for `-`, as the whole body; only `stream` is set in it' -r -F
-complete -c baton -n "__fish_baton_using_subcommand stream" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix (repeatable, for several endpoints)' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -l mock -d 'Start the embedded relay in this process and use it; SPEC as in `baton mock`' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -s a -l api -d 'Form of requests and answers [default: messages]' -r -f -a "messages\t''
 chat\t''
@@ -168,6 +176,13 @@ complete -c baton -n "__fish_baton_using_subcommand stream" -l key-command -d 'T
 complete -c baton -n "__fish_baton_using_subcommand stream" -l require-scope -d 'Send nothing unless the profile\'s token allows this (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
 complete -c baton -n "__fish_baton_using_subcommand stream" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand stream" -l strategy -d 'How one of several endpoints is chosen among those that are well [default: nearest]' -r -f -a "nearest\t''
+balanced\t''
+priority\t''
+weighted\t''
+pinned\t''"
+complete -c baton -n "__fish_baton_using_subcommand stream" -l session -d 'Keep requests at one of several endpoints, where others of this session go, too, as long as it is well [default: the user that the body names]' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l events -d 'Append each decision about endpoints, with its reason, to this file or pipe as a JSON line' -r -F
 complete -c baton -n "__fish_baton_using_subcommand stream" -s o -l output -d 'Write the answer to this file, called FILE.partial until it is whole, or to standard output for `-`' -r -F
 complete -c baton -n "__fish_baton_using_subcommand stream" -l format -d 'Form of what is written' -r -f -a "text\t'The generated text'
 events\t'A JSON line for each event, with its time'
@@ -235,7 +250,7 @@ complete -c baton -n "__fish_baton_using_subcommand batch" -s s -l system -d 'Sy
 complete -c baton -n "__fish_baton_using_subcommand batch" -l max-tokens -d 'Largest number of tokens to generate; k stands for thousands [default: 64 in bench; else 4096 where the dialect wants a limit]' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l temperature -d 'Sampling temperature' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l param -d 'Set any field of the body, which wins over every other flag (repeatable)' -r
-complete -c baton -n "__fish_baton_using_subcommand batch" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix (repeatable, for several endpoints)' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l mock -d 'Start the embedded relay in this process and use it; SPEC as in `baton mock`' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -s a -l api -d 'Form of requests and answers [default: messages]' -r -f -a "messages\t''
 chat\t''
@@ -249,6 +264,13 @@ complete -c baton -n "__fish_baton_using_subcommand batch" -l key-command -d 'Ta
 complete -c baton -n "__fish_baton_using_subcommand batch" -l require-scope -d 'Send nothing unless the profile\'s token allows this (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
 complete -c baton -n "__fish_baton_using_subcommand batch" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand batch" -l strategy -d 'How one of several endpoints is chosen among those that are well [default: nearest]' -r -f -a "nearest\t''
+balanced\t''
+priority\t''
+weighted\t''
+pinned\t''"
+complete -c baton -n "__fish_baton_using_subcommand batch" -l session -d 'Keep requests at one of several endpoints, where others of this session go, too, as long as it is well [default: the user that the body names]' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l events -d 'Append each decision about endpoints, with its reason, to this file or pipe as a JSON line' -r -F
 complete -c baton -n "__fish_baton_using_subcommand batch" -s o -l output -d 'Where answers go, in the order of the rows [default: standard output]' -r -F
 complete -c baton -n "__fish_baton_using_subcommand batch" -l output-form -d 'Form of the output\'s lines' -r -f -a "baton\t''
 openai\t''
@@ -338,7 +360,7 @@ complete -c baton -n "__fish_baton_using_subcommand bench" -l prompts -d 'Send t
 complete -c baton -n "__fish_baton_using_subcommand bench" -l mix -d 'Mix traffic: a JSONL file of {"weight": 3, "model": "…", "prompts": "FILE"}, or "prompt" or "synthetic" for "prompts"' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -l synthetic -d 'Make prompts up of so many tokens (of four characters each), by --seed, and let answers have so many; a length is a number, lognormal:MEDIAN:SIGMA or exp:MEAN' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l turns -d 'Make each user\'s requests conversations of so many turns: a request repeats the turns before it and their answers' -r
-complete -c baton -n "__fish_baton_using_subcommand bench" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix (repeatable, for several endpoints)' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l mock -d 'Start the embedded relay in this process and use it; SPEC as in `baton mock`' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -s a -l api -d 'Form of requests and answers [default: messages]' -r -f -a "messages\t''
 chat\t''
@@ -352,6 +374,13 @@ complete -c baton -n "__fish_baton_using_subcommand bench" -l key-command -d 'Ta
 complete -c baton -n "__fish_baton_using_subcommand bench" -l require-scope -d 'Send nothing unless the profile\'s token allows this (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
 complete -c baton -n "__fish_baton_using_subcommand bench" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand bench" -l strategy -d 'How one of several endpoints is chosen among those that are well [default: nearest]' -r -f -a "nearest\t''
+balanced\t''
+priority\t''
+weighted\t''
+pinned\t''"
+complete -c baton -n "__fish_baton_using_subcommand bench" -l session -d 'Keep requests at one of several endpoints, where others of this session go, too, as long as it is well [default: the user that the body names]' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l events -d 'Append each decision about endpoints, with its reason, to this file or pipe as a JSON line' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -s c -l concurrency -d 'Users at once, level by level: a list (50,100,200), ranges (10..200:10, 1..8) or both; in an open loop the most requests in flight [default: 50,100,200; in an open loop as many as there are descriptors for]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -s r -l rate -d 'Requests a second, minute or hour, sent when they are due (open loop); a list is a level each' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l arrival -l arrivals -d 'How arrivals follow one another [default: constant]' -r -f -a "constant\t''
@@ -431,7 +460,7 @@ complete -c baton -n "__fish_baton_using_subcommand bench" -l no-retry-ambiguous
 complete -c baton -n "__fish_baton_using_subcommand bench" -s v -l verbose -d 'Print a line for each attempt'
 complete -c baton -n "__fish_baton_using_subcommand bench" -s q -l quiet -d 'Silence notices and progress'
 complete -c baton -n "__fish_baton_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c baton -n "__fish_baton_using_subcommand check" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix (repeatable, for several endpoints)' -r
 complete -c baton -n "__fish_baton_using_subcommand check" -l mock -d 'Start the embedded relay in this process and use it; SPEC as in `baton mock`' -r
 complete -c baton -n "__fish_baton_using_subcommand check" -s a -l api -d 'Form of requests and answers [default: messages]' -r -f -a "messages\t''
 chat\t''
@@ -557,7 +586,7 @@ complete -c baton -n "__fish_baton_using_subcommand mock" -l list-personalities 
 complete -c baton -n "__fish_baton_using_subcommand mock" -l list-faults -d 'List the faults that a model\'s name or SPEC can ask for, and exit'
 complete -c baton -n "__fish_baton_using_subcommand mock" -s q -l quiet -d 'Silence notices and progress'
 complete -c baton -n "__fish_baton_using_subcommand mock" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c baton -n "__fish_baton_using_subcommand models" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix (repeatable, for several endpoints)' -r
 complete -c baton -n "__fish_baton_using_subcommand models" -l mock -d 'Start the embedded relay in this process and use it; SPEC as in `baton mock`' -r
 complete -c baton -n "__fish_baton_using_subcommand models" -s a -l api -d 'Form of requests and answers [default: messages]' -r -f -a "messages\t''
 chat\t''
@@ -595,6 +624,29 @@ complete -c baton -n "__fish_baton_using_subcommand models" -s k -l insecure -d 
 complete -c baton -n "__fish_baton_using_subcommand models" -l no-keepalive -d 'Make a new connection for each request'
 complete -c baton -n "__fish_baton_using_subcommand models" -s q -l quiet -d 'Silence notices and progress'
 complete -c baton -n "__fish_baton_using_subcommand models" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand route; and not __fish_seen_subcommand_from status probe" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand route; and not __fish_seen_subcommand_from status probe" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand route; and not __fish_seen_subcommand_from status probe" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand route; and not __fish_seen_subcommand_from status probe" -f -a "status" -d 'Show what runs have learned of a profile\'s endpoints: health, latency, share, ejections, last change and why'
+complete -c baton -n "__fish_baton_using_subcommand route; and not __fish_seen_subcommand_from status probe" -f -a "probe" -d 'Ask each endpoint for its health now, three times, and show how far it is'
+complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from status" -l format -d 'Form of what is printed' -r -f -a "table\t''
+json\t''"
+complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from status" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
+complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from status" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from status" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from probe" -s u -l url -d 'Base address of an endpoint (repeatable)' -r
+complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from probe" -l format -d 'Form of what is printed' -r -f -a "table\t''
+json\t''"
+complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from probe" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
+complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from probe" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from probe" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from probe" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from probe" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c baton -n "__fish_baton_using_subcommand auth; and not __fish_seen_subcommand_from status login refresh logout" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
 json\t'One JSON object'"
 complete -c baton -n "__fish_baton_using_subcommand auth; and not __fish_seen_subcommand_from status login refresh logout" -s q -l quiet -d 'Silence notices and progress'

@@ -65,7 +65,8 @@ impl GatewayOptions {
             upstream,
             personality: Personality::default(),
             key: None,
-            places: 64,
+            // As few as shows within one check whether those of clients who left are free again.
+            places: 16,
             hold: None,
             patience: Duration::from_secs(60),
         }
@@ -74,7 +75,7 @@ impl GatewayOptions {
     /// An ear at a relay's upstream: it passes on even what no relay should, and echoes nothing.
     pub fn ear(upstream: SocketAddr, hold: Duration) -> Self {
         let personality = Personality::of(&[Habit::PassEmpty, Habit::LoseRequestId]);
-        Self { personality, hold: Some(hold), ..Self::to(upstream) }
+        Self { personality, hold: Some(hold), places: 64, ..Self::to(upstream) }
     }
 }
 
