@@ -1,9 +1,12 @@
 //! The content codings of request bodies, how hard each works, and which bodies are compressed already.
 
-use std::io::Write;
+use std::cell::RefCell;
 
+use flate2::Compress;
 use flate2::Compression;
-use flate2::write::GzEncoder;
+use flate2::FlushCompress;
+use flate2::Status;
+use zstd::bulk::Compressor;
 
 /// A content coding (RFC 9110, section 8.4.1; RFC 8878).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,15 +50,60 @@ impl Coding {
     pub(super) fn encode(self, body: &[u8], level: Option<u32>) -> Vec<u8> {
         let level = level.unwrap_or_else(|| self.level(body.len())).clamp(1, self.hardest());
         match self {
-            Self::Gzip => {
-                let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 2), Compression::new(level));
-                encoder.write_all(body).expect("a vector takes all that is written");
-                encoder.finish().expect("a vector takes all that is written")
-            }
-            Self::Zstd => zstd::bulk::compress(body, i32::try_from(level).unwrap_or(3))
-                .expect("the level is within its bounds, and the buffer as large as it can become"),
+            Self::Gzip => gzip(body, level),
+            Self::Zstd => zstd(body, i32::try_from(level).unwrap_or(3)),
         }
     }
+}
+
+thread_local! {
+    /// The state of the last body's compressor and its level: to make one anew costs more than a small body does.
+    static DEFLATE: RefCell<Option<(u32, Compress)>> = const { RefCell::new(None) };
+    /// The same of Zstandard, which takes another level as it goes.
+    static ZSTD: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+}
+
+/// A member without name and time (RFC 1952, section 2.3), from an unknown system.
+const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+
+/// A body as one gzip member.
+fn gzip(body: &[u8], level: u32) -> Vec<u8> {
+    let mut packed = Vec::with_capacity(body.len() / 2 + 64);
+    packed.extend(GZIP_HEADER);
+    DEFLATE.with_borrow_mut(|last| {
+        let (_, deflate) = match last {
+            Some(kept) if kept.0 == level => kept,
+            _ => last.insert((level, Compress::new(Compression::new(level), false))),
+        };
+        deflate.reset();
+        loop {
+            let read = usize::try_from(deflate.total_in()).expect("what was read is in memory");
+            let status = deflate
+                .compress_vec(&body[read..], &mut packed, FlushCompress::Finish)
+                .expect("there is no dictionary to be asked for");
+            if status == Status::StreamEnd {
+                break;
+            }
+            packed.reserve(body.len() / 8 + 64);
+        }
+    });
+    packed.extend(crc32fast::hash(body).to_le_bytes());
+    // The size is stated modulo 2^32.
+    packed.extend(u32::try_from(body.len() & 0xffff_ffff).unwrap_or_default().to_le_bytes());
+    packed
+}
+
+/// A body as one Zstandard frame.
+fn zstd(body: &[u8], level: i32) -> Vec<u8> {
+    const FITS: &str = "the level is within its bounds, and the buffer as large as it can become";
+    ZSTD.with_borrow_mut(|last| {
+        let compressor = match last {
+            Some(kept) => kept,
+            None => last.insert(Compressor::new(level).expect(FITS)),
+        };
+        compressor.set_compression_level(level).expect(FITS);
+        compressor.compress(body).expect(FITS)
+    })
 }
 
 /// The shortest row of base64 that is taken for media: words are shorter.
@@ -99,6 +147,24 @@ mod tests {
             assert_eq!(text, body);
             let zstd = Coding::Zstd.encode(body.as_bytes(), level);
             assert_eq!(zstd::bulk::decompress(&zstd, body.len()).unwrap(), body.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_body_leaves_nothing_behind_for_the_next_one() {
+        let noise: Vec<u8> = (0..50_000_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let bodies = [&b""[..], b"short", &noise, b"short", &noise[..1000]];
+        let first: Vec<_> = bodies.iter().map(|body| Coding::Gzip.encode(body, Some(6))).collect();
+        for (body, packed) in bodies.iter().zip(&first) {
+            let mut text = Vec::new();
+            flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut text).unwrap();
+            assert_eq!(&text, body);
+            let other = std::thread::scope(|scope| {
+                scope.spawn(|| Coding::Gzip.encode(body, Some(6))).join().unwrap()
+            });
+            assert_eq!(packed, &other, "a thread of its own says the same");
+            let zstd = Coding::Zstd.encode(body, Some(3));
+            assert_eq!(&zstd::bulk::decompress(&zstd, body.len()).unwrap(), body);
         }
     }
 
