@@ -8,8 +8,9 @@ use crate::net::route::Ticket;
 use crate::net::{Advice, Credential, Request, Transport};
 
 use super::deadlines::{Deadlines, Progress};
-use super::exchange::{Exchange, Ids};
+use super::exchange::Exchange;
 use super::fold::Fold;
+use super::ids::Ids;
 use super::leave::Then;
 use super::mask::Mask;
 use super::patience::Patience;

@@ -7,7 +7,7 @@ use crate::wire::{Dialect, Prompt, Shape, WireError, encode, encode_body};
 
 use super::Credential;
 use super::address::{join, models};
-use super::exchange::Ids;
+use super::ids::Ids;
 use super::payload::Payload;
 use super::route::{Aim, user_of};
 

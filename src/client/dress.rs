@@ -6,7 +6,7 @@ use crate::net::{Coding, HeaderName, HeaderValue, Request, Transport};
 use crate::outcome::BodySize;
 
 use super::call::Usage;
-use super::exchange::Ids;
+use super::ids::Ids;
 use super::repair::Repairs;
 use super::route::Aim;
 use super::{Call, Client};

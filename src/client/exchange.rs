@@ -5,42 +5,15 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use crate::net;
-use crate::net::{HeaderMap, HeaderValue, Method, Url};
+use crate::net::{Method, Url};
 use crate::outcome::{BodySize, Class, Marks, TokenTimes, Tokens};
 use crate::units::Span;
 use crate::wire::{ApiError, Stop, Usage, WireError};
 
 use super::Call;
 use super::cache::Form;
+use super::ids::Ids;
 use super::retry::{Decision, Evidence, Why};
-
-/// The ids of a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ids {
-    /// Ours, the same over all attempts: `X-Request-ID` and `Idempotency-Key`.
-    pub request: String,
-    /// The relay's own, of the last attempt.
-    pub relay: Option<String>,
-}
-
-impl Ids {
-    /// The ids of a request that has not left yet.
-    pub fn new(request: String) -> Self {
-        Self { request, relay: None }
-    }
-
-    /// Our id as a header; ids are made of printable ASCII, checked where a prefix is read.
-    pub(super) fn header(&self) -> HeaderValue {
-        HeaderValue::from_str(&self.request).expect("request ids are printable ASCII")
-    }
-
-    /// The relay's own id in a reply's headers, under the names that vendors and relays use.
-    pub(super) fn of_relay(headers: &HeaderMap) -> Option<String> {
-        const NAMES: [&str; 4] = ["request-id", "x-request-id", "x-litellm-call-id", "x-oneapi-request-id"];
-        let value = NAMES.iter().find_map(|name| headers.get(*name))?;
-        value.to_str().ok().map(str::to_owned)
-    }
-}
 
 /// One attempt of an exchange.
 #[derive(Debug, Clone)]
