@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::config;
@@ -10,8 +10,8 @@ use crate::config::Environment;
 use crate::net::{Connection, Invitation, Keeper, Standing, log_in};
 use crate::units::{Secret, Span};
 
+use super::listing::{Format, print};
 use super::options::ProfileOptions;
-use super::output::Output;
 use super::{Talk, Usage, say};
 
 /// The subcommands of `baton auth`.
@@ -54,12 +54,6 @@ struct LoginOptions {
     profile: ProfileOptions,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Table,
-    Json,
-}
-
 /// Does what was asked for.
 pub(super) fn run(command: &AuthCommand, talk: Talk) -> anyhow::Result<()> {
     let keeper = |profile: &ProfileOptions| config::keeper(&profile.given(), &Environment::of_process());
@@ -90,9 +84,7 @@ fn status(keeper: &Keeper, format: Format) -> anyhow::Result<()> {
         Format::Table => as_table(keeper, standing.as_ref()),
         Format::Json => as_json(keeper, standing.as_ref()),
     };
-    let mut output = Output::open(None)?;
-    output.write(text.as_bytes())?;
-    output.finish()?;
+    print(&text)?;
     match missing(standing.as_ref()) {
         None => Ok(()),
         Some(why) => Err(keeper.authority().login_required(why).into()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::client::cache;
@@ -15,7 +15,7 @@ use crate::units::{Size, Span, grouped};
 use crate::wire::Dialect;
 
 use super::Usage;
-use super::output::Output;
+use super::listing::{Format, print};
 
 /// Which answers are kept, and where.
 #[derive(Debug, Args)]
@@ -147,12 +147,6 @@ struct Shown {
     place: PlaceOptions,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Table,
-    Json,
-}
-
 /// Looks at the cache or empties it.
 pub(super) fn run(options: &CacheCommand) -> anyhow::Result<()> {
     let (What::Stats(shown) | What::Clear(shown)) = &options.what;
@@ -188,9 +182,7 @@ pub(super) fn run(options: &CacheCommand) -> anyhow::Result<()> {
             format!("{object:#}\n")
         }
     };
-    let mut output = Output::open(None)?;
-    output.write(text.as_bytes())?;
-    Ok(output.finish()?)
+    print(&text)
 }
 
 /// A moment to the second.

@@ -15,6 +15,7 @@ mod extract;
 mod files;
 mod guards;
 mod limits;
+mod listing;
 mod man;
 mod mock;
 mod models;

@@ -2,9 +2,7 @@
 
 use std::collections::HashSet;
 
-use clap::{Arg, Args, ValueEnum};
-use comfy_table::Table;
-use comfy_table::presets::NOTHING;
+use clap::{Arg, Args};
 use serde_json::json;
 
 use crate::client::{Call, Client, Failed, Policy, Timeouts};
@@ -14,8 +12,8 @@ use crate::units::Span;
 use crate::wire::{Dialect, Model};
 
 use super::connection::{ConnectionOptions, Unasked, without_limit_of_requests};
+use super::listing::{Format, in_columns, print};
 use super::options::TargetOptions;
-use super::output::Output;
 use super::relay::{authorise, only_one, settle};
 use super::{Talk, Usage};
 
@@ -33,12 +31,6 @@ pub(super) struct ModelsOptions {
     format: Format,
     #[command(flatten)]
     connection: ConnectionOptions,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Table,
-    Json,
 }
 
 /// A limit that no list can meet has no effect: it is refused, and not shown.
@@ -70,16 +62,14 @@ pub(super) fn run(options: &ModelsOptions, talk: Talk) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (url, models) = runtime.block_on(list(&client, &settings, talk))?;
     drop(embedded);
-    let mut output = Output::open(None)?;
     let text = match options.format {
         Format::Table => as_table(&models),
         Format::Json => as_json(&url, &models),
     };
-    output.write(text.as_bytes())?;
     if models.is_empty() {
         talk.notice("note: the relay's list is empty");
     }
-    Ok(output.finish()?)
+    print(&text)
 }
 
 /// All pages of the list, and the address of the first.
@@ -125,18 +115,9 @@ fn as_table(models: &[Model]) -> String {
         ("Created", column(&date)),
     ];
     columns.retain(|(heading, cells)| *heading == "Model" || cells.iter().any(|cell| !cell.is_empty()));
-    let mut table = Table::new();
-    table.load_style(NOTHING);
-    table.set_header(columns.iter().map(|(heading, _)| *heading));
-    for row in 0..models.len() {
-        table.add_row(columns.iter().map(|(_, cells)| cells[row].as_str()));
-    }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    let mut text: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
-    text.push(String::new());
-    text.join("\n")
+    let headings: Vec<_> = columns.iter().map(|(heading, _)| *heading).collect();
+    let row = |row: usize| columns.iter().map(|(_, cells)| cells[row].clone()).collect();
+    in_columns(&headings, (0..models.len()).map(row))
 }
 
 /// A relay's text without what could move a terminal's cursor.

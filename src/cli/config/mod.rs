@@ -6,15 +6,15 @@ mod sync;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::config;
 use crate::config::{Environment, Given, Inventory, Setting, Source};
 
 use self::sync::SyncOptions;
+use super::listing::{Format, print};
 use super::options::ProfileOptions;
-use super::output::Output;
 use super::{Talk, Usage};
 
 /// The subcommands of `baton config`.
@@ -64,12 +64,6 @@ impl PathOptions {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Table,
-    Json,
-}
-
 /// Prints what was asked for.
 pub(super) fn run(options: &ConfigOptions, talk: Talk) -> anyhow::Result<()> {
     let environment = Environment::of_process();
@@ -100,9 +94,7 @@ pub(super) fn run(options: &ConfigOptions, talk: Talk) -> anyhow::Result<()> {
             format!("{}\n", place.path.display())
         }
     };
-    let mut output = Output::open(None)?;
-    output.write(text.as_bytes())?;
-    Ok(output.finish()?)
+    print(&text)
 }
 
 /// Name, value and source in columns.

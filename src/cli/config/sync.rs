@@ -4,8 +4,6 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args};
-use comfy_table::Table;
-use comfy_table::presets::NOTHING;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -14,11 +12,10 @@ use crate::config::sync::{Endpoint, Follower, Report, Row, Synced, follower};
 use crate::net::shown_url;
 use crate::units::Span;
 
+use super::super::listing::{Format, in_columns, print};
 use super::super::options::ProfileOptions;
-use super::super::output::Output;
 use super::super::signals::Signals;
 use super::super::{Ending, Talk};
-use super::Format;
 
 /// How long before its end a version is worth a remark: long enough for a person to sign the next one.
 const SHORT: Duration = Duration::from_secs(3 * 86_400);
@@ -101,12 +98,6 @@ async fn watch(follower: &Follower, options: &SyncOptions, talk: Talk) -> anyhow
     }
 }
 
-fn print(text: &str) -> anyhow::Result<()> {
-    let mut output = Output::open(None)?;
-    output.write(text.as_bytes())?;
-    Ok(output.finish()?)
-}
-
 /// Says what is no failure yet.
 fn remark(follower: &Follower, report: &Report, talk: Talk) {
     let is_served = report.sources.iter().any(|row| row.verdict.is_in_step());
@@ -172,19 +163,12 @@ fn as_table(follower: &Follower, report: &Report) -> String {
     if let Ok(synced) = &report.in_force {
         let _ = writeln!(text, "endpoints  {}", endpoints(synced));
     }
-    let mut table = Table::new();
-    table.load_style(NOTHING);
-    table.set_header(["Source", "Version", "Verdict", "Address"]);
-    for row in &report.sources {
+    let row = |row: &Row| {
         let version = row.version.map_or_else(|| "–".to_owned(), |version| version.to_string());
-        table.add_row([&row.site.name, &version, row.verdict.name(), &shown_url(&row.site.url)]);
-    }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    for line in std::iter::once(String::new()).chain(table.lines()) {
-        let _ = writeln!(text, "{}", line.trim_end());
-    }
+        vec![row.site.name.clone(), version, row.verdict.name().to_owned(), shown_url(&row.site.url)]
+    };
+    text.push('\n');
+    text += &in_columns(&["Source", "Version", "Verdict", "Address"], report.sources.iter().map(row));
     let told: Vec<&Row> = strays(report).filter(|row| !row.detail.is_empty()).collect();
     if !told.is_empty() {
         text.push('\n');

@@ -3,9 +3,7 @@
 pub(super) mod learned;
 mod probe;
 
-use clap::{Args, Subcommand, ValueEnum};
-use comfy_table::Table;
-use comfy_table::presets::NOTHING;
+use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -16,8 +14,8 @@ use crate::units::Span;
 
 use self::learned::{Book, LastChange, Page};
 use self::probe::ProbeOptions;
+use super::listing::{Format, in_columns, print};
 use super::options::ProfileOptions;
-use super::output::Output;
 use super::{Talk, Usage};
 
 /// The subcommands of `baton route`.
@@ -46,12 +44,6 @@ struct StatusOptions {
     format: Format,
     #[command(flatten)]
     profile: ProfileOptions,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Table,
-    Json,
 }
 
 /// Prints what was asked for.
@@ -90,27 +82,6 @@ fn status(options: &StatusOptions, talk: Talk) -> anyhow::Result<()> {
         Format::Json => format!("{:#}\n", as_json(profile, &rows, book.as_ref())),
     };
     print(&text)
-}
-
-fn print(text: &str) -> anyhow::Result<()> {
-    let mut output = Output::open(None)?;
-    output.write(text.as_bytes())?;
-    Ok(output.finish()?)
-}
-
-/// Rows under headings in columns, without lines.
-fn in_columns(headings: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
-    let mut table = Table::new();
-    table.load_style(NOTHING);
-    table.set_header(headings);
-    for row in rows {
-        table.add_row(row);
-    }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    let lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
-    lines.join("\n") + "\n"
 }
 
 fn as_table(rows: &[(&Endpoint, Option<&Page>)]) -> String {

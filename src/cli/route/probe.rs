@@ -12,9 +12,9 @@ use crate::config::{Environment, Given};
 use crate::net::route::{Endpoint, PROBE_TIMEOUT};
 use crate::net::{Connection, Pool, Reuse};
 
+use super::super::listing::{Format, in_columns, print};
 use super::super::options::ProfileOptions;
 use super::super::{Ending, Talk};
-use super::{Format, in_columns, print};
 
 /// How often each endpoint is asked: the shortest time says most about the way there.
 const TIMES: u32 = 3;
