@@ -12,6 +12,7 @@ use crate::outcome::Class;
 use crate::units::Money;
 
 use super::routing::{Lookout, watch};
+use super::show::Account;
 use super::signals::Signals;
 use super::{Signal, Talk};
 
@@ -54,8 +55,13 @@ pub(super) fn carry(
     carried
 }
 
+/// What the settings know of an exchange.
+pub(super) fn account_of(exchange: &Exchange, settings: &Settings) -> Account {
+    Account { cost: cost_of(exchange, settings), tokens: settings.token_times() }
+}
+
 /// What the answer cost, where the configuration has a price for its model.
-pub(super) fn cost_of(exchange: &Exchange, settings: &Settings) -> Option<Money> {
+fn cost_of(exchange: &Exchange, settings: &Settings) -> Option<Money> {
     // The answer's own name of the model may be more precise than the one asked for.
     let models = [exchange.model.as_deref(), settings.model.as_deref()];
     let cost = settings.prices.cost(models.into_iter().flatten(), &exchange.usage)?;

@@ -283,9 +283,7 @@ pub(super) fn authorise(
     connection: &Connection,
     talk: Talk,
 ) -> Result<(), net::AuthError> {
-    // Endpoints of one profile share its keeper.
-    let keepers = settings.stations.iter().filter_map(|station| station.credential.as_ref()?.keeper());
-    let Some(keeper) = keepers.into_iter().next() else { return Ok(()) };
+    let Some(keeper) = settings.keeper() else { return Ok(()) };
     keeper.reach_by(connection);
     if let Some(remark) = keeper.prepare()? {
         talk.notice(format_args!("note: {remark}"));

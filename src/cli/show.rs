@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::client::cache::Form;
 use crate::client::{Attempt, Exchange};
 use crate::net::{Credential, HeaderName, HeaderValue, Request, is_secret_header, shown_url};
+use crate::outcome::TokenTimes;
 use crate::units::{MASK, Money, Span, grouped};
 use crate::wire::{Delta, Event, Usage};
 
@@ -145,17 +146,26 @@ pub(super) fn as_event_line(attempt: u32, at: Duration, event: &Event<'_>) -> St
     format!("{}\n", Value::Object(line))
 }
 
+/// What the user is told of an exchange that is not of its own knowing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Account {
+    /// What it cost, where prices are configured.
+    pub(super) cost: Option<Money>,
+    /// How long tokens have taken in this process so far.
+    pub(super) tokens: TokenTimes,
+}
+
 /// The whole exchange as one JSON object.
-pub(super) fn as_json(exchange: &Exchange, text: &str, cost: Option<Money>) -> String {
+pub(super) fn as_json(exchange: &Exchange, text: &str, account: Account) -> String {
     let mut object = Map::from_iter([("text".to_owned(), text.into())]);
-    object.extend(exchange_fields(exchange, cost));
+    object.extend(exchange_fields(exchange, account));
     object.insert("cache".to_owned(), exchange.cache.map(Form::name).into());
     object.insert("cached".to_owned(), exchange.cache.map(|_| exchange.cached).into());
     format!("{:#}\n", Value::Object(object))
 }
 
 /// What an exchange says of itself beside its text.
-pub(super) fn exchange_fields(exchange: &Exchange, cost: Option<Money>) -> Map<String, Value> {
+pub(super) fn exchange_fields(exchange: &Exchange, account: Account) -> Map<String, Value> {
     let marks = &exchange.marks;
     let mut usage = exchange.usage;
     usage.output = exchange.tokens.output;
@@ -164,7 +174,7 @@ pub(super) fn exchange_fields(exchange: &Exchange, cost: Option<Money>) -> Map<S
         "stop_reason": exchange.stop.as_ref().map(|stop| &stop.word),
         "model": exchange.model,
         "usage": usage_fields(&usage, exchange.tokens.estimated),
-        "cost_usd": cost.map(Money::dollars),
+        "cost_usd": account.cost.map(Money::dollars),
         "timing_ms": {
             "dns": ms(marks.dns),
             "connect": ms(marks.connect),
@@ -175,7 +185,7 @@ pub(super) fn exchange_fields(exchange: &Exchange, cost: Option<Money>) -> Map<S
             "end": ms(marks.end),
             "total": ms(exchange.attempts.last().map(|attempt| attempt.ended)),
             "limited": ms(Some(exchange.limited())),
-            "token": ms(Some(exchange.token_times.total).filter(|_| exchange.token_times.asked() > 0)),
+            "token": ms((account.tokens.asked() > 0).then_some(account.tokens.total)),
         },
         "request_id": exchange.ids.request,
         "relay_request_id": exchange.ids.relay,
@@ -246,7 +256,7 @@ pub(super) fn ms(time: Option<Duration>) -> Value {
 }
 
 /// The breakdown of `--timing`: a line of headings, a line of times, a line of counts.
-pub(super) fn timing(exchange: &Exchange, cost: Option<Money>) -> String {
+pub(super) fn timing(exchange: &Exchange, account: Account) -> String {
     let marks = &exchange.marks;
     let columns = [
         ("name look-up", marks.dns),
@@ -265,10 +275,10 @@ pub(super) fn timing(exchange: &Exchange, cost: Option<Money>) -> String {
         let _ = write!(times, "{time:>width$}");
     }
     // The first column needs no distance from the one before it, and the whole then fits 80 columns.
-    format!("{}\n{}\n{}", &headings[2..], &times[2..], counts(exchange, cost))
+    format!("{}\n{}\n{}", &headings[2..], &times[2..], counts(exchange, account))
 }
 
-fn counts(exchange: &Exchange, cost: Option<Money>) -> String {
+fn counts(exchange: &Exchange, account: Account) -> String {
     let tokens = &exchange.tokens;
     let mut parts = Vec::new();
     if let Some(input) = tokens.input {
@@ -295,11 +305,11 @@ fn counts(exchange: &Exchange, cost: Option<Money>) -> String {
     if !exchange.limited().is_zero() {
         parts.push(format!("{} held back by the limits", Span(exchange.limited())));
     }
-    if exchange.token_times.asked() > 0 {
-        parts.push(format!("{} for an access token before", Span(exchange.token_times.total)));
+    if account.tokens.asked() > 0 {
+        parts.push(format!("{} for an access token before", Span(account.tokens.total)));
     }
     parts.extend(saved(exchange.body()));
-    parts.extend(cost.map(|cost| cost.to_string()));
+    parts.extend(account.cost.map(|cost| cost.to_string()));
     if let Some(stop) = &exchange.stop {
         parts.push(stop.word.clone());
     }

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::net;
 use crate::net::{Method, Url};
-use crate::outcome::{BodySize, Class, Marks, TokenTimes, Tokens};
+use crate::outcome::{BodySize, Class, Marks, Tokens};
 use crate::units::Span;
 use crate::wire::{ApiError, Stop, Usage, WireError};
 
@@ -203,8 +203,6 @@ pub struct Exchange {
     pub(super) limited: Duration,
     /// How long a token was waited for, before the last attempt and after its refusal.
     pub(super) authorised: Duration,
-    /// How long tokens have taken in this process so far.
-    pub token_times: TokenTimes,
 }
 
 impl Exchange {
@@ -240,7 +238,6 @@ impl Exchange {
             clock_ahead: None,
             limited: Duration::ZERO,
             authorised: Duration::ZERO,
-            token_times: TokenTimes::default(),
         }
     }
 

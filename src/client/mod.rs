@@ -210,12 +210,10 @@ impl<T: Transport> Client<T> {
     pub async fn run(&self, call: &Call, sink: &mut impl Sink) -> Exchange {
         let key =
             self.cache.as_deref().and_then(|cache| Some((cache, cache.key(call, self.credential.as_ref())?)));
-        let exchange = match key {
+        match key {
             Some(kept) => self.run_once(call, kept, sink).await,
             None => self.carry(call, sink).await,
-        };
-        let token_times = self.credential.as_ref().map(Credential::token_times).unwrap_or_default();
-        Exchange { token_times, ..exchange }
+        }
     }
 
     /// The same past the cache.

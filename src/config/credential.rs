@@ -100,18 +100,20 @@ pub(super) fn choose(from: Sources<'_>, bound: &Bindings, headers: &HeaderMap) -
     Ok(Chosen { credential, story, notices })
 }
 
-/// The same for a further endpoint: what was read for the first is not read, nor a command run, once more.
+/// The same for a further endpoint: what was read for one before it is not read, nor a command run, once more.
 pub(super) fn choose_beside(
     from: Sources<'_>,
-    (first, near): (&Chosen, &Bindings),
+    made: &[(Chosen, Bindings)],
     (bound, headers): (&Bindings, &HeaderMap),
 ) -> Result<Chosen, Error> {
     let there = pick(from, bound, headers)?;
-    if !there.pick.is(&pick(from, near, headers)?.pick) {
-        return choose(from, bound, headers);
+    for (same, near) in made {
+        if there.pick.is(&pick(from, near, headers)?.pick) {
+            let credential = same.credential.as_ref().map(|credential| credential.at(bound.origin.clone()));
+            return Ok(Chosen { credential, story: same.story.clone(), notices: there.notices });
+        }
     }
-    let credential = first.credential.as_ref().map(|credential| credential.at(bound.origin.clone()));
-    Ok(Chosen { credential, story: first.story.clone(), notices: there.notices })
+    choose(from, bound, headers)
 }
 
 /// A header of the user's own replaces everything; then flags, then `BATON_KEY`, then the vendor's variables, then the

@@ -25,11 +25,12 @@ mod tests;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::client::Station;
 use crate::client::cache::CacheUse;
 use crate::net::route::{Endpoint, Strategy};
-use crate::net::{Compress, Credential, HeaderMap, TokenRates, Url};
+use crate::net::{Compress, Credential, HeaderMap, Keeper, TokenRates, Url};
 use crate::outcome::TokenTimes;
 use crate::units::{Rate, Size, Span};
 use crate::wire::Dialect;
@@ -183,9 +184,14 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// How long tokens have taken in this process so far, where the credential is one.
+    /// What keeps the tokens, where one is sent: a profile has one login, whose keeper its endpoints share.
+    pub fn keeper(&self) -> Option<&Arc<Keeper>> {
+        self.stations.iter().find_map(|station| station.credential.as_ref()?.keeper())
+    }
+
+    /// How long tokens have taken in this process so far.
     pub fn token_times(&self) -> TokenTimes {
-        self.credential.as_ref().map(Credential::token_times).unwrap_or_default()
+        self.keeper().map(|keeper| keeper.times()).unwrap_or_default()
     }
 }
 
@@ -264,14 +270,16 @@ fn resolve_over(given: &Given, environment: &Environment, file: File) -> Result<
     let headers = headers::collect(from, &bound)?;
     let chosen = credential::choose(from, &bound, &headers)?;
     let mut stations = vec![base.station(chosen.credential.clone())];
+    let mut made = vec![(chosen, bound)];
     for other in others {
         let away = target::bindings(from, dialect, other)?;
-        headers::refuse_other(from, (&headers, &bound), &away)?;
-        let there = credential::choose_beside(from, (&chosen, &bound), (&away, &headers))?;
-        stations.push(other.station(there.credential));
-        notices.extend(there.notices);
+        headers::refuse_other(from, (&headers, &made[0].1), &away)?;
+        let there = credential::choose_beside(from, &made, (&away, &headers))?;
+        stations.push(other.station(there.credential.clone()));
+        made.push((there, away));
     }
-    notices.extend(chosen.notices);
+    notices.extend(made.iter_mut().flat_map(|(there, _)| std::mem::take(&mut there.notices)));
+    let (chosen, bound) = made.swap_remove(0);
     notices.sort();
     notices.dedup();
     Ok(Settings {

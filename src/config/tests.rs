@@ -297,3 +297,17 @@ fn a_list_of_all_settings_says_what_decided_each_and_shows_no_secret() {
 fn a_secret_of_a_profile_never_prints_itself() {
     assert!(!format!("{:?}", parsed(WORK).unwrap()).contains("planted"));
 }
+
+#[test]
+fn endpoints_that_come_after_one_with_a_key_of_its_own_share_the_profiles_login() {
+    let text = "[profile.p]\nmodel = 'm'\n[profile.p.oauth]\ngrant = 'device-code'\nissuer = 'https://id.example'\n\
+                client-id = 'c'\n[[profile.p.endpoint]]\nurl = 'https://a.example'\nkey-env = 'RELAY_KEY'\n\
+                [[profile.p.endpoint]]\nurl = 'https://b.example'\n[[profile.p.endpoint]]\nurl = 'https://c.example'\n";
+    let environment = Environment::of(&[KEY, ("HOME", "/home/me")]);
+    let settings = resolve_over(&profile("p"), &environment, parsed(text).unwrap()).unwrap();
+    let keepers: Vec<_> =
+        settings.stations.iter().map(|station| station.credential.as_ref().unwrap().keeper()).collect();
+    assert!(keepers[0].is_none(), "the first has a key");
+    assert!(Arc::ptr_eq(keepers[1].unwrap(), keepers[2].unwrap()), "one login has one keeper");
+    assert!(Arc::ptr_eq(settings.keeper().unwrap(), keepers[1].unwrap()));
+}

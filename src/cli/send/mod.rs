@@ -15,7 +15,7 @@ use crate::wire::StopKind;
 
 use self::printer::Printer;
 use super::cache::CacheOptions;
-use super::carry::{Carried, carry, cost_of, remark};
+use super::carry::{Carried, account_of, carry, remark};
 use super::connection::{ConnectionOptions, Unasked, without_limit_of_requests};
 use super::extract::Extract;
 use super::limits::{LimitOptions, fits};
@@ -208,11 +208,11 @@ impl Sent {
         if let Some(error) = printer.failure.take() {
             return Err(error.into());
         }
-        let cost = cost_of(&exchange, settings);
+        let account = account_of(&exchange, settings);
         let failed = exchange.trouble.is_some() || signal.is_some();
         let only_tools = printer.rendering.generated == Generated::Tools;
         if answer.format == Format::Json {
-            printer.output.write(show::as_json(&exchange, &printer.text, cost).as_bytes())?;
+            printer.output.write(show::as_json(&exchange, &printer.text, account).as_bytes())?;
         }
         let wanted = answer.extract.filter(|_| !failed);
         let part = wanted.map(|wanted| wanted.part_of(&printer.text).ok_or(wanted)).transpose();
@@ -229,7 +229,7 @@ impl Sent {
             printer.output.finish()?;
         }
         if answer.timing {
-            say(show::timing(&exchange, cost));
+            say(show::timing(&exchange, account));
         }
         if let Some(signal) = signal {
             return Err(Ending::Stopped(signal).into());

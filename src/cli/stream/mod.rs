@@ -19,13 +19,13 @@ use crate::client::Failed;
 use crate::config::Settings;
 use crate::net::Adapt;
 use crate::report::ArrivalLine;
-use crate::units::{Money, Size};
+use crate::units::Size;
 
 use self::intake::{Intake, Remains};
 use self::place::Place;
 use self::side::Story;
 use self::writer::{Job, Sync, Writer};
-use super::carry::{Carried, carry, cost_of, remark};
+use super::carry::{Carried, account_of, carry, remark};
 use super::connection::{ConnectionOptions, Unasked, without_limit_of_requests};
 use super::limits::{LimitOptions, fits};
 use super::options::{Attempts, PolicyOptions, TargetOptions, VerbosityOptions};
@@ -33,6 +33,7 @@ use super::prompt::{Defaults, Nameless, PromptOptions, Stdin};
 use super::relay::{Flags, Manner, Wired};
 use super::rendering::{Form, Generated, Rendering};
 use super::routing::{RouteOptions, finish};
+use super::show::Account;
 use super::{Ending, OutputError, Talk, Usage, say, show};
 
 /// The flags of `baton stream`.
@@ -173,7 +174,7 @@ impl Ended {
     /// Names the file, or leaves what there is with its story, and turns the outcome into success or an error.
     fn settle(mut self, answer: &FileOptions, settings: &Settings, talk: Talk) -> anyhow::Result<()> {
         let exchange = &self.carried.exchange;
-        let cost = cost_of(exchange, settings);
+        let account = account_of(exchange, settings);
         let broke = self.remains.written.failure.take();
         let is_whole = broke.is_none() && exchange.trouble.is_none() && self.carried.signal.is_none();
         let mut failure = broke;
@@ -181,11 +182,11 @@ impl Ended {
             failure = draft.finish().err();
         }
         if !is_whole || failure.is_some() {
-            self.leave(answer, failure.as_ref(), (cost, talk));
+            self.leave(answer, failure.as_ref(), (account, talk));
         }
         let Self { carried: Carried { exchange, signal }, remains, .. } = self;
         if answer.timing {
-            say(show::timing(&exchange, cost));
+            say(show::timing(&exchange, account));
         }
         if let Some(signal) = signal {
             return Err(Ending::Stopped(signal).into());
@@ -204,12 +205,7 @@ impl Ended {
 
 impl Ended {
     /// Leaves what a file holds, with a file beside it that says what happened.
-    fn leave(
-        &self,
-        answer: &FileOptions,
-        failure: Option<&OutputError>,
-        (cost, talk): (Option<Money>, Talk),
-    ) {
+    fn leave(&self, answer: &FileOptions, failure: Option<&OutputError>, (account, talk): (Account, Talk)) {
         let Place::Draft(draft) = &self.place else { return };
         let Some(partial) = draft.keep() else { return };
         let Self { carried: Carried { exchange, signal }, remains, .. } = self;
@@ -217,7 +213,7 @@ impl Ended {
         let failure = failure.map(ToString::to_string);
         let trouble = exchange.trouble.as_ref().map(ToString::to_string);
         let message = signal.or(failure).or(trouble).unwrap_or_default();
-        let story = Story { exchange, remains, form: answer.format, cost, message };
+        let story = Story { exchange, remains, form: answer.format, account, message };
         let kept = format!("what arrived ({}) is kept in {}", Size(remains.written.bytes), partial.display());
         match story.write(partial) {
             Ok(side) => talk.notice(format_args!("note: {kept}; {} says what happened", side.display())),

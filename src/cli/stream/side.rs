@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::rendering::Form;
 use crate::cli::show;
+use crate::cli::show::Account;
 use crate::client::Exchange;
-use crate::units::Money;
 
 use super::intake::Remains;
 use super::place::side_of;
@@ -20,7 +20,7 @@ pub(super) struct Story<'a> {
     pub(super) exchange: &'a Exchange,
     pub(super) remains: &'a Remains,
     pub(super) form: Form,
-    pub(super) cost: Option<Money>,
+    pub(super) account: Account,
     /// What went wrong, in words.
     pub(super) message: String,
 }
@@ -35,7 +35,7 @@ impl Story<'_> {
     }
 
     fn fields(&self, partial: &str) -> Map<String, Value> {
-        let Self { exchange, remains, form, cost, message } = self;
+        let Self { exchange, remains, form, account, message } = self;
         let last = remains.last.map(|(event, at)| json!({ "event": event, "t_ms": show::ms(Some(at)) }));
         let mut fields = Map::new();
         let mut add = |name: &str, value: Value| fields.insert(name.to_owned(), value);
@@ -46,7 +46,7 @@ impl Story<'_> {
         add("last_event", last.unwrap_or_default());
         add("deltas", exchange.deltas.into());
         add("ended", Timestamp::now().to_string().into());
-        fields.extend(show::exchange_fields(exchange, *cost));
+        fields.extend(show::exchange_fields(exchange, *account));
         fields
     }
 }

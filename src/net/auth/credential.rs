@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::net::{HeaderMap, HeaderName, HeaderValue, Url};
-use crate::outcome::TokenTimes;
 
 use super::{AuthError, Keeper, ServiceToken};
 
@@ -108,11 +107,6 @@ impl Credential {
             Proof::Fixed(_) | Proof::Signed(_) => None,
             Proof::Token(keeper) => Some(keeper),
         }
-    }
-
-    /// How long tokens have taken in this process so far, where it is one.
-    pub fn token_times(&self) -> TokenTimes {
-        self.keeper().map(|keeper| keeper.times()).unwrap_or_default()
     }
 
     /// The number of the token that is in force, where it is one.
