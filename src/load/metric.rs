@@ -121,11 +121,12 @@ impl Metric {
 
     /// The mean if the cut requests had ended at the moment they were cut: never above the truth.
     pub fn least_average(&self) -> Option<Duration> {
-        let ages = self.censored.iter().flat_map(Histogram::iter_recorded);
-        let least = |us: u64| self.censored.as_ref().map_or(0, |ages| ages.lowest_equivalent(us));
-        let cut: u128 = ages
-            .map(|step| u128::from(least(step.value_iterated_to())) * u128::from(step.count_at_value()))
-            .sum();
+        let cut: u128 = self.censored.as_ref().map_or(0, |ages| {
+            let age = |us: u64| u128::from(ages.lowest_equivalent(us));
+            ages.iter_recorded()
+                .map(|step| age(step.value_iterated_to()) * u128::from(step.count_at_value()))
+                .sum()
+        });
         let mean = (self.sum_us + cut).checked_div(u128::from(self.count + self.censored()))?;
         u64::try_from(mean).ok().map(duration)
     }

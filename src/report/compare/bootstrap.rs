@@ -9,6 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 
 use crate::load::read_histogram;
 use crate::report::document::Distribution;
+use crate::report::restored::least_average;
 
 /// Draws from which an interval is read.
 const DRAWS: usize = 2_000;
@@ -57,7 +58,8 @@ impl Sample {
             below += *count;
             *count = below;
         }
-        let (mean, deviation) = (distribution.avg, distribution.sd.unwrap_or(0.0));
+        let mean = least_average(distribution).unwrap_or(distribution.avg);
+        let deviation = distribution.sd.unwrap_or(0.0);
         Ok(Self { steps: counts, finished: distribution.n, mean, deviation })
     }
 

@@ -28,6 +28,7 @@ use super::document::Distribution;
 use super::document::Document;
 use super::document::Level;
 use super::document::Tail;
+use super::restored::least_average;
 use super::result::rounded;
 use super::threshold::place;
 use crate::load::Verdict;
@@ -342,8 +343,10 @@ fn error_rate(pair: [&Level; 2], draws: &mut Draws) -> Change {
 /// A statistic as the result has it, and whether it is only a lower bound.
 fn value(saved: &Distribution, statistic: Statistic) -> (Option<f64>, Option<Tail>) {
     match statistic {
-        // The mean is that of the requests that ended, and those that were cut took longer than most.
-        Statistic::Mean => (Some(saved.avg), saved.censored_hdr.as_ref().map(|_| Tail::Lower)),
+        Statistic::Mean => match least_average(saved) {
+            None => (Some(saved.avg), None),
+            Some(least) => (Some(least), Some(Tail::Lower)),
+        },
         Statistic::Quantile(point) if point > 0.9 => (saved.p99, saved.p99_bound),
         Statistic::Quantile(_) => (saved.p50, saved.p50_bound),
     }

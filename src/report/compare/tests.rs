@@ -1,5 +1,10 @@
 //! What a comparison makes of levels that died, that are missing, that ran twice, and of requests that were cut.
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Serializer, V2Serializer};
+
 use super::*;
 use crate::report::golden;
 
@@ -54,6 +59,25 @@ fn a_mean_that_leaves_cut_requests_out_is_no_improvement() {
     let whole = latency(&mut before);
     let mut cut = Distribution { avg: whole.avg / 2.0, ..whole.clone() };
     cut.censored_hdr = Some(whole.hdr.clone());
+    before.levels[0].latency_ms = Some(whole);
+    after.levels[0].latency_ms = Some(cut);
+    let change = of(&Comparison::of(&before, &after, TERMS).unwrap(), "latency.avg");
+    assert_eq!((change.verdict, change.after_bound), (ChangeVerdict::Undecided, Some(Tail::Lower)));
+}
+
+#[test]
+fn requests_that_were_cut_young_make_no_regression_of_the_mean() {
+    let mut before = golden::compared();
+    let mut after = before.clone();
+    let whole = before.levels[0].latency_ms.take().unwrap();
+    // As many as ended were cut at once: with them the mean may be as low as half of what the others say.
+    let mut young = Histogram::<u64>::new_with_bounds(1, 86_400_000_000, 3).unwrap();
+    young.record_n(1, whole.n).unwrap();
+    let mut bytes = Vec::new();
+    V2Serializer::new().serialize(&young, &mut bytes).unwrap();
+    let mut cut = Distribution { avg: whole.avg * 1.5, sum: whole.sum * 1.5, ..whole.clone() };
+    cut.censored_hdr = Some(BASE64_STANDARD.encode(&bytes));
+    cut.censored_max = Some(0.001);
     before.levels[0].latency_ms = Some(whole);
     after.levels[0].latency_ms = Some(cut);
     let change = of(&Comparison::of(&before, &after, TERMS).unwrap(), "latency.avg");
