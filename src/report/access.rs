@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::outcome::TokenTimes;
 use crate::units::{Span, grouped};
 
+use super::result::millis;
+
 /// How long an authorization server took for its tokens; no time of any request has a part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct AccessTokens {
@@ -23,9 +25,8 @@ pub struct AccessTokens {
 impl AccessTokens {
     /// What is to be said of them; nothing where none was asked for.
     pub fn of(times: &TokenTimes) -> Option<Self> {
-        let ms = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
         let TokenTimes { granted, failed, longest, .. } = *times;
-        Some(Self { granted, failed, avg_ms: ms(times.average()?), max_ms: ms(longest) })
+        Some(Self { granted, failed, avg_ms: millis(times.average()?), max_ms: millis(longest) })
     }
 
     /// Those of several runs together; nothing where no run asked for one.

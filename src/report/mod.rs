@@ -68,7 +68,7 @@ pub use junit::junit;
 pub use knee::Knee;
 pub use log::RequestLog;
 pub use markdown::markdown;
-pub use merge::{MergeError, Saved, merge};
+pub use merge::{MergeError, Saved, Shortfall, merge};
 pub use notes::notes;
 pub use progress::Progress;
 pub use progress::line;

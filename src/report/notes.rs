@@ -11,6 +11,7 @@ use super::document::Document;
 use super::document::FailureNote;
 use super::document::Level;
 use super::knee::knee;
+use super::merge::Shortfall;
 use super::threshold::thresholds;
 use crate::outcome::BodySize;
 use crate::outcome::Class;
@@ -148,20 +149,10 @@ fn spread(document: &Document) -> Vec<String> {
         return document.levels.iter().filter_map(late).collect();
     };
     let mut lines = vec![format!("shards  {} of {} added up", merged.parts.len(), merged.of)];
-    if !merged.missing.is_empty() {
-        let missing: Vec<_> = merged.missing.iter().map(|number| format!("{number}/{}", merged.of)).collect();
-        lines.push(format!("missing {}: the load was less than the plan says", missing.join(", ")));
-    }
+    let of_shortfall = |Shortfall { label, shard, words }: Shortfall| format!("{label:7} {shard} {words}");
+    lines.extend(document.shortfalls().into_iter().map(of_shortfall));
     for part in &merged.parts {
         let shard = &part.shard;
-        if part.levels < document.levels.len() {
-            lines.push(format!("short   {shard} has {} of {} levels", part.levels, document.levels.len()));
-        } else if part.cut {
-            lines.push(format!("short   {shard} was stopped before its end"));
-        }
-        if part.apart {
-            lines.push(format!("apart   {shard} was measured when another had ended"));
-        }
         if let Some(seconds) = part.late_s.filter(is_late) {
             lines.push(format!("late    {shard} began a level {} after its slot", span(seconds)));
         } else if is_late(&part.behind_s) {

@@ -298,7 +298,7 @@ fn tail(quantile: Option<Quantile>) -> Option<Tail> {
 
 /// A duration in ms, to the µs.
 #[expect(clippy::cast_precision_loss, reason = "2^52 µs are 142 years")]
-fn millis(duration: Duration) -> f64 {
+pub(super) fn millis(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1e3
 }
 

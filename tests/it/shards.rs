@@ -116,7 +116,7 @@ fn a_sum_says_which_shard_is_missing_and_results_of_different_plans_are_refused(
     let said = run(&["report", "merge", &one, &three, "--format", "json"]);
     assert_eq!(said.code, 98, "{said:?}");
     assert!(
-        said.err.contains("missing 2/3") && said.err.contains("because: shard 2/3 is missing"),
+        said.err.contains("missing 2/3") && said.err.contains("because: shard 2/3 has no result"),
         "{said:?}"
     );
     let sum: Value = serde_json::from_str(&said.out).unwrap();

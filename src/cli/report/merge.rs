@@ -53,6 +53,6 @@ pub(super) fn run(options: &MergeOptions, talk: Talk) -> anyhow::Result<()> {
     if let Some(path) = &options.save {
         talk.notice(format_args!("saved   {}", path.display()));
     }
-    let shortfalls = document.shortfalls();
+    let shortfalls: Vec<_> = document.shortfalls().iter().map(ToString::to_string).collect();
     if shortfalls.is_empty() { Ok(()) } else { Err(Ending::SumFallsShort(shortfalls).into()) }
 }

@@ -4,6 +4,7 @@ mod level;
 mod plans;
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -168,21 +169,41 @@ fn entry(part: &Part<'_>, all: &[Part<'_>]) -> MergedPart {
     }
 }
 
+/// A part of a plan that a sum did not carry as one load.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shortfall {
+    /// What kind it is, in a word.
+    pub(super) label: &'static str,
+    /// The shard, as in `2/3`.
+    pub(super) shard: String,
+    /// What is said of the shard.
+    pub(super) words: String,
+}
+
+impl fmt::Display for Shortfall {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "shard {} {}", self.shard, self.words)
+    }
+}
+
 impl Document {
-    /// What of the plan a sum did not carry as one load: a line each, and none where it is as good as one run.
-    pub fn shortfalls(&self) -> Vec<String> {
+    /// What of the plan a sum did not carry as one load, and none where it is as good as one run.
+    pub fn shortfalls(&self) -> Vec<Shortfall> {
         let Some(merged) = &self.merged else { return Vec::new() };
-        let mut shortfalls: Vec<String> =
-            merged.missing.iter().map(|number| format!("shard {number}/{} is missing", merged.of)).collect();
+        let of = |label, shard: &str, words: String| Shortfall { label, shard: shard.to_owned(), words };
+        let lost =
+            |number: &u64| of("missing", &format!("{number}/{}", merged.of), "has no result".to_owned());
+        let mut shortfalls: Vec<_> = merged.missing.iter().map(lost).collect();
         for part in &merged.parts {
             let shard = &part.shard;
             if part.levels < self.levels.len() {
-                shortfalls.push(format!("shard {shard} has {} of {} levels", part.levels, self.levels.len()));
+                let words = format!("has {} of {} levels", part.levels, self.levels.len());
+                shortfalls.push(of("short", shard, words));
             } else if part.cut {
-                shortfalls.push(format!("shard {shard} was stopped before its end"));
+                shortfalls.push(of("short", shard, "was stopped before its end".to_owned()));
             }
             if part.apart {
-                shortfalls.push(format!("shard {shard} was measured when another had ended"));
+                shortfalls.push(of("apart", shard, "was measured when another had ended".to_owned()));
             }
         }
         shortfalls
