@@ -176,17 +176,16 @@ impl Form {
     fn prompt(&self, mut fields: Map<String, Value>) -> Result<Question, Unreadable> {
         if let Some(template) = &self.template {
             let prompt = Prompt { text: template.fill(&fields)?, ..self.base.clone() };
-            let session = fields.get("session").and_then(Value::as_str).map(str::to_owned);
+            let session = take_session(&mut fields)?;
             let content = Content::Prompt(Box::new(prompt));
             return Ok(Question { session, ..Question::new(take_id(&mut fields)?, content) });
         }
-        let id = take_id(&mut fields)?;
-        let (mut prompt, mut session) = (self.base.clone(), None);
+        let (id, session) = (take_id(&mut fields)?, take_session(&mut fields)?);
+        let mut prompt = self.base.clone();
         for (key, value) in fields {
             match (key.as_str(), value) {
                 (_, Value::Null) if key != "prompt" => {}
                 ("prompt", Value::String(text)) => prompt.text = text,
-                ("session", Value::String(name)) => session = Some(name),
                 ("system", Value::String(text)) => prompt.system = Some(text),
                 ("model", Value::String(name)) => prompt.model = Some(name),
                 ("max_tokens", Value::Number(number)) if number.as_u64().is_some_and(|limit| limit > 0) => {
@@ -250,6 +249,15 @@ fn take_id(fields: &mut Map<String, Value>) -> Result<Option<String>, Unreadable
         Some(Value::String(id)) => Ok(Some(id)),
         Some(Value::Number(id)) => Ok(Some(id.to_string())),
         Some(other) => Err(format!("its id cannot be {other}").into()),
+    }
+}
+
+/// What keeps a row at one of several endpoints.
+fn take_session(fields: &mut Map<String, Value>) -> Result<Option<String>, Unreadable> {
+    match fields.shift_remove("session") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(name)) if !name.is_empty() => Ok(Some(name)),
+        Some(other) => Err(format!("\"session\" cannot be {other}").into()),
     }
 }
 

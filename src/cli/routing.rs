@@ -11,7 +11,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tokio::time::interval;
+use tokio::time::{Instant, interval_at};
 
 use crate::client::Routes;
 use crate::config;
@@ -130,7 +130,7 @@ pub(super) fn finish(lookout: Option<Lookout>, talk: Talk) {
 impl Lookout {
     async fn watch(&self) {
         let mut events = std::pin::pin!(self.routes.watch(&self.prober, |event| self.tell(&event)));
-        let mut notes = interval(NOTE);
+        let mut notes = interval_at(Instant::now() + NOTE, NOTE);
         loop {
             tokio::select! {
                 () = &mut events => {}

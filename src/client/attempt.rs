@@ -65,10 +65,13 @@ impl<T: Transport> Client<T> {
         let aim = self.aim(call, &heading);
         // A leave that is dropped is given back, and a ticket says nothing about its endpoint then.
         let asked = Instant::now();
-        if let Err(halt) = self.ready(aim, began).await {
-            return held(halt);
+        let ready = self.ready(aim, began).await;
+        let authorised = asked.elapsed();
+        if let Err(halt) = ready {
+            let mut exchange = Exchange { limited: asked - came, authorised, ..held(halt) };
+            heading.mark(&mut exchange);
+            return exchange;
         }
-        leave.authorised = asked.elapsed();
         // The credential is added after every wait, so that it is in force when it leaves.
         let token = aim.credential.and_then(Credential::generation);
         let form = self.form((call, aim.url), repairs);
@@ -86,7 +89,9 @@ impl<T: Transport> Client<T> {
         };
         exchange.ids.request.clone_from(&ids.request);
         exchange.body = body;
-        heading.end(&mut exchange);
+        exchange.authorised = authorised;
+        heading.mark(&mut exchange);
+        heading.end(&exchange);
         let then = if itinerary.leads_elsewhere() { Then::Elsewhere } else { Then::Here };
         leave.end(call, &mut exchange, then).await;
         exchange

@@ -1,15 +1,17 @@
 //! One prompt encoded for a dialect and an address, ready to be sent any number of times.
 
+use std::sync::OnceLock;
+
 use bytes::Bytes;
 
 use crate::net::{HeaderMap, HeaderName, HeaderValue, Journey, Method, Request, Url};
-use crate::wire::{Dialect, Prompt, Shape, WireError, encode, encode_body};
+use crate::wire::{Dialect, Prompt, Shape, WireError, encode, encode_body, user_of};
 
 use super::Credential;
 use super::address::{join, models};
 use super::ids::Ids;
 use super::payload::Payload;
-use super::route::{Aim, user_of};
+use super::route::Aim;
 
 /// What a request says: a prompt to be encoded, or a whole body of the user's own.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +39,8 @@ pub struct Call {
     pub(super) body_without_usage: Option<Payload>,
     /// What keeps it at one endpoint.
     session: Option<String>,
+    /// The user that the body names, once it was looked for.
+    user: OnceLock<Option<String>>,
 }
 
 impl Call {
@@ -55,7 +59,17 @@ impl Call {
         let body_without_usage = plain.filter(|plain| *plain != body).map(Payload::new);
         let headers = dialect_headers(dialect, stream);
         let (method, url, body) = (Method::Post, join(base, dialect), Payload::new(body));
-        Ok(Self { dialect, method, url, stream, headers, body, body_without_usage, session: None })
+        Ok(Self {
+            dialect,
+            method,
+            url,
+            stream,
+            headers,
+            body,
+            body_without_usage,
+            session: None,
+            user: OnceLock::new(),
+        })
     }
 
     /// A request for the relay's list of models, in the form of the dialect's vendor; `after` is where the page before
@@ -68,7 +82,17 @@ impl Call {
         let mut headers = dialect_headers(dialect, false);
         headers.remove("content-type");
         let (method, stream, body, body_without_usage) = (Method::Get, false, Payload::default(), None);
-        Self { dialect, method, url, stream, headers, body, body_without_usage, session: None }
+        Self {
+            dialect,
+            method,
+            url,
+            stream,
+            headers,
+            body,
+            body_without_usage,
+            session: None,
+            user: OnceLock::new(),
+        }
     }
 
     /// Adds the user's own headers; each replaces what the dialect would have sent under that name.
@@ -92,7 +116,7 @@ impl Call {
 
     /// The session that it is of: one that it was given, or else the user that its body names.
     pub(super) fn session(&self) -> Option<String> {
-        self.session.clone().or_else(|| user_of(self.body.plain()))
+        self.session.clone().or_else(|| self.user.get_or_init(|| user_of(self.body.plain())).clone())
     }
 
     /// The ids of one request: the user's own where a header gives one, else a new one.

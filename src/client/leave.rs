@@ -1,7 +1,5 @@
 //! The leave of an attempt: a place for its connection and the limiter's grant, waited for before anything is sent.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use crate::net::{Cost, Grant, Place, Report, Transport};
@@ -26,8 +24,6 @@ pub(super) enum Then {
 pub(super) struct Leave<'a> {
     place: Place,
     grant: Option<Grant<'a>>,
-    /// How long the token was waited for after that.
-    pub(super) authorised: Duration,
 }
 
 impl Leave<'_> {
@@ -38,7 +34,6 @@ impl Leave<'_> {
 
     /// Ends it, and tells the limiter what became of the request before anybody else does anything about it.
     pub(super) async fn end(self, call: &Call, exchange: &mut Exchange, then: Then) {
-        exchange.authorised = self.authorised;
         if let Some(grant) = self.grant {
             exchange.limited = grant.waited();
             grant.report(&Report {
@@ -66,7 +61,7 @@ impl<T: Transport> Client<T> {
                 Some(grant.map_err(Halt::Limit)?)
             }
         };
-        Ok(Leave { place, grant, authorised: Duration::ZERO })
+        Ok(Leave { place, grant })
     }
 
     /// Waits for a token that is in force, where the credential is one.

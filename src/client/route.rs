@@ -1,11 +1,7 @@
 //! Where attempts go when a relay has several endpoints: the router, and what goes to each endpoint and to no other.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-
-use arc_swap::ArcSwap;
-use serde::Deserialize;
 
 use crate::net::route::{Endpoint, Report, Router, Seat, SetError, Strategy, Ticket, Tried};
 use crate::net::{Credential, Transport, Url};
@@ -14,7 +10,7 @@ use crate::wire::Dialect;
 use super::exchange::Exchange;
 use super::{Call, Client, join};
 
-/// Endpoints that one request goes to at most.
+/// After so many endpoints a request no longer goes to another one at once.
 const MOST_TRIED: usize = 3;
 
 /// An endpoint, and the credential that belongs to it.
@@ -30,9 +26,8 @@ pub struct Station {
 #[derive(Debug)]
 pub struct Routes {
     router: Router,
-    dialect: Dialect,
-    /// By the base address. What has left the set stays, for requests that were on their way to it.
-    stations: ArcSwap<HashMap<Url, Arc<Stop>>>,
+    /// By the base address.
+    stations: HashMap<Url, Stop>,
     /// Exchanges under way.
     under_way: AtomicU32,
 }
@@ -54,21 +49,7 @@ impl Routes {
         let endpoints = stations.iter().map(|station| station.endpoint.clone()).collect();
         let router = Router::new(strategy, endpoints)?;
         let stations = stations.into_iter().map(|station| stop(station, dialect)).collect();
-        Ok(Self { router, dialect, stations: ArcSwap::from_pointee(stations), under_way: AtomicU32::new(0) })
-    }
-
-    /// Replaces the stations under running requests.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Routes::new`]; nothing is changed then.
-    pub fn replace(&self, stations: Vec<Station>) -> Result<(), SetError> {
-        let endpoints = stations.iter().map(|station| station.endpoint.clone()).collect();
-        // Known before the router chooses them.
-        let mut all = HashMap::clone(&self.stations.load());
-        all.extend(stations.into_iter().map(|station| stop(station, self.dialect)));
-        self.stations.store(all.into());
-        self.router.replace(endpoints)
+        Ok(Self { router, stations, under_way: AtomicU32::new(0) })
     }
 
     /// What chooses among them.
@@ -82,10 +63,10 @@ impl Routes {
     }
 }
 
-fn stop(station: Station, dialect: Dialect) -> (Url, Arc<Stop>) {
+fn stop(station: Station, dialect: Dialect) -> (Url, Stop) {
     let Station { endpoint: Endpoint { url, .. }, credential } = station;
     let target = join(&url, dialect);
-    (url, Arc::new(Stop { target, credential }))
+    (url, Stop { target, credential })
 }
 
 /// The way of one exchange over its attempts.
@@ -95,7 +76,7 @@ pub(super) struct Itinerary<'a> {
     session: Option<String>,
     tried: Tried,
     /// Where the attempt before went.
-    last: Option<(Seat, Arc<Stop>)>,
+    last: Option<(Seat, &'a Stop)>,
     /// Whether the next attempt goes there again.
     stays: bool,
 }
@@ -110,18 +91,16 @@ impl Drop for Itinerary<'_> {
 
 impl<'a> Itinerary<'a> {
     /// Where the next attempt goes: chosen anew each time, unless a repair is sent to where it was asked for.
-    fn next(&mut self) -> Option<(Ticket<'a>, Arc<Stop>)> {
+    fn next(&mut self) -> Option<(Ticket<'a>, &'a Stop)> {
         let routes = self.routes?;
         let before = self.last.take().filter(|_| std::mem::take(&mut self.stays));
         let ticket = match &before {
             Some((seat, _)) => routes.router.choose_again(seat),
             None => routes.router.choose(self.session.as_deref(), &self.tried),
         };
-        let known = || routes.stations.load().get(&ticket.endpoint().url).cloned();
-        let stop =
-            before.map_or_else(|| known().expect("what the router knows has a station"), |(_, stop)| stop);
+        let stop = &routes.stations[&ticket.endpoint().url];
         self.tried.add(ticket.seat());
-        self.last = Some((ticket.seat().clone(), Arc::clone(&stop)));
+        self.last = Some((ticket.seat().clone(), stop));
         Some((ticket, stop))
     }
 
@@ -141,7 +120,7 @@ impl<'a> Itinerary<'a> {
 /// Where one attempt goes.
 #[derive(Debug)]
 pub(super) struct Heading<'a> {
-    way: Option<(Ticket<'a>, Arc<Stop>)>,
+    way: Option<(Ticket<'a>, &'a Stop)>,
 }
 
 /// An address, and the credential of its origin.
@@ -162,11 +141,17 @@ impl<'a> Heading<'a> {
         self.way.as_ref().map(|(ticket, _)| ticket)
     }
 
-    /// Tells the router what became of the attempt, and the exchange where it went.
-    pub(super) fn end(self, exchange: &mut Exchange) {
-        let Some((ticket, stop)) = self.way else { return };
-        exchange.url.clone_from(&stop.target);
-        exchange.endpoint = Some(ticket.endpoint().name());
+    /// Tells the exchange where its attempt went, or would have gone.
+    pub(super) fn mark(&self, exchange: &mut Exchange) {
+        if let Some((ticket, stop)) = &self.way {
+            exchange.url.clone_from(&stop.target);
+            exchange.endpoint = Some(ticket.endpoint().name());
+        }
+    }
+
+    /// Tells the router what became of the attempt.
+    pub(super) fn end(self, exchange: &Exchange) {
+        let Some((ticket, _)) = self.way else { return };
         ticket.report(&Report {
             class: exchange.class,
             status: exchange.status,
@@ -208,22 +193,4 @@ impl<T: Transport> Client<T> {
             Some((_, stop)) => stop.credential.as_ref(),
         }
     }
-}
-
-/// The fields of a body that name its user.
-#[derive(Debug, Deserialize)]
-struct Owned {
-    user: Option<String>,
-    metadata: Option<Metadata>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Metadata {
-    user_id: Option<String>,
-}
-
-/// The user that a body names: `metadata.user_id` in `messages`, `user` in `chat` and `responses`.
-pub(super) fn user_of(body: &[u8]) -> Option<String> {
-    let Owned { user, metadata } = serde_json::from_slice(body).ok()?;
-    user.or_else(|| metadata.and_then(|metadata| metadata.user_id))
 }

@@ -127,7 +127,9 @@ impl Error {
             | Self::Limit { .. }
             | Self::Setup(_)
             | Self::Identity { .. } => false,
-            Self::Connect { answered, .. } | Self::Closed { answered, .. } => *answered,
+            // What a proxy answered says nothing of the host behind it.
+            Self::Connect { answered, via, .. } => *answered && via.is_none(),
+            Self::Closed { answered, .. } => *answered,
             Self::Tls { .. } | Self::NotHttp { .. } | Self::Broken { .. } | Self::Decode { .. } => true,
         }
     }
@@ -302,5 +304,8 @@ mod tests {
         assert!(!gone.into_iter().any(answers));
         assert!(!Error::ConnectTimeout { limit: Duration::ZERO }.host_answered());
         assert!(Error::Closed { detail: String::new(), answered: true }.host_answered());
+        let refused = |via| Error::Connect { detail: String::new(), via, answered: true };
+        assert!(refused(None).host_answered());
+        assert!(!refused(Some("proxy.example".to_owned())).host_answered(), "a proxy is not the host");
     }
 }

@@ -17,16 +17,16 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    /// None yet; each will connect in this way.
-    pub(super) fn new(connection: &Connection) -> Self {
+    /// The first one; each other will connect in this way.
+    pub(super) fn new(connection: &Connection, (target, first): (&Url, Pool)) -> Self {
         // Places are counted over all of them.
         let connection = Connection { most: None, ..connection.clone() };
-        Self { connection, open: Mutex::default() }
+        Self { connection, open: Mutex::new(vec![(origin(target).to_owned(), Arc::new(first))]) }
     }
 
     /// The pool for requests to this address.
     pub(super) fn toward(&self, url: &Url) -> Result<Arc<Pool>, Error> {
-        let origin = &url[..Position::BeforePath];
+        let origin = origin(url);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, pool)) = open.iter().find(|(known, _)| known == origin) {
             return Ok(Arc::clone(pool));
@@ -37,4 +37,8 @@ impl Lanes {
         open.push((origin.to_owned(), Arc::clone(&pool)));
         Ok(pool)
     }
+}
+
+fn origin(url: &Url) -> &str {
+    &url[..Position::BeforePath]
 }

@@ -91,7 +91,9 @@ impl Pool {
     /// A pool for each of several endpoints, the first of which is `target`; the number of connections is limited over all.
     pub fn of_several(connection: &Connection, target: &Url) -> Result<Self, Error> {
         let first = Connection { detours: connection.detours.meant_for(target), ..connection.clone() };
-        Ok(Self { lanes: Some(Arc::new(Lanes::new(connection))), ..Self::new(&first, target)? })
+        let first = Self::new(&first, target)?;
+        let lanes = Lanes::new(connection, (target, first.clone()));
+        Ok(Self { lanes: Some(Arc::new(lanes)), ..first })
     }
 
     /// The system's words for a socket or a proxy that does not answer do not name it.

@@ -21,6 +21,7 @@ mod responses;
 mod sniff;
 pub mod sse;
 mod stop;
+mod user;
 
 use std::borrow::Cow;
 
@@ -32,6 +33,7 @@ pub use encode::{encode, encode_body};
 pub use errors::decode_error;
 pub use models::{Model, ModelPage, decode_models};
 pub use sniff::{BodyKind, sniff};
+pub use user::user_of;
 
 /// One of the five request forms that a relay may speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

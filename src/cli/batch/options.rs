@@ -25,8 +25,7 @@ use super::super::shard::shard;
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[command(
     after_help = "Each line is a JSON string, {\"prompt\": …, \"id\"?, \"system\"?, \"model\"?, \"max_tokens\"?, \"temperature\"?, \"params\"?, \"session\"?},
-an
-OpenAI or Anthropic batch line, or a whole body. Fields of a row win over flags.
+an OpenAI or Anthropic batch line, or a whole body. Fields of a row win over flags.
 
 Examples:
   baton batch prompts.jsonl -o answers.jsonl -u https://relay.example -m claude-x

@@ -75,14 +75,15 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     };
     let (log, journal) = outputs.log.take().unzip();
     let lookout = wired.site.lookout(route, connection)?;
-    let course = Sweep { plan: &plan, script, progress, log, verbose, lookout: lookout.as_ref() };
+    let session = route.session.clone();
+    let course = Sweep { plan: &plan, script, session, progress, log, verbose, lookout: lookout.as_ref() };
     let swept = runtime.block_on(sweep(&wired, crew, course));
     finish(lookout, talk);
     // A name look-up may still hang in a thread of its own, and nobody waits for it any more.
     runtime.shutdown_background();
     let Swept { run, signal, body } = swept?;
     let scale = plan.search.as_ref().map(|search| search.scale.clone());
-    let urls = vec![shown_url(&wired.call.url)];
+    let urls = addresses(&wired);
     let (machine, token_times) = (Machine::here(), wired.site.settings.token_times());
     let info = RunInfo { plan: view, machine, started, began, urls, scale, body, token_times };
     let mut document = Document::of(info, &run);
@@ -151,6 +152,19 @@ impl Outputs {
     }
 }
 
+/// The addresses that requests go to.
+fn addresses(wired: &Wired) -> Vec<String> {
+    match wired.site.settings.stations.as_slice() {
+        [_] => vec![shown_url(&wired.call.url)],
+        _ => relays(wired),
+    }
+}
+
+/// The base addresses of the relay.
+fn relays(wired: &Wired) -> Vec<String> {
+    wired.site.settings.stations.iter().map(|station| station.endpoint.name()).collect()
+}
+
 /// The lines above the table.
 fn announce(view: &PlanInfo, wired: &Wired, plan: &Plan, talk: Talk) {
     let shape = if view.stream { "streaming" } else { "whole answers" };
@@ -160,7 +174,7 @@ fn announce(view: &PlanInfo, wired: &Wired, plan: &Plan, talk: Talk) {
     let mock = wired.site.embedded.as_ref().map(|_| " (embedded)").unwrap_or_default();
     talk.notice(format_args!(
         "relay   {}{mock} · {}, {shape}{model}{limit}",
-        shown_url(&wired.site.settings.base),
+        relays(wired).join(", "),
         view.api
     ));
     if let Some(prompts) = &view.prompts {

@@ -27,6 +27,8 @@ pub(super) struct Sweep<'a> {
     pub(super) progress: Option<Progress>,
     /// What requests send.
     pub(super) script: Script,
+    /// What keeps all of them at one of several endpoints.
+    pub(super) session: Option<String>,
     /// Where each request gets its line.
     pub(super) log: Option<LogSender>,
     pub(super) verbose: bool,
@@ -45,11 +47,11 @@ pub(super) struct Swept {
 
 /// Makes the preflight request, then the levels, and stops for signals.
 pub(super) async fn sweep(wired: &Wired, crew: Crew, sweep: Sweep<'_>) -> anyhow::Result<Swept> {
-    let Sweep { plan, script, mut progress, log, verbose, lookout } = sweep;
+    let Sweep { plan, script, session, mut progress, log, verbose, lookout } = sweep;
     let mut signals = Signals::listen()?;
     let mut watching = std::pin::pin!(watch(lookout));
     let Crew { scout, workers } = crew;
-    let maker = Maker::of(&wired.site.settings, wired.call.stream);
+    let maker = Maker::of(&wired.site.settings, wired.call.stream, session);
     let opening = script.opening(&maker);
     let first = {
         let mut first = std::pin::pin!(preflight(&scout, &opening, &mut signals, progress.as_mut()));

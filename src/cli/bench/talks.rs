@@ -27,13 +27,15 @@ pub(super) struct Maker {
     base: Url,
     headers: HeaderMap,
     stream: bool,
+    /// Keeps all of them at one of several endpoints, in place of a session for each conversation.
+    session: Option<String>,
 }
 
 impl Maker {
     /// Makes calls as these settings have them.
-    pub(super) fn of(settings: &Settings, stream: bool) -> Self {
+    pub(super) fn of(settings: &Settings, stream: bool, session: Option<String>) -> Self {
         let (dialect, base) = (settings.dialect, settings.base.clone());
-        Self { dialect, base, headers: settings.headers.clone(), stream }
+        Self { dialect, base, headers: settings.headers.clone(), stream, session }
     }
 }
 
@@ -51,11 +53,11 @@ impl Talks {
             history.clear();
         }
         let prompt = Prompt { history: history.clone(), ..prompt.clone() };
-        let Maker { dialect, base, headers, stream } = &self.maker;
+        let Maker { dialect, base, headers, stream, session } = &self.maker;
         let content = Content::Prompt(Box::new(prompt));
         let call = Call::new(*dialect, base, &content, *stream).expect("only a body can fail to be one");
-        let session = format!("level {} conversation {:x}", ticket.level, self.number(ticket));
-        call.with_headers(headers).with_session(Some(session))
+        let own = || format!("level {} conversation {:x}", ticket.level, self.number(ticket));
+        call.with_headers(headers).with_session(Some(session.clone().unwrap_or_else(own)))
     }
 
     /// Keeps a turn and its answer; one that failed is as if it had never been said.
@@ -99,7 +101,13 @@ mod tests {
     #[test]
     fn a_conversation_grows_without_what_failed_and_begins_anew_after_its_last_turn() {
         let base = "http://relay.invalid".parse().unwrap();
-        let maker = Maker { dialect: Dialect::Messages, base, headers: HeaderMap::new(), stream: true };
+        let maker = Maker {
+            dialect: Dialect::Messages,
+            base,
+            headers: HeaderMap::new(),
+            stream: true,
+            session: None,
+        };
         let talks = Talks::new(maker, 3);
         assert_eq!(body(&talks, 0), json!(["Q0"]));
         assert_eq!(body(&talks, 1), json!(["Q0", "A0", "Q1"]));

@@ -65,16 +65,16 @@ impl Book {
                 reason: event.reason.to_string(),
             });
             let endpoint = shown_url(&learned.url);
-            let earlier = || before?.page(&endpoint)?.last_change.clone();
+            let earlier = before.and_then(|before| before.page(&endpoint));
             Page {
                 health: status.grade.name().to_owned(),
                 preferred: status.preferred,
                 share: status.share,
-                latency_ms: status.latency.map(milliseconds),
+                latency_ms: status.latency.map(milliseconds).or(earlier.and_then(|page| page.latency_ms)),
                 probe_ms: learned.probe.map(milliseconds),
                 ejections: learned.ejections,
                 out_until: learned.out_for.map(|left| time + left),
-                last_change: last.or_else(earlier),
+                last_change: last.or_else(|| earlier?.last_change.clone()),
                 endpoint,
             }
         };
@@ -114,7 +114,7 @@ impl Book {
     }
 }
 
-fn milliseconds(time: Duration) -> f64 {
+pub(super) fn milliseconds(time: Duration) -> f64 {
     // Microseconds are enough for a person and for a comparison.
     (time.as_secs_f64() * 1e6).round() / 1e3
 }

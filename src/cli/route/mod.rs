@@ -133,7 +133,7 @@ fn as_json(profile: &str, rows: &[(&Endpoint, Option<&Page>)], book: Option<&Boo
         })
     };
     json!({
-        "schema": "baton.route/1",
+        "schema": "baton.route-status/1",
         "profile": profile,
         "time": book.map(|book| book.time),
         "strategy": book.map(|book| &book.strategy),

@@ -15,6 +15,7 @@ use crate::net::{Connection, Pool, Reuse};
 use super::super::listing::{Format, in_columns, print};
 use super::super::options::ProfileOptions;
 use super::super::{Ending, Talk};
+use super::learned::milliseconds;
 
 /// How often each endpoint is asked: the shortest time says most about the way there.
 const TIMES: u32 = 3;
@@ -95,7 +96,7 @@ async fn ask(endpoint: Endpoint) -> Answered {
 }
 
 fn ms(time: Option<Duration>) -> Option<f64> {
-    time.map(|time| (time.as_secs_f64() * 1e6).round() / 1e3)
+    time.map(milliseconds)
 }
 
 fn as_table(answers: &[Answered]) -> String {

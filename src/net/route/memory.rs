@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::board::Board;
 use super::health::Standing;
-use super::{Router, Url};
+use super::rules::{EJECTION_JITTER, EJECTION_MOST};
+use super::{Router, Strategy, Url};
 
 /// What is learned of one endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,12 +55,14 @@ impl Board {
         else {
             return;
         };
-        let may_eject = self.may_eject(index);
+        let may_eject = self.strategy != Strategy::Pinned && self.may_eject(index);
         let member = &mut self.members[index];
         member.distance.probes = learned.probe.or(member.distance.probes);
         member.health.ejections = learned.ejections;
         if let (Some(time), true) = (learned.out_for, may_eject) {
-            member.health.standing = Standing::Ejected { until: now + time };
+            // The clock by which the time was kept may have been ahead.
+            let until = now + time.min(EJECTION_MOST + EJECTION_JITTER);
+            member.health.standing = Standing::Ejected { until };
         }
         if learned.preferred && learned.out_for.is_none() {
             self.preference.index = index;
@@ -70,7 +73,7 @@ impl Board {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::route::{Endpoint, Grade, Strategy, Tried};
+    use crate::net::route::{Endpoint, Grade, Tried};
 
     fn router() -> Router {
         let at = |host: &str| Endpoint::at(format!("http://{host}").parse().unwrap());
@@ -96,5 +99,17 @@ mod tests {
         router.remember(&["b", "c"].map(|host| Learned { out_for: out, ..learned(host) }));
         let grades: Vec<_> = router.status().iter().map(|status| status.grade).collect();
         assert_eq!(grades, [Grade::Ejected, Grade::Well, Grade::Well]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_ejection_that_is_taken_over_lasts_longer_than_one_can() {
+        let router = router();
+        router.remember(&[Learned { out_for: Some(Duration::from_secs(1_000_000)), ..learned("a") }]);
+        let most = EJECTION_MOST + EJECTION_JITTER;
+        assert_eq!(router.learned()[0].out_for, Some(most));
+        let at = |host: &str| Endpoint::at(format!("http://{host}").parse().unwrap());
+        let pinned = Router::new(Strategy::Pinned, vec![at("a"), at("b")]).unwrap();
+        pinned.remember(&[Learned { out_for: Some(most), ..learned("a") }]);
+        assert_eq!(pinned.learned()[0].out_for, None, "where nothing is left there is no ejection");
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::Endpoint;
 use super::rules::LATENCY_TAU;
+use super::{Endpoint, milliseconds};
 
 /// An endpoint in its place; the counts outlive a change of its description.
 #[derive(Debug, Clone)]
@@ -177,11 +177,6 @@ impl Gauges {
         // A thousandth keeps the load telling where latencies have faded or were never taken.
         (average * decay(now.saturating_sub(taken)) + 0.001) * load
     }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "times of a process in milliseconds")]
-fn milliseconds(time: Duration) -> u64 {
-    time.as_millis() as u64
 }
 
 fn as_milliseconds(time: Duration) -> f32 {

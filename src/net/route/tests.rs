@@ -137,6 +137,21 @@ fn client_errors_never_count_and_a_429_cools_only_its_endpoint() {
 }
 
 #[test]
+fn a_session_is_asked_elsewhere_while_its_home_cools_and_goes_back_then() {
+    let mut stage = Stage::of(Strategy::Nearest, 2);
+    let session = Some("s");
+    let home = stage.send(session, ("", Class::Ok));
+    let other = if home == "a" { "b" } else { "a" };
+    assert_eq!(stage.send(session, (home.as_str(), Class::RateLimited)), home);
+    assert_eq!(stage.send(session, ("", Class::Ok)), other);
+    // Where nobody is better it stays.
+    stage.send(session, (other, Class::RateLimited));
+    assert_eq!(stage.send(session, ("", Class::Ok)), home);
+    stage.pass(6 * SECOND);
+    assert_eq!(stage.send(session, ("", Class::Ok)), home);
+}
+
+#[test]
 fn probes_alone_never_eject_and_with_one_failed_request_they_do_unless_one_succeeded_lately() {
     let mut stage = Stage::of(Strategy::Nearest, 2);
     stage.probe("b", Probed::Reached(MS));

@@ -132,15 +132,23 @@ impl View {
 
     /// Chooses for a request of a session that lives at this place, or nowhere yet.
     pub(super) fn choose_for(&self, session: u64, home: Option<usize>, tried: Set) -> usize {
-        if let Some(home) = home.filter(|home| !tried.has(*home) && self.keeps(*home)) {
+        let best = self.best(tried);
+        if let Some(home) =
+            home.filter(|home| !tried.has(*home) && self.keeps(*home) && self.takes(*home, best))
+        {
             return home;
         }
-        let best = self.best(tried);
         let hash = |index: usize| self.placed[index].hash;
         let takes = |index: &usize| takes_part(session, hash(*index), self.placed[*index].share);
         let highest = |set: Set| set.iter().max_by_key(|index| rendezvous(session, hash(*index)));
         let ready = best.iter().filter(takes).fold(Set::NONE, Set::with);
         highest(ready).or_else(|| highest(best)).unwrap_or_default()
+    }
+
+    /// Whether a session's request goes to its home: not while that asked to be left alone and another is better.
+    fn takes(&self, home: usize, best: Set) -> bool {
+        let grade = |index: usize| self.placed[index].grade;
+        grade(home) != Grade::Cooling || best.iter().all(|index| grade(index) >= Grade::Cooling)
     }
 
     /// Whether a session that lives there stays.
