@@ -6,7 +6,6 @@ use flate2::Compress;
 use flate2::Compression;
 use flate2::FlushCompress;
 use flate2::Status;
-use zstd::bulk::Compressor;
 
 /// A content coding (RFC 9110, section 8.4.1; RFC 8878).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,16 +50,16 @@ impl Coding {
         let level = level.unwrap_or_else(|| self.level(body.len())).clamp(1, self.hardest());
         match self {
             Self::Gzip => gzip(body, level),
-            Self::Zstd => zstd(body, i32::try_from(level).unwrap_or(3)),
+            // Its state, kept, takes longer than one made anew (docs/performance.md).
+            Self::Zstd => zstd::bulk::compress(body, i32::try_from(level).unwrap_or(3))
+                .expect("the level is within its bounds, and the buffer as large as it can become"),
         }
     }
 }
 
 thread_local! {
-    /// The state of the last body's compressor and its level: to make one anew costs more than a small body does.
+    /// The state of the last body's gzip and its level: to make one anew costs as much as a small body does.
     static DEFLATE: RefCell<Option<(u32, Compress)>> = const { RefCell::new(None) };
-    /// The same of Zstandard, which takes another level as it goes.
-    static ZSTD: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
 }
 
 /// A member without name and time (RFC 1952, section 2.3), from an unknown system.
@@ -91,19 +90,6 @@ fn gzip(body: &[u8], level: u32) -> Vec<u8> {
     // The size is stated modulo 2^32.
     packed.extend(u32::try_from(body.len() & 0xffff_ffff).unwrap_or_default().to_le_bytes());
     packed
-}
-
-/// A body as one Zstandard frame.
-fn zstd(body: &[u8], level: i32) -> Vec<u8> {
-    const FITS: &str = "the level is within its bounds, and the buffer as large as it can become";
-    ZSTD.with_borrow_mut(|last| {
-        let compressor = match last {
-            Some(kept) => kept,
-            None => last.insert(Compressor::new(level).expect(FITS)),
-        };
-        compressor.set_compression_level(level).expect(FITS);
-        compressor.compress(body).expect(FITS)
-    })
 }
 
 /// The shortest row of base64 that is taken for media: words are shorter.
