@@ -82,6 +82,7 @@ impl SignOptions {
         if name == SchemeName::SigV4 {
             refuse_second(target, settings)?;
             settings.credential = None;
+            settings.stations.iter_mut().for_each(|station| station.credential = None);
             "the credential is a signature (sigv4)".clone_into(&mut settings.credential_story);
         }
         Ok(Some(Arc::new(Signer::new(scheme, keys))))

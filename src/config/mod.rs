@@ -280,6 +280,7 @@ fn resolve_over(given: &Given, environment: &Environment, file: File) -> Result<
     }
     notices.extend(made.iter_mut().flat_map(|(there, _)| std::mem::take(&mut there.notices)));
     let (chosen, bound) = made.swap_remove(0);
+    notices.extend(sign::withheld(from, &bound));
     notices.sort();
     notices.dedup();
     Ok(Settings {

@@ -59,6 +59,15 @@ pub(super) fn defaults(from: Sources<'_>, bound: &target::Bindings) -> SignDefau
     from.profile.filter(is_for).map(|profile| profile.sign.clone()).unwrap_or_default()
 }
 
+/// What is to be said where a profile's requests are signed and those to this relay are not.
+pub(super) fn withheld(from: Sources<'_>, bound: &target::Bindings) -> Option<String> {
+    let profile = from.profile.filter(|profile| profile.sign.scheme.is_some())?;
+    let is_own = profile.places.is_empty() || profile.owns(&bound.origin);
+    (!is_own).then(|| {
+        format!("profile {} signs for its own url: requests to {} are not signed", profile.name, bound.origin)
+    })
+}
+
 /// All of it, with what decided it.
 pub(super) fn settings(sign: &SignDefaults, profile: Option<&str>) -> Vec<Setting> {
     let file = sign.key_file.as_ref().map(|path| path.display().to_string());

@@ -311,3 +311,19 @@ fn endpoints_that_come_after_one_with_a_key_of_its_own_share_the_profiles_login(
     assert!(Arc::ptr_eq(keepers[1].unwrap(), keepers[2].unwrap()), "one login has one keeper");
     assert!(Arc::ptr_eq(settings.keeper().unwrap(), keepers[1].unwrap()));
 }
+
+#[test]
+fn a_profile_that_signs_says_so_where_another_relay_gets_no_signature() {
+    let text = "[profile.p]\nmodel = 'm'\nurl = 'https://a.example'\nsign = 'simple'\nsign-key-id = 'k'\n";
+    let settings = |url: Option<&str>| {
+        let given = Given { urls: url.into_iter().map(str::to_owned).collect(), ..profile("p") };
+        resolve_over(&given, &Environment::of(&[]), parsed(text).unwrap()).unwrap()
+    };
+    assert!(settings(None).notices.is_empty() && settings(None).sign.scheme.is_some());
+    let other = settings(Some("https://b.example"));
+    assert_eq!(other.sign.scheme, None);
+    assert_eq!(
+        other.notices,
+        ["profile p signs for its own url: requests to https://b.example are not signed"]
+    );
+}

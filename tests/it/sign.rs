@@ -9,7 +9,8 @@ use std::time::Duration;
 use baton::mock::{Guards, Relay, Signatures};
 use baton::units::Secret;
 
-use crate::baton::{Said, guarded, run};
+use crate::baton::{Said, baton, guarded, run};
+use crate::front;
 
 const SPEC: &str = "ttft=0,gap=0,tokens=3,slots=inf";
 const KEY: &str = "planted-signing-key-0123456789";
@@ -193,4 +194,20 @@ fn a_replayed_request_and_a_changed_byte_are_refused_on_the_wire() {
         assert!(again(&sent).contains(" 401 "), "{scheme}: a replay");
         assert_eq!(relay.stats().statuses, [(200, 1), (401, 2)].into(), "{scheme}");
     }
+}
+
+#[test]
+fn a_signature_that_is_the_credential_is_the_only_one_at_every_endpoint() {
+    let (one, other) = (relay("sigv4", Duration::ZERO), relay("sigv4", Duration::ZERO));
+    let taps = [front::tap(&one), front::tap(&other)];
+    let urls = taps.each_ref().map(|tap| format!("http://127.0.0.1:{}", tap.port));
+    let folder = tempfile::tempdir().unwrap();
+    let key = key_file(folder.path(), KEY);
+    let mut command = baton();
+    command.env("BATON_KEY", "sk-planted").args(["send", "-u", &urls[0], "-u", &urls[1], "-m", "m", "Hello"]);
+    command.args(["--sign", "sigv4", "--sign-key-id", "reader", "--sign-key-file", &key]);
+    let said: Said = command.args(["--sign-region", "eu-west-1"]).output().unwrap().into();
+    assert_eq!(said.code, 0, "{said:?}");
+    let wire: String = taps.iter().map(|tap| tap.notes().concat()).collect();
+    assert!(wire.contains("AWS4-HMAC-SHA256") && !wire.contains("sk-planted"), "{wire}");
 }

@@ -133,11 +133,6 @@ impl Signer {
         Self { scheme, keys, clock: RelayClock::default() }
     }
 
-    /// Whether the signature takes the place of a credential.
-    pub fn replaces_credential(&self) -> bool {
-        matches!(self.scheme, Scheme::SigV4(_))
-    }
-
     /// Signs a request as it stands now; nothing of it may change after that.
     pub fn sign(&self, request: &mut Request) {
         let moment = Moment { at: self.clock.time(SystemTime::now()), nonce: Uuid::new_v4() };
