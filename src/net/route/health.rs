@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::rules::{
-    CONSECUTIVE, EJECTION, EJECTION_MOST, FAILURE_COUNTS, FORGIVEN_AFTER, HOLD_DOWN, RAMP, RAMP_STEP,
-    RATIO_REQUESTS, SUCCESS_COUNTS, TRIALS,
+    CONSECUTIVE, EJECTION, EJECTION_MOST, FAILURE_COUNTS, FORGIVEN_AFTER, HOLD_DOWN, LATEST, LATEST_FAILED,
+    RAMP, RAMP_STEP, RATIO_REQUESTS, SUCCESS_COUNTS, TRIALS,
 };
 use super::run::{Run, Unanswered};
 use super::signal::Heard;
@@ -157,6 +157,9 @@ impl Health {
         let (failed, all) = self.window.counts(now);
         if all >= RATIO_REQUESTS && failed * 2 >= all {
             return Some(Reason::Ratio(failed, all));
+        }
+        if let Some(failed) = self.window.latest_failed(now).filter(|failed| *failed >= LATEST_FAILED) {
+            return Some(Reason::Ratio(failed, LATEST));
         }
         self.agrees(now).then_some(Reason::Agreed)
     }

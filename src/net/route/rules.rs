@@ -16,6 +16,12 @@ pub(super) const CONSECUTIVE_PAUSE: Duration = Duration::from_secs(60);
 pub(super) const RATIO_WINDOW_S: u64 = 30;
 /// Requests that the window must hold before its ratio means anything.
 pub(super) const RATIO_REQUESTS: u32 = 20;
+/// Failures among the last [`LATEST`] requests, all of the window, that eject: more than a quarter. Retries may be a fifth of
+/// all requests, so that an endpoint that fails more often would cost requests for as long as it is kept. Where a tenth fail, 64
+/// requests come to it by chance once in 7,000 times.
+pub(super) const LATEST_FAILED: u32 = 17;
+/// How many requests are the last ones.
+pub(super) const LATEST: u32 = u64::BITS;
 /// The first ejection; the n-th takes n times as long (Envoy, `base_ejection_time`).
 pub(super) const EJECTION: Duration = Duration::from_secs(30);
 /// The longest ejection (Envoy, `max_ejection_time`).

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::rules::RATIO_WINDOW_S;
+use super::rules::{LATEST, RATIO_WINDOW_S};
 
 #[expect(clippy::cast_possible_truncation, reason = "a constant of a few seconds")]
 const SECONDS: usize = RATIO_WINDOW_S as usize;
@@ -11,6 +11,8 @@ const SECONDS: usize = RATIO_WINDOW_S as usize;
 #[derive(Debug, Clone)]
 pub(super) struct Window {
     seconds: [Second; SECONDS],
+    /// Whether each of the last requests failed, the latest in the lowest bit.
+    latest: u64,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,7 +24,7 @@ struct Second {
 
 impl Default for Window {
     fn default() -> Self {
-        Self { seconds: [Second::default(); SECONDS] }
+        Self { seconds: [Second::default(); SECONDS], latest: 0 }
     }
 }
 
@@ -36,6 +38,7 @@ impl Window {
         }
         slot.all += 1;
         slot.failed += u32::from(failed);
+        self.latest = self.latest << 1 | u64::from(failed);
     }
 
     /// Takes back what was counted in the second of that time or later.
@@ -43,6 +46,12 @@ impl Window {
         for second in self.seconds.iter_mut().filter(|second| second.number >= then.as_secs()) {
             *second = Second::default();
         }
+        self.latest = 0;
+    }
+
+    /// How many of the latest requests failed, where the window holds so many.
+    pub(super) fn latest_failed(&self, now: Duration) -> Option<u32> {
+        (self.counts(now).1 >= LATEST).then_some(self.latest.count_ones())
     }
 
     /// How many failed, of how many.
@@ -67,6 +76,21 @@ mod tests {
         (1..=4).for_each(|second| window.count(Duration::from_secs(second), true));
         window.forget_since(Duration::from_millis(3900));
         assert_eq!(window.counts(Duration::from_secs(4)), (2, 2));
+    }
+
+    #[test]
+    fn the_latest_are_counted_where_all_of_them_lie_within_the_window() {
+        let mut window = Window::default();
+        let now = Duration::from_secs(100);
+        (0..63).for_each(|at| window.count(now, at % 3 == 0));
+        assert_eq!(window.latest_failed(now), None);
+        window.count(now, false);
+        assert_eq!(window.latest_failed(now), Some(21));
+        (0..32).for_each(|_| window.count(now, false));
+        assert_eq!(window.latest_failed(now), Some(10));
+        assert_eq!(window.latest_failed(now + Duration::from_secs(30)), None);
+        window.forget_since(now + Duration::from_secs(1));
+        assert_eq!(window.latest_failed(now), Some(0), "what failed with the network is nobody's failure");
     }
 
     #[test]

@@ -45,8 +45,8 @@ fn failures_that_come_fast_draw_no_traffic() {
         let ticket = stage.router.choose_at(now, (None, &Tried::default()), &mut || random.f64());
         let first = ticket.endpoint().url == address('a');
         asked[usize::from(!first)] += 1;
-        // The first fails one of three within a millisecond; those that it serves take as long as the other's.
-        let fails = first && asked[0] % 3 == 0;
+        // The first fails one of five within a millisecond, too few to be left for; those that it serves take as long as the other's.
+        let fails = first && asked[0] % 5 == 0;
         let (class, time) = if fails { (Class::Overloaded, MS) } else { (Class::Ok, 200 * MS) };
         ticket.report_at(now, &Report { first_byte: Some(time), ..ended(class) }, 0.5);
     }
