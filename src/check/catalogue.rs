@@ -119,7 +119,6 @@ pub enum Kind {
     Disconnect,
     Slots,
     Dialects,
-    Latency,
     Bomb,
     RateLimit,
     Memory,
@@ -138,7 +137,7 @@ impl Kind {
             | Self::BodySize
             | Self::Retries
             | Self::Dialects => 2,
-            Self::Buffered | Self::LargeBodies | Self::Latency => 3,
+            Self::Buffered | Self::LargeBodies => 3,
             Self::Forwarded => 4,
             Self::KeepAlive => 7,
             Self::Slots => 32,

@@ -10,7 +10,6 @@ mod catalogue;
 mod dress;
 mod errors;
 mod headers;
-mod latency;
 mod leaving;
 mod limits;
 mod login;
@@ -270,7 +269,6 @@ async fn rule(subject: &Subject, kind: Kind) -> Result<Ruling, Trouble> {
         Kind::Disconnect => leaving::disconnect(subject).await,
         Kind::Slots => leaving::slots(subject).await,
         Kind::Dialects => reach::dialects(subject).await,
-        Kind::Latency => latency::added(subject).await,
         Kind::Bomb => bodies::bomb(subject).await,
         Kind::RateLimit => rate::limit(subject).await,
         Kind::Memory => soak::memory(subject).await,

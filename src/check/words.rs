@@ -4,17 +4,16 @@ use super::catalogue::{Check, Kind, Needs, Severity, check};
 
 use Kind::{
     Answers, BodySize, Bomb, Buffered, Comments, Compressed, Date, Dialects, Disconnect, EmptyAnswer,
-    ErrorEvent, ErrorShape, Forwarded, Grammar, HttpVersions, HugeEvent, KeepAlive, LargeBodies, Latency,
-    Leakage, LongSilence, Memory, ModelName, NoTerminal, Overload, OwnHeaders, RateLimit, Reachable,
-    RequestId, Reset, Retries, RetryAfter, Slots, SlowFirstByte, SplitText, Tls, UnknownModel, Usage,
-    WrongKey,
+    ErrorEvent, ErrorShape, Forwarded, Grammar, HttpVersions, HugeEvent, KeepAlive, LargeBodies, Leakage,
+    LongSilence, Memory, ModelName, NoTerminal, Overload, OwnHeaders, RateLimit, Reachable, RequestId, Reset,
+    Retries, RetryAfter, Slots, SlowFirstByte, SplitText, Tls, UnknownModel, Usage, WrongKey,
 };
 use Needs::{Intrusive, Relay, Upstream};
 use Severity::{High, Low, Medium};
 
 /// Every check, in the order in which they are played: what others depend on comes first.
 #[rustfmt::skip]
-pub static CHECKS: [Check; 39] = [
+pub static CHECKS: [Check; 38] = [
     check("C21", Reachable, (High, Relay), [
         "The relay can be reached",
         "Nothing else can be said of a relay that does not answer.",
@@ -44,12 +43,6 @@ pub static CHECKS: [Check; 39] = [
         "Clients try another dialect after a 404, and take a 500 for an outage.",
         "A prompt in each other dialect of messages, chat and responses; which of them are offered is told. A 5xx or a broken connection warns.",
         "Answer 404 to paths that are not served.",
-    ]),
-    check("C40", Latency, (Medium, Relay), [
-        "The relay adds little to the time of an answer",
-        "Relays alone add 0.4 to 10 ms (llm-gateway-bench, ai-gateway-bench). One that adds a second waits for something: a name, a database, a place in a queue, a back-off.",
-        "A tiny prompt, whole. With --upstream: fails where the relay itself took more than 1 s, the upstream's time taken off. Without: warns above 10 s, for it may be the model. It must be so three times in a row.",
-        "Look at what the relay does before it forwards: DNS, a database, logging that is waited for, retries with a back-off.",
     ]),
     check("C25", WrongKey, (High, Relay), [
         "A wrong key is refused with 401 in the dialect's own shape",

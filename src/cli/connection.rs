@@ -12,7 +12,7 @@ use crate::config;
 use crate::config::PolicyDefaults;
 use crate::net;
 use crate::net::{ClientCertificate, ConnectTo, Connection, DetourError, Detours, HttpVersion, ProxyChoice};
-use crate::net::{Resolve, Reuse, Trust, Url};
+use crate::net::{Names, Resolve, Reuse, Trust, Url};
 use crate::units::{Span, whole};
 
 use super::Usage;
@@ -122,6 +122,7 @@ impl ConnectionOptions {
             unix_socket: self.unix_socket.clone(),
             detours: Detours { resolve: self.resolve.clone(), connect_to: self.connect_to.clone() },
             most: self.max_connections.map(usize::from),
+            names: Names::default(),
         })
     }
 

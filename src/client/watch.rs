@@ -32,6 +32,7 @@ impl Routes {
                 }
                 Some(()) = probes.next() => {}
             }
+            transport.take_moves().iter().for_each(|moved| self.router().moved(moved));
             self.router().take_events().into_iter().for_each(&mut tell);
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Url;
 use super::detour::{DetourError, Detours, Route, Way};
+use super::follow::Names;
 
 /// Which HTTP version is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -82,6 +83,8 @@ pub struct Connection {
     pub detours: Detours,
     /// How many requests may have a connection at once.
     pub most: Option<usize>,
+    /// The names that are followed, shared by all pools that are made from this.
+    pub names: Names,
 }
 
 impl Connection {
@@ -107,6 +110,7 @@ impl Default for Connection {
             unix_socket: None,
             detours: Detours::default(),
             most: None,
+            names: Names::default(),
         }
     }
 }

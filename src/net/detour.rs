@@ -103,6 +103,11 @@ impl Route {
     pub(super) fn stop(&self, name: &str) -> Stop {
         self.stops.get(name).cloned().unwrap_or_else(|| Stop { host: name.to_owned(), ..Stop::default() })
     }
+
+    /// Whether there is a detour for a name.
+    pub(super) fn turns(&self, name: &str) -> bool {
+        self.stops.contains_key(name)
+    }
 }
 
 /// A host and a port that this command connects to.

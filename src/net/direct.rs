@@ -17,7 +17,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::connection::{Connection, HttpVersion, Reuse};
-use super::pool::{IDLE_LIMIT, KEEPALIVE};
+use super::lane::{IDLE_LIMIT, KEEPALIVE};
 use super::probe::{TimedConnector, TimedResolver, TimedService};
 use super::{Method, Request};
 
@@ -28,7 +28,7 @@ pub(super) type Direct = Decompression<Client<TimedService<HttpConnector<TimedRe
 pub(super) type DirectBody = DecompressionBody<Incoming>;
 
 /// A pool of plain connections to servers that the resolver finds.
-pub(super) fn pool(connection: &Connection, resolver: TimedResolver) -> Direct {
+pub(super) fn pool(connection: &Connection, (resolver, timed): (TimedResolver, TimedConnector)) -> Direct {
     let mut connector = HttpConnector::new_with_resolver(resolver);
     connector.set_nodelay(true);
     connector.set_keepalive(Some(KEEPALIVE));
@@ -40,7 +40,7 @@ pub(super) fn pool(connection: &Connection, resolver: TimedResolver) -> Direct {
         builder.pool_max_idle_per_host(0);
     }
     builder.http2_only(connection.version == HttpVersion::Two);
-    Decompression::new(builder.build(TimedConnector(connection.connect_timeout).layer(connector)))
+    Decompression::new(builder.build(timed.layer(connector)))
 }
 
 /// Sends a request and waits for the head of its reply.

@@ -10,7 +10,9 @@ mod connection;
 mod detour;
 mod direct;
 mod error;
+mod follow;
 mod hint;
+mod lane;
 mod lanes;
 mod limit;
 mod pool;
@@ -39,6 +41,7 @@ pub use self::compress::{Coding, Compress, CompressRules, Compressor, Refusals, 
 pub use self::connection::{ClientCertificate, Connection, HttpVersion, ProxyChoice, Reuse, Trust};
 pub use self::detour::{ConnectTo, DetourError, Detours, Resolve, Route};
 pub use self::error::{Error, TlsFault};
+pub use self::follow::{Moved, Names};
 pub use self::hint::{clock_ahead, lacks_scope, retry_after, should_retry};
 pub use self::limit::{Adapt, Advice, Cost, Grant, Limiter, Limits, Report, TokenRateError, TokenRates};
 pub use self::limit::{TooLarge, Used};
@@ -114,6 +117,11 @@ pub trait Transport {
     /// A place for a request, waited for where the number of connections is limited; held until the body is read.
     fn place(&self) -> impl Future<Output = Place> {
         std::future::ready(Place::default())
+    }
+
+    /// Which names lead elsewhere since this was last asked.
+    fn take_moves(&self) -> Vec<Moved> {
+        Vec::new()
     }
 }
 

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper_util::client::legacy::connect::dns;
+use hyper::http::Extensions;
+use hyper_util::client::legacy::connect::{Connection, HttpInfo, dns};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::time::{Instant, timeout};
 use tower_http::BoxError;
@@ -18,6 +19,7 @@ use tower_service::Service;
 
 use super::ConnectionTimes;
 use super::detour::{Route, Stop};
+use super::follow::Led;
 
 tokio::task_local! {
     /// The request that is being sent by this task: a pool connects within the task that needs the connection.
@@ -143,15 +145,19 @@ impl Service<dns::Name> for TimedResolver {
     }
 }
 
-/// Wraps a pool's connector: times each connection for the request that waits for it, and limits its time.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct TimedConnector(pub(super) Duration);
+/// Wraps a pool's connector: times each connection for the request that waits for it, limits its time, and learns where it
+/// led.
+#[derive(Debug, Clone)]
+pub(super) struct TimedConnector {
+    pub(super) limit: Duration,
+    pub(super) led: Option<Led>,
+}
 
 impl<S> Layer<S> for TimedConnector {
     type Service = TimedService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        TimedService { inner, limit: self.0 }
+        TimedService { inner, limit: self.limit, led: self.led.clone() }
     }
 }
 
@@ -160,13 +166,14 @@ impl<S> Layer<S> for TimedConnector {
 pub(super) struct TimedService<S> {
     inner: S,
     limit: Duration,
+    led: Option<Led>,
 }
 
 impl<S, R> Service<R> for TimedService<S>
 where
     S: Service<R>,
     S::Future: Send + 'static,
-    S::Response: Send,
+    S::Response: Connection + Send,
     S::Error: Into<BoxError>,
 {
     type Response = S::Response;
@@ -180,12 +187,17 @@ where
     fn call(&mut self, target: R) -> Self::Future {
         let probe = CURRENT.try_with(Arc::clone).ok();
         let start = Instant::now();
-        let connecting = timeout(self.limit, self.inner.call(target));
+        let (connecting, led) = (timeout(self.limit, self.inner.call(target)), self.led.clone());
         Box::pin(async move {
             let connection =
                 connect(probe.as_ref(), connecting).await.map_err(io::Error::from)?.map_err(Into::into)?;
             if let Some(probe) = probe {
                 store(&probe.connect_ns, start.elapsed());
+            }
+            if let Some(led) = led {
+                let mut extras = Extensions::new();
+                connection.connected().get_extras(&mut extras);
+                extras.get::<HttpInfo>().into_iter().for_each(|info| led.went(info.remote_addr().ip()));
             }
             Ok(connection)
         })
@@ -194,15 +206,17 @@ where
 
 #[cfg(test)]
 mod tests {
+    use hyper_util::rt::TokioIo;
+
     use super::*;
 
     /// A connector that never gets there.
     struct Nowhere;
 
     impl Service<()> for Nowhere {
-        type Response = ();
+        type Response = TokioIo<tokio::net::TcpStream>;
         type Error = io::Error;
-        type Future = std::future::Pending<io::Result<()>>;
+        type Future = std::future::Pending<io::Result<Self::Response>>;
 
         fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
             Poll::Ready(Ok(()))
@@ -219,7 +233,8 @@ mod tests {
         assert!(!journey.is_connecting());
         let mut connecting = None;
         let waited = journey.0.watch(async {
-            let made = connecting.insert(TimedConnector(Duration::from_secs(5)).layer(Nowhere).call(()));
+            let made = connecting
+                .insert(TimedConnector { limit: Duration::from_secs(5), led: None }.layer(Nowhere).call(()));
             timeout(Duration::from_secs(1), made).await
         });
         assert!(waited.await.is_err() && journey.is_connecting());
@@ -231,7 +246,7 @@ mod tests {
     async fn a_connection_that_takes_too_long_is_given_up() {
         let limit = Duration::from_secs(5);
         let began = Instant::now();
-        let error = TimedConnector(limit).layer(Nowhere).call(()).await.unwrap_err();
+        let error = TimedConnector { limit, led: None }.layer(Nowhere).call(()).await.unwrap_err();
         assert_eq!(began.elapsed(), limit);
         assert_eq!(error.downcast::<io::Error>().unwrap().kind(), io::ErrorKind::TimedOut);
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use reqwest::tls::{TlsInfo, Version};
 use x509_parser::parse_x509_certificate;
 
-use super::pool::builder;
+use super::lane::{builder, connector};
 use super::probe::TimedResolver;
 use super::{Connection, Error, TlsFault, Url};
 
@@ -37,6 +37,7 @@ async fn over(connection: &Connection, target: &Url, version: Version) -> Result
     let route = connection.route(target).map_err(|error| Error::Setup(error.to_string()))?;
     let failed = |error: reqwest::Error| Error::of_request(&error, connection.connect_timeout);
     let client = builder(connection, target, TimedResolver::new(route))?
+        .connector_layer(connector(connection, None))
         .tls_version_min(version)
         .tls_version_max(version)
         .tls_info(true)

@@ -94,6 +94,8 @@ pub(super) fn run(options: &BatchOptions, talk: Talk) -> anyhow::Result<()> {
     };
     let signal = runtime.block_on(watch.until_it_ends(talk))?;
     finish(lookout, talk);
+    // A name look-up may still hang in a thread of its own, and nobody waits for it any more.
+    runtime.shutdown_background();
     let ended = joined(running, &site.settings)?;
     if let Some(trouble) = kept.as_ref().and_then(|cache| cache.trouble()) {
         talk.notice(format_args!("note: answers could not be kept: {trouble}"));

@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::io::Read;
 use std::rc::Rc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
@@ -26,9 +25,6 @@ const SMALL: usize = 32 * 1024;
 const SHUNNED: &str = "203.0.113.7";
 /// The model that a gateway serves in place of one it does not know.
 const OWN_MODEL: &str = "mock-model";
-
-/// What a gateway that takes its time waits before it forwards.
-const DAWDLED: Duration = Duration::from_millis(1_300);
 
 /// The places at which requests are served.
 #[derive(Debug, Clone)]
@@ -100,9 +96,6 @@ impl Door<'_> {
         let Some(place) = places.take(personality) else {
             return Ok(self.refuse(grammar, 429, "all places are taken"));
         };
-        if personality.has(Habit::TakeTime) {
-            tokio::time::sleep(DAWDLED).await;
-        }
         if let Some((hold, plain)) = options.hold.zip(unheld(&body)) {
             tokio::time::sleep(hold).await;
             body = plain;

@@ -75,12 +75,10 @@ pub enum Habit {
     CrashElsewhere,
     /// Unpacks whatever it gets, without a bound.
     UnpackAnything,
-    /// Takes its time before it forwards.
-    TakeTime,
 }
 
 /// Every habit with its name.
-const HABITS: [(&str, Habit); 35] = [
+const HABITS: [(&str, Habit); 34] = [
     ("buffer", Habit::Buffer),
     ("zero-usage", Habit::ZeroUsage),
     ("drop-limits", Habit::DropLimits),
@@ -115,7 +113,6 @@ const HABITS: [(&str, Habit); 35] = [
     ("drop-headers", Habit::DropHeaders),
     ("crash-elsewhere", Habit::CrashElsewhere),
     ("unpack-anything", Habit::UnpackAnything),
-    ("take-time", Habit::TakeTime),
 ];
 
 /// Known relays, as they were measured or read, and two of our own.

@@ -11,7 +11,7 @@ use super::seat::Seat;
 use super::signal::Heard;
 use super::silence::is_silent;
 use super::view::{Grade, Placed, View};
-use super::{Change, Endpoint, Event, Probe, Probed, Reason, Report, Signal, Strategy};
+use super::{Change, Endpoint, Event, Moved, Probe, Probed, Reason, Report, Signal, Strategy};
 
 /// The state of all endpoints.
 #[derive(Debug)]
@@ -206,6 +206,15 @@ impl Board {
             self.say(now, index, (change, Reason::Asked));
         }
         true
+    }
+
+    /// Says which endpoints a name that leads elsewhere is that of.
+    pub(super) fn moved(&mut self, now: Duration, moved: &Moved) {
+        for index in 0..self.members.len() {
+            if self.members[index].seat.endpoint.url.domain() == Some(&moved.host) {
+                self.say(now, index, (Change::AddressChanged, Reason::Moved(moved.from, moved.to)));
+            }
+        }
     }
 
     /// The picture to choose by.

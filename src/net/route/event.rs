@@ -1,6 +1,7 @@
 //! What routing decided, and why: each decision is one event.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::units::Span;
@@ -39,6 +40,8 @@ pub enum Change {
     Preferred,
     /// It gets nothing new.
     Drained,
+    /// Its name leads elsewhere, so that connections to where it led are given up.
+    AddressChanged,
     /// It is part of the set.
     Added,
     /// It is no part of the set any more.
@@ -66,6 +69,7 @@ impl Change {
             Self::Cooled => "cooled",
             Self::Preferred => "preferred",
             Self::Drained => "drained",
+            Self::AddressChanged => "address_changed",
             Self::Added => "added",
             Self::Removed => "removed",
             Self::SuspicionRaised => "local_network_suspected",
@@ -107,6 +111,8 @@ pub enum Reason {
     Unavailable,
     /// Somebody asked for it.
     Asked,
+    /// Its name led to the first of these addresses and leads to the second.
+    Moved(IpAddr, IpAddr),
     /// The set of endpoints was changed.
     Configured,
     /// Nothing replies, whichever endpoint is asked.
@@ -134,6 +140,7 @@ impl fmt::Display for Reason {
             Self::Faster(time) => write!(out, "faster by {}", Span(*time)),
             Self::Unavailable => out.write_str("the one before gets no traffic"),
             Self::Asked => out.write_str("asked for"),
+            Self::Moved(from, to) => write!(out, "its name led to {from} and leads to {to}"),
             Self::Configured => out.write_str("the configuration changed"),
             Self::NothingReplies => out.write_str("nothing replies, whichever endpoint is asked"),
             Self::Replied => out.write_str("an endpoint replied"),

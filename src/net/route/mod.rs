@@ -59,7 +59,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::time::Instant;
 
-use super::Url;
+use super::{Moved, Url};
 
 pub use self::endpoint::{Endpoint, Strategy, UnknownStrategy};
 pub use self::event::{Change, Event, Reason};
@@ -155,6 +155,11 @@ impl Router {
     /// Takes a drain back. False where there is no such endpoint.
     pub fn undrain(&self, url: &Url) -> bool {
         self.change(self.now(), |board, now| board.drain(now, url, None))
+    }
+
+    /// Tells that a name leads elsewhere: each endpoint of that name is found there from now on.
+    pub fn moved(&self, moved: &Moved) {
+        self.change(self.now(), |board, now| board.moved(now, moved));
     }
 
     /// What was decided since this was last asked, the oldest first.
