@@ -2,9 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-#[cfg(unix)]
-use std::process::Command;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -19,8 +17,14 @@ pub(crate) struct Mock {
 
 impl Mock {
     pub(crate) fn start(spec: &str) -> Self {
+        Self::start_as("127.0.0.1:0", spec, |command| command)
+    }
+
+    /// One at this address, whose command is run in another way.
+    pub(crate) fn start_as(listen: &str, spec: &str, wrapped: impl FnOnce(Command) -> Command) -> Self {
         let mut command = baton();
-        command.args(["mock", "--zones", "a", "--control", "--threads", "1", spec]);
+        command.args(["mock", "--zones", "a", "--control", "--threads", "1", "--listen", listen, spec]);
+        let mut command = wrapped(command);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut address = |name: &str| {

@@ -1,17 +1,24 @@
-//! Endpoints that die, fall silent, fail, slow down or lose their health path under the load of a batch.
+//! Endpoints that die, fall silent, fail, slow down, move or lose their health path under the load of a batch and of a bench.
 
 #![cfg(unix)]
 
+mod cast;
+mod front;
 mod scene;
+mod space;
 
 use std::time::Duration;
 
-use serde_json::json;
-use tokio::time::Instant;
+use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use crate::zones::Mock;
 
-use self::scene::Scene;
+use self::cast::{CALM, Cast};
+use self::front::{Face, Front};
+use self::scene::Load::{Batch, Bench};
+use self::scene::{Load, Scene};
+use self::space::Space;
 
 /// How soon a refusal, a reset and a 5xx must be detected.
 const SOON: Duration = Duration::from_secs(3);
@@ -20,82 +27,190 @@ const SOON: Duration = Duration::from_secs(3);
 const LATER: Duration = Duration::from_secs(10);
 
 /// Lets something befall the endpoint that traffic goes to; it must be ejected within the time, and no row lost.
-fn befalls(strike: impl FnOnce(&Mock), within: Duration) {
-    let mut scene = Scene::begin(&[]);
+fn befalls(load: Load, strike: impl FnOnce(&Mock), within: Duration) {
+    let mut scene = Scene::begin(load);
     let victim = scene.preferred();
-    let struck = Instant::now();
-    strike(&scene.mocks[victim]);
-    let (detected, ejected) = scene.decision("ejected");
-    assert!(scene.mocks[victim].url.starts_with(ejected.trim_end_matches('/')), "{ejected}");
-    let took = detected.saturating_duration_since(struck);
+    let struck = Timestamp::now();
+    strike(&scene.cast.mocks[victim]);
+    let url = scene.cast.mocks[victim].url.clone();
+    is_left(scene, (struck, &url), within);
+}
+
+/// The endpoint must be ejected within the time of its strike, and nothing that begins then may fail.
+fn is_left(mut scene: Scene, (struck, url): (Timestamp, &str), within: Duration) {
+    let ejected = scene.decision("ejected");
+    assert_eq!(ejected.endpoint.trim_end_matches('/'), url);
+    let took = ejected.at.duration_since(struck).unsigned_abs();
     assert!(took < within, "detected after {took:?}");
     // Fewer than 0.1 % after detection: none of a thousand.
-    assert_eq!(scene.rows(1000), 0);
+    assert_eq!(scene.rows_since(ejected.at, 1000), 0);
     scene.end();
 }
 
 /// What must move nothing, for as long as the mock needs to be probed so often.
-fn moves_nothing(strike: impl FnOnce(&Mock), probes: u64) {
-    let mut scene = Scene::begin(&[]);
+fn moves_nothing(load: Load, strike: impl FnOnce(&Mock), probes: u64) {
+    let mut scene = Scene::begin(load);
     // The first probes decide who is nearest, and that is no switch.
     let checks = |mock: &Mock| mock.stats()["health"].as_u64().unwrap();
-    while scene.mocks.iter().any(|mock| checks(mock) < 2) {
+    while scene.cast.mocks.iter().any(|mock| checks(mock) < 2) {
         assert_eq!(scene.rows(100), 0);
     }
     let victim = scene.preferred();
     let settled = scene.events.len();
-    strike(&scene.mocks[victim]);
-    let before = scene.mocks[victim].stats()["health"].as_u64().unwrap();
-    while scene.mocks[victim].stats()["health"].as_u64().unwrap() < before + probes {
+    strike(&scene.cast.mocks[victim]);
+    let before = checks(&scene.cast.mocks[victim]);
+    while checks(&scene.cast.mocks[victim]) < before + probes {
         assert_eq!(scene.rows(100), 0);
     }
     let events = scene.end();
-    assert!(
-        events[settled..].iter().all(|event| event["change"] != "ejected" && event["change"] != "preferred"),
-        "{events:#?}"
-    );
+    let moves = |event: &&Value| event["change"] == "ejected" || event["change"] == "preferred";
+    assert_eq!(events[settled..].iter().find(moves), None);
+}
+
+/// The first of three endpoints stands behind TLS, which goes wrong.
+fn loses_its_tls(load: Load, face: Face) {
+    let mocks: Vec<Mock> = (0..3).map(|_| Mock::start(CALM)).collect();
+    let front = Front::of(&mocks[0].url);
+    let urls = [front.url.clone(), mocks[1].url.clone(), mocks[2].url.clone()];
+    let mut cast = Cast::in_order(mocks, &[&urls[0], &urls[1], &urls[2]]);
+    cast.flags.extend(["--cacert".to_owned(), front.trusted.path().to_str().unwrap().to_owned()]);
+    let mut scene = Scene::over(load, cast);
+    assert_eq!(scene.preferred(), 0);
+    let struck = Timestamp::now();
+    front.show(face);
+    is_left(scene, (struck, &urls[0]), SOON);
+}
+
+/// The first of three endpoints is at an address that swallows everything from one moment on.
+fn is_swallowed(load: Load) {
+    let Some(mut space) = Space::with_network() else { return };
+    let within = |listen| Mock::start_as(listen, CALM, |command| space.door().enter(&command));
+    let mut mocks = vec![within("10.9.0.1:0")];
+    mocks.extend((0..2).map(|_| within("127.0.0.1:0")));
+    let urls: Vec<String> = mocks.iter().map(|mock| mock.url.clone()).collect();
+    let cast = Cast::in_order(mocks, &[&urls[0], &urls[1], &urls[2]]);
+    let mut scene = Scene::over(load, cast.within(space.door()));
+    assert_eq!(scene.rows(100), 0);
+    let struck = Timestamp::now();
+    space.swallow();
+    is_left(scene, (struck, &urls[0]), LATER);
 }
 
 #[test]
 fn a_killed_endpoint_is_left_within_3_s() {
-    befalls(|mock| mock.signal("KILL"), SOON);
+    befalls(Batch, |mock| mock.signal("KILL"), SOON);
+    befalls(Bench, |mock| mock.signal("KILL"), SOON);
 }
 
 #[test]
 fn a_stopped_endpoint_is_left_within_10_s_and_its_requests_sent_elsewhere() {
-    befalls(|mock| mock.signal("STOP"), LATER);
+    befalls(Batch, |mock| mock.signal("STOP"), LATER);
+}
+
+#[test]
+fn a_stopped_endpoint_is_left_within_10_s_under_a_bench_too() {
+    befalls(Bench, |mock| mock.signal("STOP"), LATER);
 }
 
 #[test]
 fn an_endpoint_that_answers_503_is_left_within_3_s() {
-    befalls(|mock| mock.change(&json!({ "error_share": 1 })), SOON);
+    befalls(Batch, |mock| mock.change(&json!({ "error_share": 1 })), SOON);
+    befalls(Bench, |mock| mock.change(&json!({ "error_share": 1 })), SOON);
 }
 
 #[test]
 fn an_endpoint_that_refuses_connections_is_left_within_3_s() {
-    befalls(|mock| mock.change(&json!({ "connections": "refused" })), SOON);
+    befalls(Batch, |mock| mock.change(&json!({ "connections": "refused" })), SOON);
+    befalls(Bench, |mock| mock.change(&json!({ "connections": "refused" })), SOON);
 }
 
 #[test]
 fn an_endpoint_that_resets_connections_is_left_within_3_s() {
-    befalls(|mock| mock.change(&json!({ "connections": "reset" })), SOON);
+    befalls(Batch, |mock| mock.change(&json!({ "connections": "reset" })), SOON);
+    befalls(Bench, |mock| mock.change(&json!({ "connections": "reset" })), SOON);
+}
+
+#[test]
+fn an_endpoint_whose_certificate_is_wrong_or_that_speaks_no_tls_is_left_within_3_s() {
+    loses_its_tls(Batch, Face::Expired);
+    loses_its_tls(Batch, Face::Plain);
+    loses_its_tls(Bench, Face::Strange);
+}
+
+#[test]
+fn an_address_that_swallows_everything_is_left_within_10_s() {
+    is_swallowed(Batch);
+}
+
+#[test]
+fn an_address_that_swallows_everything_is_left_within_10_s_under_a_bench_too() {
+    is_swallowed(Bench);
 }
 
 #[test]
 fn a_broken_health_path_moves_nothing() {
-    moves_nothing(|mock| mock.change(&json!({ "health": "failing" })), 4);
+    moves_nothing(Batch, |mock| mock.change(&json!({ "health": "failing" })), 4);
 }
 
 #[test]
 fn a_silent_health_path_moves_nothing() {
-    moves_nothing(|mock| mock.change(&json!({ "health": "silent" })), 4);
+    moves_nothing(Bench, |mock| mock.change(&json!({ "health": "silent" })), 4);
 }
 
 #[test]
 fn no_row_is_lost_where_a_third_of_the_answers_are_503() {
-    let mut scene = Scene::begin(&[]);
+    let mut scene = Scene::begin(Batch);
     let victim = scene.preferred();
-    scene.mocks[victim].change(&json!({ "error_share": 0.3 }));
+    scene.cast.mocks[victim].change(&json!({ "error_share": 0.3 }));
     assert_eq!(scene.rows(2000), 0);
     scene.end();
+}
+
+#[test]
+fn a_third_of_errors_is_left_under_a_bench_which_sends_nothing_again() {
+    befalls(Bench, |mock| mock.change(&json!({ "error_share": 0.3 })), SOON);
+}
+
+#[test]
+fn where_endpoints_are_balanced_one_that_becomes_slower_gets_next_to_nothing_and_is_not_ejected() {
+    for load in [Batch, Bench] {
+        let mut scene = Scene::over(load, Cast::of_three(&["--strategy", "balanced"]));
+        let shares = scene.shares(600);
+        assert!(shares.iter().all(|share| *share > 60), "{shares:?}");
+        scene.cast.mocks[0].change(&json!({ "latency_ms": 500 }));
+        // Requests that had left were met by it, and each user has one.
+        assert_eq!(scene.rows(100), 0);
+        let shares = scene.shares(1000);
+        assert!(shares[0] < 50, "{shares:?}");
+        assert!(!scene.end().iter().any(|event| event["change"] == "ejected"));
+    }
+}
+
+#[test]
+fn one_that_becomes_slower_is_not_left_within_the_dwell_where_the_nearest_is_asked() {
+    moves_nothing(Bench, |mock| mock.change(&json!({ "latency_ms": 500 })), 1);
+}
+
+#[test]
+fn a_name_that_leads_elsewhere_is_followed_within_30_s_and_its_old_connections_are_given_up() {
+    let Some(space) = Space::with_names() else { return };
+    space.lead("relay.test", "127.0.0.1");
+    let (old, beside) = (Mock::start(CALM), Mock::start(CALM));
+    let port = old.url.rsplit_once(':').unwrap().1;
+    let new = Mock::start_as(&format!("127.0.0.2:{port}"), CALM, |command| command);
+    let (named, other) = (format!("http://relay.test:{port}"), beside.url.clone());
+    let cast = Cast::in_order(vec![old, new, beside], &[&named, &other]);
+    let mut scene = Scene::over(Batch, cast.within(space.door()));
+    assert_eq!(scene.preferred(), 0);
+    let struck = Timestamp::now();
+    space.lead("relay.test", "127.0.0.2");
+    let moved = scene.decision("address_changed");
+    assert_eq!(moved.endpoint.trim_end_matches('/'), named);
+    let took = moved.at.duration_since(struck).unsigned_abs();
+    assert!(took < Duration::from_secs(30), "followed after {took:?}");
+    // Those under way end where they are.
+    assert_eq!(scene.rows(50), 0);
+    let shares = scene.shares(200);
+    assert!(shares[0] == 0 && shares[1] > 150, "{shares:?}");
+    assert!(!scene.end().iter().any(|event| event["change"] == "ejected"));
 }
