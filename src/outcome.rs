@@ -277,6 +277,8 @@ pub struct Sample {
     pub streamed: bool,
     /// The id that went with the request as `X-Request-ID`; empty where none has left.
     pub request_id: String,
+    /// The name of the endpoint that its last attempt went to; empty where there is no choice.
+    pub endpoint: String,
     /// The status of the last reply, where there was one.
     pub status: Option<u16>,
     /// Bytes of the answer's body.
@@ -301,6 +303,7 @@ impl Sample {
             marks: Marks::starting(start),
             streamed: false,
             request_id: String::new(),
+            endpoint: String::new(),
             status: None,
             bytes: 0,
             deltas: 0,
@@ -324,6 +327,7 @@ impl Sample {
         self.marks = Marks::starting(start);
         self.streamed = false;
         self.request_id.clear();
+        self.endpoint.clear();
         self.status = None;
         self.bytes = 0;
         self.deltas = 0;

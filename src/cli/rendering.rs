@@ -81,7 +81,7 @@ impl Rendering {
             }
             // What has been written cannot be taken back.
             (Piece::Retry(..), _) if self.overflowed => return ControlFlow::Break(()),
-            (Piece::Wire(_) | Piece::Retry(..) | Piece::Repair(..), _) => {}
+            (Piece::Endpoint(_) | Piece::Wire(_) | Piece::Retry(..) | Piece::Repair(..), _) => {}
         }
         ControlFlow::Continue(())
     }

@@ -2,8 +2,8 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ use super::{Talk, Usage};
 
 /// Time between two notes of what is learned.
 const NOTE: Duration = Duration::from_secs(1);
+/// Decisions that are kept for a report; any number can be had by `--events`.
+const MOST_EVENTS: usize = 1_000;
 
 /// How one of several endpoints is chosen.
 #[derive(Debug, Args)]
@@ -82,7 +84,7 @@ impl RouteOptions {
             routes.router().remember(&book.learned(&routes));
         }
         let scribe = file.map(Scribe::start);
-        let lookout = Lookout { routes, prober, began, journal, scribe, before };
+        let lookout = Lookout { routes, prober, began, journal, scribe, before, told: Mutex::default() };
         for status in lookout.routes.router().status() {
             let (at, endpoint) = (Duration::ZERO, Some(status.endpoint.name()));
             lookout.tell(&Event { at, endpoint, change: Change::Added, reason: Reason::Asked });
@@ -110,6 +112,8 @@ pub(super) struct Lookout {
     /// What is learned, where it is kept.
     scribe: Option<Scribe>,
     before: Option<Book>,
+    /// The first decisions.
+    told: Mutex<Vec<Event>>,
 }
 
 /// Watches over several endpoints, if there are, for as long as it is polled.
@@ -120,11 +124,9 @@ pub(super) async fn watch(lookout: Option<&Lookout>) {
     }
 }
 
-/// Ends the eye on several endpoints, if there are.
-pub(super) fn finish(lookout: Option<Lookout>, talk: Talk) {
-    if let Some(lookout) = lookout {
-        lookout.finish(talk);
-    }
+/// Ends the eye on several endpoints, if there are, and says what was decided and when.
+pub(super) fn finish(lookout: Option<Lookout>, talk: Talk) -> Vec<(Instant, Event)> {
+    lookout.map(|lookout| lookout.finish(talk)).unwrap_or_default()
 }
 
 impl Lookout {
@@ -147,7 +149,7 @@ impl Lookout {
     }
 
     /// Tells what was decided last, and makes sure that all of it is written.
-    fn finish(self, talk: Talk) {
+    fn finish(self, talk: Talk) -> Vec<(Instant, Event)> {
         for event in self.routes.router().take_events() {
             self.tell(&event);
         }
@@ -155,14 +157,22 @@ impl Lookout {
         if let Some(Err(error)) = self.scribe.map(Scribe::finish) {
             talk.notice(format_args!("note: what was learned of endpoints could not be kept: {error}"));
         }
-        let Some(Journal { lines, thread }) = self.journal else { return };
-        drop(lines);
-        if let Ok(Err(error)) = thread.join() {
-            talk.notice(format_args!("note: not every event could be written: {error}"));
+        if let Some(Journal { lines, thread }) = self.journal {
+            drop(lines);
+            if let Ok(Err(error)) = thread.join() {
+                talk.notice(format_args!("note: not every event could be written: {error}"));
+            }
         }
+        let origin = self.routes.router().origin();
+        let told = self.told.into_inner().unwrap_or_else(PoisonError::into_inner);
+        told.into_iter().map(|event| (origin + event.at, event)).collect()
     }
 
     fn tell(&self, event: &Event) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() < MOST_EVENTS {
+            told.push(event.clone());
+        }
         if let Some(journal) = &self.journal {
             // A journal that cannot be written says so in the end.
             let _ = journal.lines.send(format!("{}\n", as_json(event, self.began)));

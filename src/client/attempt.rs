@@ -63,6 +63,10 @@ impl<T: Transport> Client<T> {
         };
         let heading = Heading::next(itinerary);
         let aim = self.aim(call, &heading);
+        if let Some(ticket) = heading.ticket() {
+            // Who wants no more says so of the next piece, too.
+            let _ = sink.take(super::Piece::Endpoint(&ticket.endpoint().name()));
+        }
         // A leave that is dropped is given back, and a ticket says nothing about its endpoint then.
         let asked = Instant::now();
         let ready = self.ready(aim, began).await;

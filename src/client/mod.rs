@@ -61,6 +61,8 @@ pub enum Piece<'a> {
     /// An attempt of the request with this id begins; whatever an earlier one delivered is void (nothing generated,
     /// unless parts are discarded).
     Attempt(u32, &'a str),
+    /// The attempt goes to the endpoint of this name; told where there are several, and before anything is sent.
+    Endpoint(&'a str),
     /// Bytes of a successful reply's body, as they arrived.
     Wire(&'a [u8]),
     /// One event, and when it arrived, counted from the start of the attempt.

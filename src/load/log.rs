@@ -29,6 +29,8 @@ const BACKLOG: usize = 512;
 pub struct Line {
     /// The id that went with it; empty where it never left.
     pub request_id: String,
+    /// The endpoint of its last attempt; empty where there is no choice.
+    pub endpoint: String,
     /// Which request of the run it was.
     pub ticket: Ticket,
     /// What became of it; `cancelled` where it was cut.
@@ -87,6 +89,7 @@ impl Journal {
     pub(super) fn note(&self, flight: &Flight, over: Instant, sample: &Sample) {
         let line = Line {
             request_id: sample.request_id.clone(),
+            endpoint: sample.endpoint.clone(),
             ticket: flight.ticket,
             class: sample.class,
             status: sample.status,

@@ -11,6 +11,7 @@ use super::metric::Metric;
 use super::objective::Goodput;
 use super::objective::Objective;
 use super::schedule::Schedule;
+use super::share::Shares;
 use super::tally::ClassCounts;
 use super::tally::Failure;
 use super::throughput::Throughput;
@@ -137,6 +138,8 @@ pub(super) struct Recorder {
     pub completions: u64,
     /// What happened in each second.
     pub timeline: Timeline,
+    /// What each of several endpoints did.
+    pub shares: Shares,
     /// Start of the first recorded request.
     pub first_start: Option<Instant>,
     /// End of the last recorded request.
@@ -164,8 +167,10 @@ impl Recorder {
             let tokens = sample.tokens;
             if flight.recorded && limit.is_none_or(|limit| end <= limit) {
                 self.throughput.whole(tokens);
+                self.shares.whole(&sample.endpoint, tokens);
             } else if end > schedule.measured_from {
                 self.throughput.edge(flight.start, end, tokens);
+                self.shares.edge(&sample.endpoint, (flight.start, end), tokens);
             }
             self.completions += u64::from(end >= schedule.measured_from);
         }
@@ -175,6 +180,7 @@ impl Recorder {
         self.span(flight.start, end);
         self.timeline.ended(end.saturating_duration_since(schedule.measured_from), sample);
         self.classes.count(sample.class);
+        self.shares.ended(sample);
         self.goodput.count(objectives, sample, flight.lag());
         if sample.class.is_ok() {
             self.metrics.record(sample);
@@ -189,8 +195,10 @@ impl Recorder {
     pub(super) fn cut(&mut self, flight: Flight, end: Instant, sample: &Sample) {
         if flight.recorded {
             self.span(flight.start, end);
+            let age = end.saturating_duration_since(flight.start);
             self.classes.count(Class::Cancelled);
-            self.metrics.censor(sample, end.saturating_duration_since(flight.start));
+            self.shares.cut(sample, age);
+            self.metrics.censor(sample, age);
             if let Some(planned) = flight.planned {
                 self.metrics.response.censor(end.saturating_duration_since(planned.due));
             }
@@ -206,6 +214,7 @@ impl Recorder {
         self.goodput.merge(&other.goodput);
         self.completions += other.completions;
         self.timeline.merge(&other.timeline);
+        self.shares.merge(&other.shares);
         self.first_start = self.first_start.into_iter().chain(other.first_start).min();
         self.last_end = self.last_end.max(other.last_end);
         for theirs in &other.failures {

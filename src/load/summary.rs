@@ -13,6 +13,7 @@ use super::quantile::Percentile;
 use super::recorder::Metrics;
 use super::recorder::Recorder;
 use super::schedule::Schedule;
+use super::share::Share;
 use super::tally::ClassCounts;
 use super::tally::Failure;
 use super::timeline::Timeline;
@@ -66,6 +67,8 @@ pub struct Summary {
     pub timeline: Timeline,
     /// How long after its slot began the level did; absent where there are no slots.
     pub late: Option<Duration>,
+    /// What each of several endpoints did; empty where there is no choice.
+    pub shares: Vec<Share>,
 }
 
 /// What a summary is made of.
@@ -140,6 +143,7 @@ impl Summary {
             ended_early,
             timeline: recorder.timeline,
             late,
+            shares: recorder.shares.within(from, to),
         })
     }
 }
@@ -183,6 +187,7 @@ pub(super) mod tests {
             ended_early: false,
             timeline: Timeline::default(),
             late: None,
+            shares: Vec::new(),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::document::Distribution;
 use super::document::Document;
 use super::document::Level;
 use super::document::Tail;
+use super::endpoints::ENDPOINT;
 use crate::units::grouped;
 
 /// Samples below which a TP99 is marked as weak.
@@ -20,13 +21,13 @@ pub(super) struct Column {
 }
 
 impl Column {
-    /// Whether the cells are words, which stand to the left; the verdict's are.
+    /// Whether the cells are words, which stand to the left.
     pub(super) fn is_text(&self) -> bool {
-        self.heading == VERDICT
+        [VERDICT, ENDPOINT].contains(&self.heading)
     }
 }
 
-/// The heading of the only column of words.
+/// The heading of the column of verdicts.
 const VERDICT: &str = "Verdict";
 
 /// A figure with the mark that stands before it.
@@ -45,11 +46,7 @@ pub(super) fn columns(document: &Document) -> Vec<Column> {
     };
     let is_open = document.plan.arrivals.is_some();
     let mut columns = vec![
-        if is_open {
-            figure("Rate (/s)", WHOLE_RATE, |level| planned_rate(level).map(|rate| (rate, "")))
-        } else {
-            count("Concurrency", |level| level.concurrency.into())
-        },
+        of_levels(document, &levels.iter().collect::<Vec<_>>()),
         figure("Avg (ms)", WHOLE_MS, |level| average(level.latency_ms.as_ref())),
         figure("TP99 (ms)", WHOLE_MS, |level| tp99(level, level.latency_ms.as_ref())),
         figure("Req/s", WHOLE_RATE, |level| level.rps.map(|rps| (rps, ""))),
@@ -74,11 +71,21 @@ pub(super) fn columns(document: &Document) -> Vec<Column> {
     columns
 }
 
+/// What tells levels apart: their users, or the rate of an open loop.
+pub(super) fn of_levels(document: &Document, levels: &[&Level]) -> Column {
+    if document.plan.arrivals.is_none() {
+        let cells = levels.iter().map(|level| grouped(level.concurrency.into())).collect();
+        return Column { heading: "Concurrency", cells };
+    }
+    let rates: Vec<_> = levels.iter().map(|level| planned_rate(level).map(|rate| (rate, ""))).collect();
+    Column { heading: "Rate (/s)", cells: figures(&rates, WHOLE_RATE) }
+}
+
 /// From this value in ms on, a column shows whole numbers.
-const WHOLE_MS: f64 = 100.0;
+pub(super) const WHOLE_MS: f64 = 100.0;
 
 /// From this rate on, a column shows whole numbers.
-const WHOLE_RATE: f64 = 1_000.0;
+pub(super) const WHOLE_RATE: f64 = 1_000.0;
 
 /// The rate at which requests were due: the planned one, or the mean where it changes.
 pub(super) fn planned_rate(level: &Level) -> Option<f64> {
@@ -86,17 +93,23 @@ pub(super) fn planned_rate(level: &Level) -> Option<f64> {
 }
 
 /// The mean of a distribution.
-fn average(distribution: Option<&Distribution>) -> Marked {
+pub(super) fn average(distribution: Option<&Distribution>) -> Marked {
     distribution.map(|distribution| (distribution.avg, ""))
 }
 
-/// TP99 of a distribution, marked `≥` where it is a lower bound and `~` where few samples stand behind it.
+/// TP99 of a distribution of a level, with its mark.
 pub(super) fn tp99(level: &Level, distribution: Option<&Distribution>) -> Marked {
+    tp99_among(level.censored, distribution)
+}
+
+/// TP99 of a distribution beside which so many requests were cut, marked `≥` where it is a lower bound and `~` where few
+/// samples stand behind it.
+pub(super) fn tp99_among(censored: u64, distribution: Option<&Distribution>) -> Marked {
     let distribution = distribution?;
     let value = distribution.p99?;
     let mark = match distribution.p99_bound {
         Some(Tail::Lower) => "≥",
-        None if distribution.n + level.censored < WEAK => "~",
+        None if distribution.n + censored < WEAK => "~",
         None => "",
     };
     Some((value, mark))
@@ -114,7 +127,7 @@ fn tokens(level: &Level) -> Marked {
 }
 
 /// Cells of one precision: that of the largest value, so that a column compares at a glance.
-fn figures(values: &[Marked], least_whole: f64) -> Vec<String> {
+pub(super) fn figures(values: &[Marked], least_whole: f64) -> Vec<String> {
     let largest = values.iter().flatten().map(|(value, _)| *value).fold(0.0, f64::max);
     // What rounds up to the next power of ten counts as that.
     let digits = if largest >= least_whole - 0.05 {

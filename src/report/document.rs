@@ -8,6 +8,8 @@ use serde::Serialize;
 
 use super::capacity::Capacity;
 use super::compare::Comparison;
+use super::endpoints::EndpointEvent;
+use super::endpoints::EndpointShare;
 use super::knee::Knee;
 use super::prompts::PromptsInfo;
 use super::threshold::Goodput;
@@ -47,6 +49,9 @@ pub struct Document {
     pub capacity: Option<Capacity>,
     /// Where the requests went.
     pub endpoints: Vec<Endpoint>,
+    /// What was decided about several endpoints, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<EndpointEvent>,
     /// The parts that were added up, where this is the sum of several runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged: Option<Merged>,
@@ -286,6 +291,9 @@ pub struct Level {
     pub timeline: Vec<Second>,
     /// What the figures are worth.
     pub verdict: Verdict,
+    /// What each of several endpoints did, in the order of their names; empty where there is no choice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub endpoints: Vec<EndpointShare>,
 }
 
 /// What happened in one second of a level.

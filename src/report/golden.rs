@@ -15,8 +15,10 @@ use super::document::ArrivalCounts;
 use super::document::ArrivalsInfo;
 use super::document::BodyBytes;
 use super::document::Document;
+use super::document::Endpoint;
 use super::document::Machine;
 use super::document::PlanInfo;
+use super::endpoints::EndpointEvent;
 use super::result::RunInfo;
 use super::result::Traffic;
 use super::threshold::Threshold;
@@ -34,6 +36,7 @@ use crate::load::Plan;
 use crate::load::Ruling;
 use crate::load::Run;
 use crate::load::Second;
+use crate::load::Share;
 use crate::load::Step;
 use crate::load::Summary;
 use crate::load::Timeline;
@@ -52,8 +55,8 @@ pub(super) fn compare(name: &str, text: &str) {
 }
 
 /// One of each kind.
-pub(super) fn all() -> [Document; 6] {
-    [streamed(), whole(), stopped(), open(), judged(), compared()]
+pub(super) fn all() -> [Document; 7] {
+    [streamed(), whole(), stopped(), open(), judged(), compared(), spread()]
 }
 
 /// A streamed sweep of three levels: a healthy one, one with refusals, and a short one that was cut.
@@ -148,6 +151,35 @@ pub(super) fn compared() -> Document {
     after
 }
 
+/// A sweep over two endpoints, one of which is lost.
+pub(super) fn spread() -> Document {
+    let mut levels = vec![level(50, 4_000, 120), level(100, 4_800, 150)];
+    for (level, (near, far)) in levels.iter_mut().zip([(3_900, 100), (1_200, 3_600)]) {
+        level.shares = vec![share("https://eu.example", near, 110), share("https://us.example", far, 210)];
+    }
+    let mut document = document(traffic(), levels, Ended::Completed);
+    document.endpoints =
+        ["https://eu.example", "https://us.example"].map(|url| Endpoint { url: url.to_owned() }).to_vec();
+    let event = |at_s, endpoint: &str, change: &str, reason: &str| EndpointEvent {
+        at_s,
+        endpoint: Some(endpoint.to_owned()),
+        change: change.to_owned(),
+        reason: reason.to_owned(),
+    };
+    document.events = vec![
+        event(0.0, "https://eu.example", "added", "it was asked for"),
+        event(17.2, "https://eu.example", "ejected", "5 requests in a row failed"),
+        event(17.2, "https://us.example", "preferred", "the one before gets no traffic"),
+    ];
+    document
+}
+
+fn share(endpoint: &str, ok: u32, average_ms: u32) -> Share {
+    let level = level(1, ok, average_ms);
+    let Metrics { latency, ttft, .. } = level.metrics;
+    Share { endpoint: endpoint.to_owned(), classes: level.classes, rps: level.rps, latency, ttft }
+}
+
 /// A run that gave itself up before anything had succeeded.
 pub(super) fn stopped() -> Document {
     let mut level = level(50, 0, 100);
@@ -202,6 +234,7 @@ pub(super) fn document(traffic: Traffic, mut levels: Vec<Summary>, ended: Ended)
         started: "2026-11-23T05:12:00.25Z".parse().unwrap(),
         began,
         urls: vec!["https://relay.example".to_owned()],
+        events: Vec::new(),
         scale: None,
         body: BodySize { plain: 420_000, sent: 420_000 },
         token_times: TokenTimes::default(),
@@ -257,6 +290,7 @@ pub(super) fn level(concurrency: u32, ok: u32, average_ms: u32) -> Summary {
         ended_early: false,
         timeline: timeline(ok, average_ms),
         late: None,
+        shares: Vec::new(),
     }
 }
 

@@ -27,6 +27,8 @@ const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 struct Entry<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     request_id: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    endpoint: &'a str,
     level: u32,
     index: u64,
     user: u32,
@@ -69,6 +71,7 @@ impl<'a> Entry<'a> {
         let warmup = line.ticket.is_warmup();
         Self {
             request_id: &line.request_id,
+            endpoint: &line.endpoint,
             level: line.ticket.level,
             index: line.ticket.index,
             user: line.ticket.user,

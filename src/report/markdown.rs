@@ -7,19 +7,15 @@ use super::columns::Column;
 use super::columns::columns;
 use super::compare::comparison_markdown;
 use super::document::Document;
+use super::endpoints::columns_of_endpoints;
 use super::knee::knee;
 
 /// The table in Markdown, with its columns aligned in the source as well.
 pub fn markdown(document: &Document) -> String {
-    let columns = columns(document);
-    let rows = document.levels.len();
-    let mut text = line(&columns, |column, width| aligned(column, column.heading, width));
-    text += &line(&columns, |column, width| {
-        let rule = "-".repeat(width - 1);
-        if column.is_text() { format!(":{rule}") } else { format!("{rule}:") }
-    });
-    for row in 0..rows {
-        text += &line(&columns, |column, width| aligned(column, &column.cells[row], width));
+    let mut text = table(&columns(document));
+    if let Some(columns) = columns_of_endpoints(document) {
+        text += "\n";
+        text += &table(&columns);
     }
     let remarks = knee(document).into_iter().chain(capacity(document));
     let remarks: Vec<_> = remarks.map(|remark| format!("- {remark}\n")).collect();
@@ -34,6 +30,20 @@ pub fn markdown(document: &Document) -> String {
     if let Some(comparison) = &document.comparison {
         text += "\n";
         text += &comparison_markdown(comparison);
+    }
+    text
+}
+
+/// Columns as a table.
+fn table(columns: &[Column]) -> String {
+    let rows = columns.first().map_or(0, |column| column.cells.len());
+    let mut text = line(columns, |column, width| aligned(column, column.heading, width));
+    text += &line(columns, |column, width| {
+        let rule = "-".repeat(width - 1);
+        if column.is_text() { format!(":{rule}") } else { format!("{rule}:") }
+    });
+    for row in 0..rows {
+        text += &line(columns, |column, width| aligned(column, &column.cells[row], width));
     }
     text
 }
@@ -64,6 +74,7 @@ mod tests {
     fn markdown_has_its_golden_form() {
         golden::compare("run.md", &markdown(&golden::streamed()));
         golden::compare("judged.md", &markdown(&golden::judged()));
+        golden::compare("spread.md", &markdown(&golden::spread()));
         golden::compare("whole.md", &markdown(&golden::whole()));
     }
 }

@@ -12,6 +12,7 @@ mod columns;
 mod compare;
 mod csv;
 mod document;
+mod endpoints;
 #[cfg(test)]
 mod golden;
 mod hdr;
@@ -59,6 +60,7 @@ pub use document::SCHEMA;
 pub use document::StageInfo;
 pub use document::Tail;
 pub use document::{Merged, MergedPart};
+pub use endpoints::{EndpointEvent, EndpointShare};
 pub use hdr::hdr;
 pub use html::html;
 pub use json::ReadError;

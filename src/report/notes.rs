@@ -22,6 +22,9 @@ use crate::units::grouped;
 /// Most characters shown of a message.
 const MESSAGE_CHARS: usize = 160;
 
+/// Decisions about endpoints that are told.
+const MOST_EVENTS: usize = 8;
+
 /// How late a part of a plan may be before it is worth a word: more than clocks of one network differ by.
 const LATE_S: f64 = 0.1;
 
@@ -29,6 +32,7 @@ const LATE_S: f64 = 0.1;
 pub fn notes(document: &Document) -> String {
     let mut lines = errors(document);
     lines.extend(document.levels.iter().filter_map(arrivals));
+    lines.extend(decided(document));
     lines.extend(saved(document.body_bytes));
     lines.extend(document.access_tokens.map(|tokens| format!("access  {}", tokens.told())));
     lines.extend(cut(document));
@@ -91,6 +95,19 @@ fn arrivals(level: &Level) -> Option<String> {
     ));
     parts.extend(some(counts.unsent, "never sent"));
     Some(format!("arrivals {}", parts.join(" · ")))
+}
+
+/// What was decided about several endpoints.
+fn decided(document: &Document) -> Vec<String> {
+    let events: Vec<_> = document.decisions().collect();
+    let mut lines = Vec::new();
+    for (number, event) in events.iter().take(MOST_EVENTS).enumerate() {
+        let label = if number == 0 { "events" } else { "" };
+        lines.push(format!("{label:7} {:.1} s {}: {}", event.at_s, event.told(), event.reason));
+    }
+    let more = events.len().saturating_sub(MOST_EVENTS);
+    lines.extend((more > 0).then(|| format!("        and {} more, in --format json", grouped(more as u64))));
+    lines
 }
 
 /// What compression saved.
@@ -187,6 +204,7 @@ mod tests {
         golden::compare("notes.txt", &notes(&golden::streamed()));
         golden::compare("notes-open.txt", &notes(&golden::open()));
         golden::compare("notes-judged.txt", &notes(&golden::judged()));
+        golden::compare("notes-spread.txt", &notes(&golden::spread()));
         golden::compare("notes-stopped.txt", &notes(&golden::stopped()));
     }
 

@@ -25,6 +25,8 @@ use super::document::PlanInfo;
 use super::document::SCHEMA;
 use super::document::Second;
 use super::document::Tail;
+use super::endpoints::EndpointEvent;
+use super::endpoints::EndpointShare;
 use super::knee::Knee;
 use super::prompts::PromptsInfo;
 use super::threshold::Goodput;
@@ -57,6 +59,8 @@ pub struct RunInfo {
     pub began: Instant,
     /// Base URLs that the requests went to, without credentials.
     pub urls: Vec<String>,
+    /// What was decided about several endpoints, in order.
+    pub events: Vec<EndpointEvent>,
     /// Along what a search went, if there was one.
     pub scale: Option<Scale>,
     /// What the bodies of all requests weighed.
@@ -161,6 +165,7 @@ impl Document {
             knee,
             capacity: capacity.map(|(capacity, scale)| Capacity::of(capacity, scale)),
             endpoints: info.urls.into_iter().map(|url| Endpoint { url }).collect(),
+            events: info.events,
             merged: None,
             body_bytes: BodyBytes { plain: info.body.plain, sent: info.body.sent },
             access_tokens: AccessTokens::of(&info.token_times),
@@ -210,6 +215,7 @@ impl Level {
             timeline: summary.timeline.0.iter().map(Second::of).collect(),
             late_s: summary.late.map(|late| rounded(late.as_secs_f64())),
             verdict: summary.verdict,
+            endpoints: summary.shares.iter().map(EndpointShare::of).collect(),
         }
     }
 }

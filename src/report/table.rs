@@ -6,6 +6,7 @@ use comfy_table::presets::NOTHING;
 use super::columns::Column;
 use super::columns::columns;
 use super::document::Document;
+use super::endpoints::columns_of_endpoints;
 use crate::load::Verdict;
 
 /// Whether verdicts are tinted; the word itself always stands.
@@ -30,13 +31,16 @@ pub struct Style {
 /// Columns that are never dropped: concurrency, average and TP99.
 const KEPT: usize = 3;
 
+/// The same, with the endpoint.
+const KEPT_OF_ENDPOINTS: usize = 4;
+
 /// The accent colour (ANSI yellow) and the end of it.
 const ACCENT: (&str, &str) = ("\u{1b}[33m", "\u{1b}[0m");
 
 /// A table that has been laid out.
 #[derive(Debug)]
 pub struct Table {
-    /// A line for each level, with a final newline.
+    /// A line for each level, then, where there are several endpoints, one for each of them at each level.
     pub text: String,
     /// The headings of the columns that the terminal has no room for.
     pub left_out: Vec<&'static str>,
@@ -44,18 +48,31 @@ pub struct Table {
 
 /// The table; where there is no room, columns drop from the right, but the verdict only after all others that may.
 pub fn table(document: &Document, style: Style) -> Table {
-    let mut columns = columns(document);
+    let Table { text, left_out } = fitted(columns(document), KEPT, style.width);
+    let mut table = match style.tint {
+        Tint::Plain => Table { text, left_out },
+        Tint::Accent => Table { text: tinted(&text, document), left_out },
+    };
+    if let Some(columns) = columns_of_endpoints(document) {
+        let below = fitted(columns, KEPT_OF_ENDPOINTS, style.width);
+        table.text.push('\n');
+        table.text += &below.text;
+        let also: Vec<_> =
+            below.left_out.into_iter().filter(|heading| !table.left_out.contains(heading)).collect();
+        table.left_out.extend(also);
+    }
+    table
+}
+
+/// Columns as far as there is room for them; the first ones stay, and the last one as long as any other can go.
+fn fitted(mut columns: Vec<Column>, kept: usize, width: Option<u16>) -> Table {
     let mut left_out: Vec<&str> = columns.iter().map(|column| column.heading).collect();
     let mut text = laid_out(&columns);
-    while style.width.is_some_and(|width| widest(&text) > usize::from(width)) && columns.len() > KEPT {
-        columns.remove(KEPT.max(columns.len() - 2));
+    while width.is_some_and(|width| widest(&text) > usize::from(width)) && columns.len() > kept {
+        columns.remove(kept.max(columns.len() - 2));
         text = laid_out(&columns);
     }
     left_out.retain(|heading| columns.iter().all(|column| column.heading != *heading));
-    let text = match style.tint {
-        Tint::Plain => text,
-        Tint::Accent => tinted(&text, document),
-    };
     Table { text, left_out }
 }
 
@@ -70,8 +87,7 @@ fn laid_out(columns: &[Column]) -> String {
     }
     for (index, column) in columns.iter().enumerate() {
         let cells = table.column_mut(index).expect("every heading made a column");
-        // The verdict is the only column of words.
-        let alignment = if column.heading == "Verdict" { CellAlignment::Left } else { CellAlignment::Right };
+        let alignment = if column.is_text() { CellAlignment::Left } else { CellAlignment::Right };
         cells.set_cell_alignment(alignment);
     }
     let mut text = String::new();
@@ -123,6 +139,7 @@ mod tests {
             "table-tinted.txt",
             &table(&golden::streamed(), Style { width: None, tint: Tint::Accent }).text,
         );
+        golden::compare("table-spread.txt", &table(&golden::spread(), Style::default()).text);
         golden::compare("table-80.txt", &at_width(80).text);
         golden::compare("table-40.txt", &at_width(40).text);
     }

@@ -16,7 +16,9 @@ use crate::client::Content;
 use crate::load;
 use crate::load::{Ended, Extent, LogSender, Plan, Run};
 use crate::net::shown_url;
-use crate::report::{Document, Machine, PlanInfo, Progress, PromptsInfo, RequestLog, RunInfo, Traffic};
+use crate::report::{
+    Document, EndpointEvent, Machine, PlanInfo, Progress, PromptsInfo, RequestLog, RunInfo, Traffic,
+};
 use crate::units::{Span, grouped};
 use crate::wire::Dialect;
 
@@ -78,14 +80,15 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     let session = route.session.clone();
     let course = Sweep { plan: &plan, script, session, progress, log, verbose, lookout: lookout.as_ref() };
     let swept = runtime.block_on(sweep(&wired, crew, course));
-    finish(lookout, talk);
+    let decided = finish(lookout, talk);
     // A name look-up may still hang in a thread of its own, and nobody waits for it any more.
     runtime.shutdown_background();
     let Swept { run, signal, body } = swept?;
     let scale = plan.search.as_ref().map(|search| search.scale.clone());
     let urls = addresses(&wired);
     let (machine, token_times) = (Machine::here(), wired.site.settings.token_times());
-    let info = RunInfo { plan: view, machine, started, began, urls, scale, body, token_times };
+    let events = decided.iter().map(|(at, event)| EndpointEvent::of(event, *at, began)).collect();
+    let info = RunInfo { plan: view, machine, started, began, urls, events, scale, body, token_times };
     let mut document = Document::of(info, &run);
     let judgement = verdicts.judge(&run, &mut document, baseline.as_ref());
     let logged = journal.map_or(Ok(()), |journal| whole(journal, report));

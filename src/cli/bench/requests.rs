@@ -77,7 +77,7 @@ impl Target for Requests {
         sample.streamed = streamed;
         let mut last: Option<Duration> = None;
         let mut said = String::new();
-        let Sample { gaps, request_id, bytes, .. } = &mut *sample;
+        let Sample { gaps, request_id, endpoint, bytes, .. } = &mut *sample;
         let exchange = self
             .client
             .run(&call, &mut |piece: Piece<'_>| {
@@ -87,9 +87,9 @@ impl Target for Requests {
                         gaps.clear();
                         said.clear();
                         *bytes = 0;
-                        request_id.clear();
-                        request_id.push_str(id);
+                        id.clone_into(request_id);
                     }
+                    Piece::Endpoint(name) => name.clone_into(endpoint),
                     Piece::Wire(body) => *bytes += body.len() as u64,
                     Piece::Event(at, Event::Delta(delta)) => {
                         gaps.extend(last.replace(at).map(|before| at.saturating_sub(before)));

@@ -66,7 +66,7 @@ impl Printer {
                 self.note(&show::attempt_line(attempt, Some(&format!("again in {}", Span(*wait)))));
             }
             Piece::Repair(attempt, change) => self.note(&show::attempt_line(attempt, Some(change))),
-            Piece::Attempt(..) | Piece::Wire(_) | Piece::Event(..) => {}
+            Piece::Attempt(..) | Piece::Endpoint(_) | Piece::Wire(_) | Piece::Event(..) => {}
         }
         let Self { rendering, output, failure, .. } = self;
         rendering.take(piece, &mut |bytes| match output.write(bytes) {

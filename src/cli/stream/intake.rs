@@ -89,7 +89,7 @@ impl Sink for Intake {
                 self.say(&show::attempt_line(attempt, Some(&format!("again in {}", Span(*wait)))));
             }
             Piece::Repair(attempt, change) => self.say(&show::attempt_line(attempt, Some(change))),
-            Piece::Attempt(..) | Piece::Wire(_) => {}
+            Piece::Attempt(..) | Piece::Endpoint(_) | Piece::Wire(_) => {}
         }
         let Self { rendering, filling, .. } = self;
         rendering.take(&piece, &mut |bytes| {

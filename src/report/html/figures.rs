@@ -160,8 +160,9 @@ fn timeline(document: &Document) -> Vec<Plate> {
         seconds.iter().filter_map(|(bits, (_, second))| Some((at(bits), of(second)?))).collect()
     };
     let end = seconds.keys().next_back().map_or(1.0, at);
-    let panel = |y_name: &'static str, series: Vec<Series>| {
+    let panel = |y_name: &'static str, mut series: Vec<Series>| {
         let top = series.iter().flat_map(|one| &one.points).map(|(_, y)| *y).fold(0.0, f64::max);
+        series.extend(posts(document, if top > 0.0 { top } else { 1.0 }));
         let x = Axis { name: "seconds since the start", ..linear(end) };
         svg(&Figure { height: 210, x, y: Axis { name: y_name, labels: 4, ..linear(top) }, series })
     };
@@ -192,13 +193,21 @@ fn timeline(document: &Document) -> Vec<Plate> {
         id: "timeline",
         title: "Timeline",
         caption: "Each second of the measured parts. Below, successes are circles on a line and failures are crosses, one for \
-                  each second that has any, at the height of their number.",
+                  each second that has any, at the height of their number. Numbered upright lines are decisions about \
+                  endpoints, listed below the figures.",
         svg: drawn,
         head: ["Second", "Level", "In flight", "TTFT avg (ms)", "Succeeded", "Failed"]
             .map(str::to_owned)
             .to_vec(),
         rows: seconds.iter().map(row).collect(),
     }]
+}
+
+/// The decisions about endpoints as upright lines with their numbers, where there are any.
+fn posts(document: &Document, top: f64) -> Option<Series> {
+    let points: Vec<_> = document.decisions().map(|event| (event.at_s, top)).collect();
+    let words = (1..).zip(&points).map(|(number, point): (u32, _)| (*point, number.to_string())).collect();
+    (!points.is_empty()).then_some(Series { number: 0, stroke: Stroke::Posts, points, words })
 }
 
 /// A number of failures, where there are any.

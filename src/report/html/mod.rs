@@ -13,10 +13,13 @@ use self::figures::marked;
 use self::figures::name;
 use self::figures::number;
 use self::figures::plates;
+use super::columns::Column;
 use super::columns::columns;
 use super::columns::tp99;
 use super::document::Document;
 use super::document::Level;
+use super::endpoints::EndpointEvent;
+use super::endpoints::columns_of_endpoints;
 use super::json::json;
 use super::notes::notes;
 use crate::load::Verdict;
@@ -36,6 +39,8 @@ struct Page<'a> {
     rows: Vec<Vec<String>>,
     notes: String,
     thresholds: Vec<Ruling<'a>>,
+    endpoint_head: Vec<&'static str>,
+    endpoint_rows: Vec<Vec<String>>,
     plates: Vec<Plate>,
     facts: Vec<Facts>,
     json: String,
@@ -60,16 +65,16 @@ struct Facts {
 /// The document as an HTML page.
 pub fn html(document: &Document) -> String {
     let columns = columns(document);
-    let row = |at: usize| columns.iter().map(|column| column.cells[at].clone()).collect();
+    let endpoints = columns_of_endpoints(document).unwrap_or_default();
     let urls: Vec<_> = document.endpoints.iter().map(|endpoint| endpoint.url.as_str()).collect();
-    let page = Page {
+    let mut page = Page {
         relay: urls.join(", "),
         headline: headline(document),
         started: &document.started,
         model: document.plan.model.as_deref(),
         version: &document.machine.version,
         head: columns.iter().map(|column| column.heading).collect(),
-        rows: (0..document.levels.len()).map(row).collect(),
+        rows: rows_of(&columns),
         notes: notes(document).trim_end().to_owned(),
         thresholds: document
             .thresholds
@@ -80,15 +85,34 @@ pub fn html(document: &Document) -> String {
                 evidence: threshold.evidence(),
             })
             .collect(),
+        endpoint_head: endpoints.iter().map(|column| column.heading).collect(),
+        endpoint_rows: rows_of(&endpoints),
         plates: plates(document),
         facts: vec![
             Facts { id: "plan", title: "Plan", rows: known(serde_json::to_value(&document.plan)) },
             Facts { id: "machine", title: "Machine", rows: known(serde_json::to_value(&document.machine)) },
+            Facts { id: "events", title: "Decisions about endpoints", rows: decisions(document) },
             Facts { id: "client", title: "The client's own health", rows: health(&document.levels) },
         ],
         json: json(document),
     };
+    page.facts.retain(|facts| !facts.rows.is_empty());
     filled(&page)
+}
+
+/// Columns as rows.
+fn rows_of(columns: &[Column]) -> Vec<Vec<String>> {
+    let rows = columns.first().map_or(0, |column| column.cells.len());
+    (0..rows).map(|at| columns.iter().map(|column| column.cells[at].clone()).collect()).collect()
+}
+
+/// What was decided about endpoints, by the numbers that the timeline has for it.
+fn decisions(document: &Document) -> Vec<(String, String)> {
+    let row = |(place, event): (u32, &EndpointEvent)| {
+        let words = format!("{} s: {}: {}", number(event.at_s), event.told(), event.reason);
+        (place.to_string(), words)
+    };
+    (1..).zip(document.decisions()).map(row).collect()
 }
 
 /// The page with everything in its place.
@@ -159,6 +183,20 @@ mod tests {
             }
             assert!(page.matches("<tr>").count() > document.levels.len());
         }
+    }
+
+    #[test]
+    fn a_run_over_several_endpoints_has_a_row_for_each_and_its_decisions_on_the_timeline() {
+        let page = html(&golden::spread());
+        assert!(page.contains("<table id=\"endpoints\">"));
+        assert!(page.contains("eu.example ejected: 5 requests in a row failed"));
+        // As posts, which have a number each; that an endpoint was there at first is no decision.
+        let timeline = &page[page.find("id=\"timeline\"").unwrap()..];
+        for number in ["\n1\n", "\n2\n"] {
+            assert!(timeline.contains(number), "{number:?}");
+        }
+        assert!(!page.contains("id=\"events\"><tbody>\n<tr><th scope=\"row\">3"));
+        assert!(!html(&golden::whole()).contains("id=\"endpoints\""));
     }
 
     #[test]

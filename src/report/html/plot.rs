@@ -34,6 +34,8 @@ pub(super) enum Stroke {
     Dashed,
     /// Not at all: crosses alone.
     Crosses,
+    /// Not at all: an upright line at each, from the axis up to it.
+    Posts,
 }
 
 /// A series with words at some of its points.
@@ -110,6 +112,12 @@ fn draw_series(chart: &mut Chart<'_>, series: &Series) -> Drawn {
             chart.draw_series(points.map(|point| Cross::new(point, 5, INK.stroke_width(2))))?;
             return Ok(());
         }
+        Stroke::Posts => {
+            for (x, top) in points {
+                chart.draw_series(DashedLineSeries::new([(x, 0.0), (x, top)], 3, 3, INK.stroke_width(1)))?;
+            }
+            return draw_words(chart, series);
+        }
     }
     // Shapes tell series apart where colours do not.
     match series.number % 3 {
@@ -117,6 +125,10 @@ fn draw_series(chart: &mut Chart<'_>, series: &Series) -> Drawn {
         1 => chart.draw_series(points.map(|point| TriangleMarker::new(point, 6, colour.filled())))?,
         _ => chart.draw_series(points.map(|point| Cross::new(point, 4, colour.stroke_width(2))))?,
     };
+    draw_words(chart, series)
+}
+
+fn draw_words(chart: &mut Chart<'_>, series: &Series) -> Drawn {
     let words = series.words.iter().map(|(point, words)| {
         EmptyElement::at(*point) + Text::new(words.clone(), (8, -14), FONT.into_font().color(&INK))
     });

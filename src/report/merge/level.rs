@@ -16,6 +16,7 @@ use super::super::restored::metric;
 use super::super::result::rounded;
 use super::super::threshold::Goodput;
 use super::MergeError;
+use super::shares;
 use crate::load;
 use crate::load::Evidence;
 use crate::load::Metric;
@@ -100,6 +101,7 @@ pub(super) fn merged(
         ended_early: levels().any(|level| level.ended_early),
         late_s: levels().filter_map(|level| level.late_s).reduce(f64::max),
         verdict: Verdict::Ok,
+        endpoints: shares::merged(&having, (position, window.length_s))?,
     };
     level.verdict = verdict(&level, previous);
     Ok(level)

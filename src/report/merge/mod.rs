@@ -2,6 +2,7 @@
 
 mod level;
 mod plans;
+mod shares;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,7 +17,9 @@ use super::document::BodyBytes;
 use super::document::Document;
 use super::document::Merged;
 use super::document::MergedPart;
+use super::endpoints::EndpointEvent;
 use super::knee::Knee;
+use super::result::rounded;
 use crate::load::RestoreError;
 use crate::units::Shard;
 
@@ -120,6 +123,8 @@ pub fn merge(saved: &[Saved]) -> Result<Document, MergeError> {
             endpoints.push(endpoint.clone());
         }
     }
+    let mut events: Vec<_> = parts.iter().flat_map(|part| part.events_since(started)).collect();
+    events.sort_by(|one, other| one.at_s.total_cmp(&other.at_s));
     let bytes = |of: fn(&BodyBytes) -> u64| parts.iter().map(|part| of(&part.document.body_bytes)).sum();
     let body_bytes = BodyBytes { plain: bytes(|body| body.plain), sent: bytes(|body| body.sent) };
     Ok(Document {
@@ -132,6 +137,7 @@ pub fn merge(saved: &[Saved]) -> Result<Document, MergeError> {
         thresholds: Vec::new(),
         comparison: None,
         endpoints,
+        events,
         body_bytes,
         access_tokens: AccessTokens::sum(parts.iter().filter_map(|part| part.document.access_tokens)),
         merged: Some(Merged { of, missing, parts: parts.iter().map(|part| entry(part, &parts)).collect() }),
@@ -211,6 +217,13 @@ impl Document {
 }
 
 impl<'a> Part<'a> {
+    /// What was decided about its endpoints, with times that count from the start of the sum.
+    fn events_since(self, began: Timestamp) -> impl Iterator<Item = EndpointEvent> {
+        let after = self.started.duration_since(began).as_secs_f64();
+        let events = self.document.events.iter();
+        events.map(move |event| EndpointEvent { at_s: rounded(event.at_s + after), ..event.clone() })
+    }
+
     /// Reads what of a result must be right before it can be added to others.
     fn of(saved: &'a Saved) -> Result<Self, MergeError> {
         let Saved { name, document } = saved;

@@ -9,6 +9,7 @@ use super::super::document::Level;
 use super::super::golden;
 use super::*;
 use crate::load::Ended;
+use crate::load::Share;
 use crate::load::Summary;
 use crate::outcome::Class;
 
@@ -44,7 +45,14 @@ fn run(requests: &[Request], shard: Shard) -> Document {
     level.requests = level.ok + level.errors;
     #[expect(clippy::cast_precision_loss, reason = "small numbers")]
     let rps = level.ok as f64 / 10.0;
-    let level = Summary { rps: Some(rps), tokens_per_s: Some(rps * 16.0), ..level };
+    let alone = Share {
+        endpoint: "https://relay.example".to_owned(),
+        classes: level.classes,
+        rps: Some(rps),
+        latency: level.metrics.latency.clone(),
+        ttft: level.metrics.ttft.clone(),
+    };
+    let level = Summary { rps: Some(rps), tokens_per_s: Some(rps * 16.0), shares: vec![alone], ..level };
     let mut document = golden::document(golden::traffic(), vec![level], Ended::Completed);
     document.plan.shard = (shard.of() > 1).then(|| shard.to_string());
     document
@@ -87,6 +95,11 @@ proptest! {
         let merged = merge(&saved).unwrap();
         let whole = run(&requests, Shard::WHOLE);
         prop_assert_eq!(exact(&merged.levels[0]), exact(&whole.levels[0]));
+        let (level, share) = (&merged.levels[0], &merged.levels[0].endpoints[0]);
+        prop_assert_eq!((&share.latency_ms, &share.ttft_ms), (&level.latency_ms, &level.ttft_ms));
+        let counts = (share.requests, share.errors, share.censored, &share.classes);
+        prop_assert_eq!(counts, (level.requests, level.errors, level.censored, &level.classes));
+        prop_assert_eq!(share.rps, level.rps);
         prop_assert_eq!(&merged.merged.as_ref().unwrap().missing, &Vec::<u64>::new());
         prop_assert_eq!(merged.plan.shard, None);
     }

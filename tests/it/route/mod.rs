@@ -12,6 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::baton::run;
 use crate::zones::Mock;
 
 use self::cast::{CALM, Cast};
@@ -213,4 +214,28 @@ fn a_name_that_leads_elsewhere_is_followed_within_30_s_and_its_old_connections_a
     let shares = scene.shares(200);
     assert!(shares[0] == 0 && shares[1] > 150, "{shares:?}");
     assert!(!scene.end().iter().any(|event| event["change"] == "ejected"));
+}
+
+#[test]
+fn a_bench_has_a_row_for_each_endpoint_and_what_was_decided_about_them() {
+    let (bad, good) = (Mock::start(CALM), Mock::start(CALM));
+    bad.change(&json!({ "error_share": 1 }));
+    let sweep = ["bench", "-m", "m", "-c", "10", "-n", "300", "--warmup", "0", "--quiet", "--format", "json"];
+    let said = run(&[&sweep[..], &["--strategy", "weighted", "-u", &bad.url, "-u", &good.url]].concat());
+    let result: Value = serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("{said:?}"));
+    let level = &result["levels"][0];
+    let row = |url: &str| {
+        let rows = level["endpoints"].as_array().unwrap();
+        rows.iter().find(|row| row["endpoint"].as_str().unwrap().trim_end_matches('/') == url).unwrap()
+    };
+    let (bad_row, good_row) = (row(&bad.url), row(&good.url));
+    let count = |row: &Value, of: &str| row[of].as_u64().unwrap();
+    assert_eq!(count(bad_row, "requests") + count(good_row, "requests"), 300);
+    assert_eq!(count(bad_row, "errors"), count(bad_row, "requests"));
+    assert_eq!((count(bad_row, "errors"), count(good_row, "errors")), (count(level, "errors"), 0));
+    assert!(bad_row["latency_ms"].is_null());
+    assert_eq!(good_row["latency_ms"], level["latency_ms"]);
+    let ejected = |event: &&Value| event["change"] == "ejected" && event["endpoint"] == bad_row["endpoint"];
+    let ejected = result["events"].as_array().unwrap().iter().find(ejected).unwrap();
+    assert!(ejected["at_s"].as_f64() > Some(0.0));
 }
