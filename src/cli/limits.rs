@@ -1,15 +1,27 @@
 //! The flags of the leaky bucket: how many requests and tokens leave in a time.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
-use crate::client::Call;
-use crate::config::PolicyDefaults;
-use crate::net::{Adapt, Limiter, Limits, TokenRates};
+use crate::client::{Call, Station};
+use crate::config;
+use crate::config::{Environment, Settings};
+use crate::net::{Adapt, Ledger, Limiter, Limits, Origin, TokenRates};
 use crate::units::{Rate, whole};
 
 use super::Usage;
+use super::relay::Site;
+
+/// Whose requests a rate counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum RateScope {
+    /// Those of this process
+    Process,
+    /// Those of all processes on this machine that ask the same relay with this scope
+    Machine,
+}
 
 /// How many requests and tokens leave in a time.
 #[derive(Debug, Args)]
@@ -21,6 +33,9 @@ pub(super) struct LimitOptions {
     /// Let so many requests of --rate leave at once after a pause [default: 1, all evenly spaced]
     #[arg(long, value_name = "N", value_parser = |text: &str| whole::<u32>(text, 1..=1_000_000))]
     burst: Option<u32>,
+    /// Whose requests --rate counts; tokens are counted by each process for itself
+    #[arg(long, value_enum, value_name = "SCOPE", default_value = "process")]
+    rate_scope: RateScope,
     /// Let at most so many tokens go in a time: 40000/m for both directions together, input=40000/m,output=8000/m for
     /// each [default: no limit]
     #[arg(long, value_name = "RATES")]
@@ -28,20 +43,54 @@ pub(super) struct LimitOptions {
 }
 
 impl LimitOptions {
-    /// The limiter that they ask for, if they or the pace of the relay ask for one; `own` is what the profile sets.
-    pub(super) fn limiter(&self, adapt: Adapt, own: &PolicyDefaults) -> Result<Option<Arc<Limiter>>, Usage> {
+    /// The limiter that they ask for, if they, the profile or the pace of the relay ask for one.
+    pub(super) fn limiter(&self, adapt: Adapt, site: &Site) -> Result<Option<Arc<Limiter>>, Usage> {
+        let own = &site.settings.policy;
         let requests = self.rate.or(own.rate);
         let tokens = self.token_rate.or(own.token_rate);
         if self.burst.is_some() && requests.is_none() {
             return Err(Usage::new("--burst has no effect without a rate").hint("--rate 60/m sets one"));
+        }
+        if self.rate_scope == RateScope::Machine && requests.is_none() {
+            return Err(Usage::new(
+                "--rate-scope machine has no effect without a rate: tokens are not shared",
+            )
+            .hint("--rate 60/m sets one"));
         }
         if requests.is_none() && tokens.is_none() && adapt == Adapt::Never {
             return Ok(None);
         }
         let burst = self.burst.or(own.burst).unwrap_or(Limits::default().burst);
         let limits = Limits { requests, burst, tokens: tokens.unwrap_or_default(), adapt };
-        Ok(Some(Arc::new(Limiter::new(&limits))))
+        let limiter = Limiter::new(&limits);
+        Ok(Some(Arc::new(match (self.rate_scope, requests) {
+            (RateScope::Machine, Some(rate)) => limiter.sharing(ledger(site, rate, burst)?),
+            _ => limiter,
+        })))
     }
+}
+
+/// What the processes of this machine share towards the relay's endpoints.
+fn ledger(site: &Site, rate: Rate, burst: u32) -> Result<Ledger, Usage> {
+    if site.embedded.is_some() {
+        return Err(Usage::new(
+            "--rate-scope machine has no effect with --mock: no other process asks that relay",
+        )
+        .hint("`baton mock` runs one for several processes"));
+    }
+    let relay = origins(&site.settings);
+    let path = config::rate_file(&relay, &Environment::of_process()).ok_or_else(|| {
+        Usage::new("there is no place for the rate that processes share").hint("set HOME or XDG_STATE_HOME")
+    })?;
+    Ledger::open(&path, &relay, rate, burst).map_err(|error| {
+        Usage::new(error.to_string()).hint("where it is damaged, remove it while no run uses it")
+    })
+}
+
+/// The relay by the origins of its endpoints, in an order that does not depend on that of flags.
+fn origins(settings: &Settings) -> String {
+    let origin = |station: &Station| Origin::of(&station.endpoint.url).to_string();
+    settings.stations.iter().map(origin).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" ")
 }
 
 /// Refuses a call that the limiter would never let through.

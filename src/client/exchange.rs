@@ -49,7 +49,7 @@ pub struct Attempt {
 pub enum Trouble {
     /// It exceeds a limit of the client's own.
     #[error("{0}")]
-    Limit(#[from] net::TooLarge),
+    Limit(#[from] net::Refusal),
     /// There is no token to send it with.
     #[error("{0}")]
     Token(#[from] net::AuthError),

@@ -21,7 +21,7 @@ pub(super) enum Halt {
     Net(net::Error),
     Wire(WireError),
     TooLarge,
-    Limit(net::TooLarge),
+    Limit(net::Refusal),
     Token(net::AuthError),
     /// The endpoint has fallen silent.
     Recalled,

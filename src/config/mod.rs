@@ -27,6 +27,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use crate::client::Station;
 use crate::client::cache::CacheUse;
 use crate::net::route::{Endpoint, Strategy};
@@ -250,6 +252,13 @@ pub fn endpoints(given: &Given, environment: &Environment) -> Result<Endpoints, 
 /// Where runs keep what they learn of a profile's endpoints; none where not even a home is known.
 pub fn learned_file(profile: &str, environment: &Environment) -> Option<PrivateFile> {
     environment.state_file("route", profile).map(PrivateFile::at)
+}
+
+/// Where the processes of this machine keep the pace that they share towards a relay; none where not even a home is known.
+pub fn rate_file(relay: &str, environment: &Environment) -> Option<PathBuf> {
+    let hash = Sha256::digest(relay.as_bytes());
+    let beginning = hash.first_chunk().expect("it has 32 bytes");
+    environment.state_file("rate", &format!("relay-{:016x}", u64::from_be_bytes(*beginning)))
 }
 
 /// Resolves flags over environment over the profile that they, or else the file, choose.

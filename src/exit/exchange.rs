@@ -177,6 +177,9 @@ fn hint(exchange: &Exchange, credential: &str) -> Option<String> {
         (Class::Protocol, Trouble::Wire(_)) => {
             "does the relay speak this dialect (--api)? --format raw shows what it sent"
         }
+        (Class::ClientLimit, Trouble::Limit(net::Refusal::Ledger(_))) => {
+            "where the file is damaged, remove it while no run uses it"
+        }
         (Class::ClientLimit, _) => "`ulimit -n` shows the limit of open descriptors",
         _ => return None,
     };

@@ -1,10 +1,12 @@
 //! The client's own limits through the binary, against a relay that enforces and announces its own.
 
 use std::fs;
+use std::process::Stdio;
 
+use baton::mock::{Options, Relay};
 use serde_json::Value;
 
-use crate::baton::{baton, relay, run, send};
+use crate::baton::{Said, baton, relay, run, send};
 
 const QUICK: &str = "ttft=0,gap=0,tokens=6";
 
@@ -71,4 +73,67 @@ fn the_profile_sets_limits_too_and_a_measurement_leaves_them_out() {
     profile("burst = 5\n");
     let said = run(&["config", "show", "--config", config]);
     assert!(said.code == 2 && said.err.contains("profile.p.burst: a burst without a rate"), "{said:?}");
+}
+
+#[test]
+fn processes_that_share_a_rate_stay_within_it_together() {
+    const EACH: usize = 30;
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("mock.jsonl");
+    let options =
+        Options { spec: QUICK.parse().unwrap(), log: Some(log.clone()), threads: 1, ..Options::default() };
+    let relay = Relay::start(options).unwrap();
+    let rows = folder.path().join("in.jsonl");
+    fs::write(&rows, "{\"prompt\":\"Hello\"}\n".repeat(EACH)).unwrap();
+    let start = || {
+        let mut command = baton();
+        command.env("XDG_STATE_HOME", folder.path().join("state")).arg("batch").arg(&rows);
+        command.args(["-u", &relay.base_url(), "-m", "m", "--rate", "50/s", "--rate-scope", "machine"]);
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let children = [start(), start(), start()];
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+    relay.stop().unwrap();
+    let text = fs::read_to_string(&log).unwrap();
+    let read = |line: &str| serde_json::from_str::<Value>(line).unwrap()["read"].as_u64().unwrap();
+    let mut arrivals: Vec<u64> = text.lines().map(read).collect();
+    arrivals.sort_unstable();
+    assert_eq!(arrivals.len(), 3 * EACH);
+    // 90 requests at 50 in a second are 89 intervals of 20 ms; the first and the last may each be late on their way. Three
+    // rates of their own would take a third of that.
+    let took = arrivals[arrivals.len() - 1] - arrivals[0];
+    assert!(took > 1_650_000_000, "{took} ns for all of them");
+    // Nor do they crowd: in any half second at most 25 and one, and what the 50 ms of late timers let through on top.
+    for (index, first) in arrivals.iter().enumerate() {
+        let within = arrivals[index..].iter().take_while(|at| *at - first < 500_000_000).count();
+        assert!(within <= 35, "{within} in half a second");
+    }
+}
+
+#[test]
+fn a_rate_of_the_machine_wants_a_rate_a_relay_of_others_and_a_sound_file() {
+    let relay = relay(QUICK);
+    let said = send(&relay, "m", &["--rate-scope", "machine", "--token-rate", "40000/m"]);
+    assert!(said.code == 2 && said.err.contains("no effect without a rate"), "{said:?}");
+    let said = run(&["send", "--mock", "--rate", "9/s", "--rate-scope", "machine", "Hello"]);
+    assert!(said.code == 2 && said.err.contains("no effect with --mock"), "{said:?}");
+    let said = send(&relay, "m", &["--rate", "9/s", "--rate-scope", "machine"]);
+    assert!(said.code == 2 && said.err.contains("XDG_STATE_HOME"), "{said:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let url = relay.base_url();
+    let ask = || {
+        let mut command = baton();
+        command.env("XDG_STATE_HOME", folder.path());
+        command.args(["send", "-u", &url, "-m", "m", "--rate", "9/s", "--rate-scope", "machine", "Hello"]);
+        Said::from(command.output().unwrap())
+    };
+    assert_eq!(ask().code, 0);
+    let file = fs::read_dir(folder.path().join("baton/rate")).unwrap().next().unwrap().unwrap().path();
+    fs::write(&file, "not ours").unwrap();
+    let said = ask();
+    assert!(said.code == 2 && said.err.contains(file.to_str().unwrap()), "{said:?}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "not ours");
 }

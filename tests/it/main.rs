@@ -14,6 +14,7 @@ mod completions;
 mod compress;
 mod config;
 mod connect;
+mod crash;
 mod edges;
 mod extract;
 mod flags;

@@ -53,7 +53,7 @@ pub(super) fn run(options: &BatchOptions, talk: Talk) -> anyhow::Result<()> {
         // The relay says when it may be asked again: the bucket waits for that, not the rows.
         site.policy.hints = Hints::Parked;
     }
-    let limiter = options.pace.limiter(Adapt::Relay, &site.settings.policy)?;
+    let limiter = options.pace.limiter(Adapt::Relay, &site)?;
     site.fits(&site.settings.base, connection)?;
     let requests = requests(options, &site.settings)?;
     let summary = options.summary.as_deref().map(|path| Output::open(Some(path))).transpose()?;

@@ -138,7 +138,7 @@ pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
         unasked: Unasked::Negotiated,
     };
     let wired = Wired::new(flags, manner, talk)?;
-    let limiter = limits.limiter(Adapt::Never, &wired.site.settings.policy)?;
+    let limiter = limits.limiter(Adapt::Never, &wired.site)?;
     if let Some(limiter) = &limiter {
         fits(limiter, &wired.call)?;
     }

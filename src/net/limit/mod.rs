@@ -8,6 +8,7 @@
 mod adapt;
 mod advice;
 mod bucket;
+mod ledger;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -24,6 +25,7 @@ use crate::units::Rate;
 use self::adapt::History;
 pub use self::advice::Advice;
 use self::bucket::{Bucket, Speed};
+pub use self::ledger::{Ledger, LedgerError};
 pub use self::tokens::{TokenRateError, TokenRates};
 
 /// How late a waiting request may be woken and still count as gone when it was due. Timers tick in milliseconds, and a
@@ -125,6 +127,17 @@ pub struct TooLarge {
     holds: u64,
 }
 
+/// Why a request may not leave, now or ever.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No wait could ever let it through.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+    /// What the processes of the machine share is of no use.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
 /// Lets requests leave at the pace that was given or found.
 #[derive(Debug)]
 pub struct Limiter {
@@ -135,6 +148,8 @@ pub struct Limiter {
     /// Tells the request that is next to look again.
     changed: Notify,
     state: Mutex<State>,
+    /// The rate of requests, where the processes of the machine share it.
+    ledger: Option<Ledger>,
 }
 
 #[derive(Debug)]
@@ -171,39 +186,56 @@ impl Limiter {
             turn: tokio::sync::Mutex::new(()),
             changed: Notify::new(),
             state: Mutex::new(state),
+            ledger: None,
         }
+    }
+
+    /// The same limiter with the rate of its requests shared by the processes of the machine.
+    #[must_use]
+    pub fn sharing(self, ledger: Ledger) -> Self {
+        self.state().given[0] = None;
+        Self { ledger: Some(ledger), ..self }
     }
 
     /// Waits until a request may leave. Whoever came first is served first; a wait that is given up costs nothing.
     ///
     /// # Errors
     ///
-    /// [`TooLarge`], at once, where the request exceeds what a limit lets through at once.
-    pub async fn grant(&self, cost: Cost) -> Result<Grant<'_>, TooLarge> {
+    /// [`Refusal::TooLarge`], at once, where the request exceeds what a limit lets through at once, and what is wrong with
+    /// the file that processes share.
+    pub async fn grant(&self, cost: Cost) -> Result<Grant<'_>, Refusal> {
         let arrived = self.now();
         let expected = self.expect(cost)?;
         let _turn = match self.turn.try_lock() {
             Ok(turn) => turn,
             Err(_) => self.turn.lock().await,
         };
+        // Whether the moment that the machine's processes agreed on has come.
+        let mut has_slot = false;
         loop {
             let due = {
                 let mut state = self.state();
                 let now = self.now();
                 let due = state.due(expected);
-                if due <= now {
+                if due <= now && (has_slot || self.ledger.is_none()) {
                     // What waited counts as gone when it was due, and what follows upon a late wake-up as late as that,
                     // so that timers slow nothing down.
                     let earliest = arrived.min(now.saturating_sub(state.behind));
                     let at = due.max(earliest).max(now.saturating_sub(LATE));
                     state.behind = now.saturating_sub(at);
                     state.take(at, expected);
-                    let history = History { granted: now, waited: due > arrived };
+                    let history = History { granted: now, waited: due > arrived || has_slot };
                     let waited = if history.waited { now.saturating_sub(arrived) } else { Duration::ZERO };
                     return Ok(Grant { limiter: self, expected, waited, history, stage: Stage::Here });
                 }
                 due
             };
+            if let Some(ledger) = self.ledger.as_ref().filter(|_| due <= self.now()) {
+                has_slot = ledger.slot(self.now().saturating_sub(arrived)).await?;
+                continue;
+            }
+            // A moment that cannot be used is lost.
+            has_slot = false;
             tokio::select! {
                 () = sleep_until(self.moment(due)) => {}
                 () = self.changed.notified() => {}

@@ -1,0 +1,76 @@
+//! Crashes a process whose structures hold a secret in every place, and looks for it in what the crash leaves behind.
+
+use std::fmt::Debug;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+
+use baton::config::{Environment, Given, Settings, resolve};
+use baton::net::{Scheme, Signer, SigningKeys};
+use baton::units::Secret;
+
+const PLANTED: &str = "sk-planted-5e7c1d";
+/// Set in the process that is to crash: the place of the secret in the structure that it crashes with.
+const CRASH: &str = "CRASH_WITH";
+const PLACES: [&str; 6] = ["environment", "header", "profile", "profile's header", "login", "signature"];
+
+/// What was resolved with a key in the place with this name.
+fn settings(place: &str) -> Settings {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        path
+    };
+    let key = write("key", PLANTED);
+    let relay = "[profile.p]\nurl = 'http://127.0.0.1:9'\nmodel = 'm'\n";
+    let text = match place {
+        "profile" => format!("{relay}key-file = '{}'\n", key.display()),
+        "profile's header" => format!("{relay}headers = {{ 'x-tenant-token' = '{PLANTED}' }}\n"),
+        "login" => format!(
+            "{relay}[profile.p.oauth]\ntoken-url = 'http://127.0.0.1:9/token'\nclient-id = 'c'\nclient-secret-file = '{}'\n",
+            key.display()
+        ),
+        _ => relay.to_owned(),
+    };
+    let config = write("config.toml", &text);
+    let mut given = Given { config: Some(config), profile: Some("p".to_owned()), ..Given::default() };
+    let home = folder.path().to_str().unwrap();
+    let mut variables = vec![("HOME", home)];
+    match place {
+        "environment" => variables.push(("BATON_KEY", PLANTED)),
+        "header" => given.headers.push(format!("authorization: Bearer {PLANTED}")),
+        _ => {}
+    }
+    resolve(&given, &Environment::of(&variables)).unwrap_or_else(|error| panic!("{place}: {error}"))
+}
+
+/// Crashes as code does that finds something else than it expected: the structure is in the words of the panic.
+fn crash(with: impl Debug) {
+    Err::<(), _>(with).expect("it holds no secret");
+}
+
+fn crash_in(place: &str) {
+    if place == "signature" {
+        let keys = SigningKeys { id: "client".parse().unwrap(), secrets: vec![Secret::new(PLANTED)] };
+        return crash(Signer::new(Scheme::Simple, keys));
+    }
+    crash(settings(place));
+}
+
+#[test]
+fn a_crash_shows_no_secret() {
+    if let Some(place) = std::env::var_os(CRASH) {
+        return crash_in(place.to_str().unwrap());
+    }
+    for place in PLACES {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["crash::a_crash_shows_no_secret", "--exact", "--nocapture"]);
+        command.env(CRASH, place).env("RUST_BACKTRACE", "full").stdin(Stdio::null());
+        let output = command.output().unwrap();
+        let said = format!("{output:?}");
+        assert!(!output.status.success() && said.contains("it holds no secret"), "{place}: {said}");
+        assert!(!said.contains(PLANTED), "{place}: {said}");
+    }
+}
