@@ -206,6 +206,12 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// Counts what was lost on a token that was out of force, from the start until it was noticed, to its renewal: the request
+    /// itself begins when it is sent with one that is in force.
+    pub(super) fn charge_to_token(&mut self, noticed: Instant) {
+        self.authorised += noticed.saturating_duration_since(self.marks.start);
+    }
+
     /// An exchange of which nothing is known yet but its start.
     pub(super) fn starting(call: &Call, start: Instant) -> Self {
         Self {

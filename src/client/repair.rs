@@ -112,7 +112,10 @@ impl<T: Transport> Client<T> {
         let replaced = self.outside(began).wait(Progress::default(), keeper.replace(generation)).await;
         exchange.authorised += asked.elapsed();
         match replaced {
-            Ok(Ok(())) => true,
+            Ok(Ok(())) => {
+                exchange.charge_to_token(asked);
+                true
+            }
             Ok(Err(error)) => {
                 exchange.trouble = Some(Trouble::Token(error));
                 false

@@ -284,3 +284,13 @@ async fn a_sink_that_breaks_while_it_makes_room_ends_the_exchange() {
     let exchange = play_slowly(0, Timeouts::default(), ControlFlow::Break(())).await;
     assert_eq!((exchange.class, exchange.deltas, exchange.complete), (Class::Cancelled, 1, false));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_lost_on_a_refused_token_is_time_for_the_token() {
+    let mut exchange = Exchange::starting(&call(Dialect::Messages, true), Instant::now());
+    tokio::time::advance(Duration::from_millis(700)).await;
+    let noticed = Instant::now();
+    tokio::time::advance(Duration::from_millis(300)).await;
+    exchange.charge_to_token(noticed);
+    assert_eq!(exchange.authorised, Duration::from_millis(700));
+}

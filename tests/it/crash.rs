@@ -29,7 +29,7 @@ fn settings(place: &str) -> Settings {
         "profile" => format!("{relay}key-file = '{}'\n", key.display()),
         "profile's header" => format!("{relay}headers = {{ 'x-tenant-token' = '{PLANTED}' }}\n"),
         "login" => format!(
-            "{relay}[profile.p.oauth]\ntoken-url = 'http://127.0.0.1:9/token'\nclient-id = 'c'\nclient-secret-file = '{}'\n",
+            "{relay}[profile.p.oauth]\ngrant = 'client-credentials'\ntoken-url = 'http://127.0.0.1:9/token'\nclient-id = 'c'\nclient-secret-file = '{}'\n",
             key.display()
         ),
         _ => relay.to_owned(),
@@ -39,7 +39,11 @@ fn settings(place: &str) -> Settings {
     let home = folder.path().to_str().unwrap();
     let mut variables = vec![("HOME", home)];
     match place {
-        "environment" => variables.push(("BATON_KEY", PLANTED)),
+        "environment" => {
+            (given.profile, given.urls) = (None, vec!["http://127.0.0.1:9".to_owned()]);
+            given.model = Some("m".to_owned());
+            variables.push(("BATON_KEY", PLANTED));
+        }
         "header" => given.headers.push(format!("authorization: Bearer {PLANTED}")),
         _ => {}
     }
@@ -56,7 +60,9 @@ fn crash_in(place: &str) {
         let keys = SigningKeys { id: "client".parse().unwrap(), secrets: vec![Secret::new(PLANTED)] };
         return crash(Signer::new(Scheme::Simple, keys));
     }
-    crash(settings(place));
+    let settings = settings(place);
+    assert!(settings.credential.is_some() || !settings.headers.is_empty(), "there is no secret to be shown");
+    crash(settings);
 }
 
 #[test]
