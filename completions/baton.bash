@@ -274,7 +274,7 @@ _baton() {
             return 0
             ;;
         baton__subcmd__batch)
-            opts="-m -s -u -a -H -o -c -t -k -x -v -q -h --text --template --skip --limit --shard --model --system --max-tokens --temperature --param --bare-prompt --url --mock --api --header --forwarded-for --key-file --key-command --require-scope --profile --config --strategy --session --events --output --output-form --unordered --overwrite --summary --resume --retry-failed --journal --sync --no-dedupe --strict --concurrency --stream --drain --max-errors --fail-fast --max-cost --max-requests --rate --burst --token-rate --cache --cache-ttl --cache-size --cache-dir --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --cert --cert-key --proxy --resolve --connect-to --unix-socket --max-connections --no-keepalive --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --compress --compress-level --compress-above --sign --sign-key-id --sign-key-file --sign-region --sign-service --verbose --quiet --error-format --help"
+            opts="-m -s -u -a -H -o -c -t -k -x -v -q -h --text --template --skip --limit --shard --model --system --max-tokens --temperature --param --bare-prompt --url --mock --api --header --forwarded-for --key-file --key-command --require-scope --profile --config --strategy --session --events --output --output-form --unordered --overwrite --summary --resume --retry-failed --journal --sync --no-dedupe --strict --concurrency --stream --drain --max-errors --fail-fast --max-cost --max-requests --rate --burst --rate-scope --token-rate --cache --cache-ttl --cache-size --cache-dir --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --cert --cert-key --proxy --resolve --connect-to --unix-socket --max-connections --no-keepalive --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --compress --compress-level --compress-above --sign --sign-key-id --sign-key-file --sign-region --sign-service --verbose --quiet --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -442,6 +442,10 @@ _baton() {
                     ;;
                 --burst)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rate-scope)
+                    COMPREPLY=($(compgen -W "process machine" -- "${cur}"))
                     return 0
                     ;;
                 --token-rate)
@@ -1826,7 +1830,7 @@ _baton() {
             return 0
             ;;
         baton__subcmd__send)
-            opts="-f -m -s -u -a -H -o -t -k -x -v -q -h --file --messages --model --system --max-tokens --temperature --param --bare-prompt --body --url --mock --api --header --forwarded-for --key-file --key-command --require-scope --profile --config --strategy --session --events --format --extract --output --no-stream --show-reasoning --dry-run --curl --timing --fail-on --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --cert --cert-key --proxy --resolve --connect-to --unix-socket --max-connections --no-keepalive --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --compress --compress-level --compress-above --sign --sign-key-id --sign-key-file --sign-region --sign-service --rate --burst --token-rate --cache --cache-ttl --cache-size --cache-dir --verbose --quiet --error-format --help"
+            opts="-f -m -s -u -a -H -o -t -k -x -v -q -h --file --messages --model --system --max-tokens --temperature --param --bare-prompt --body --url --mock --api --header --forwarded-for --key-file --key-command --require-scope --profile --config --strategy --session --events --format --extract --output --no-stream --show-reasoning --dry-run --curl --timing --fail-on --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --cert --cert-key --proxy --resolve --connect-to --unix-socket --max-connections --no-keepalive --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --compress --compress-level --compress-above --sign --sign-key-id --sign-key-file --sign-region --sign-service --rate --burst --rate-scope --token-rate --cache --cache-ttl --cache-size --cache-dir --verbose --quiet --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2084,6 +2088,10 @@ _baton() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --rate-scope)
+                    COMPREPLY=($(compgen -W "process machine" -- "${cur}"))
+                    return 0
+                    ;;
                 --token-rate)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2116,7 +2124,7 @@ _baton() {
             return 0
             ;;
         baton__subcmd__stream)
-            opts="-f -m -s -u -a -H -o -t -k -x -v -q -h --file --messages --model --system --max-tokens --temperature --param --bare-prompt --body --url --mock --api --header --forwarded-for --key-file --key-command --require-scope --profile --config --strategy --session --events --output --format --append --overwrite --sync --tee --timing --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --cert --cert-key --proxy --resolve --connect-to --unix-socket --max-connections --no-keepalive --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --compress --compress-level --compress-above --sign --sign-key-id --sign-key-file --sign-region --sign-service --rate --burst --token-rate --verbose --quiet --error-format --help"
+            opts="-f -m -s -u -a -H -o -t -k -x -v -q -h --file --messages --model --system --max-tokens --temperature --param --bare-prompt --body --url --mock --api --header --forwarded-for --key-file --key-command --require-scope --profile --config --strategy --session --events --output --format --append --overwrite --sync --tee --timing --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --cert --cert-key --proxy --resolve --connect-to --unix-socket --max-connections --no-keepalive --attempts --backoff-base --backoff-max --max-wait --no-retry-ambiguous --request-id-prefix --compress --compress-level --compress-above --sign --sign-key-id --sign-key-file --sign-region --sign-service --rate --burst --rate-scope --token-rate --verbose --quiet --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2368,6 +2376,10 @@ _baton() {
                     ;;
                 --burst)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rate-scope)
+                    COMPREPLY=($(compgen -W "process machine" -- "${cur}"))
                     return 0
                     ;;
                 --token-rate)

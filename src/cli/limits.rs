@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use crate::client::{Call, Station};
 use crate::config;
 use crate::config::{Environment, Settings};
-use crate::net::{Adapt, Ledger, Limiter, Limits, Origin, TokenRates};
+use crate::net::{Adapt, Ledger, LedgerError, Limiter, Limits, Origin, TokenRates};
 use crate::units::{Rate, whole};
 
 use super::Usage;
@@ -82,9 +82,8 @@ fn ledger(site: &Site, rate: Rate, burst: u32) -> Result<Ledger, Usage> {
     let path = config::rate_file(&relay, &Environment::of_process()).ok_or_else(|| {
         Usage::new("there is no place for the rate that processes share").hint("set HOME or XDG_STATE_HOME")
     })?;
-    Ledger::open(&path, &relay, rate, burst).map_err(|error| {
-        Usage::new(error.to_string()).hint("where it is damaged, remove it while no run uses it")
-    })
+    Ledger::open(&path, &relay, rate, burst)
+        .map_err(|error| Usage::new(error.to_string()).hint(LedgerError::HINT))
 }
 
 /// The relay by the origins of its endpoints, in an order that does not depend on that of flags.

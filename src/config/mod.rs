@@ -257,8 +257,8 @@ pub fn learned_file(profile: &str, environment: &Environment) -> Option<PrivateF
 /// Where the processes of this machine keep the pace that they share towards a relay; none where not even a home is known.
 pub fn rate_file(relay: &str, environment: &Environment) -> Option<PathBuf> {
     let hash = Sha256::digest(relay.as_bytes());
-    let beginning = hash.first_chunk().expect("it has 32 bytes");
-    environment.state_file("rate", &format!("relay-{:016x}", u64::from_be_bytes(*beginning)))
+    let name = hash.iter().take(8).fold("relay-".to_owned(), |name, byte| format!("{name}{byte:02x}"));
+    environment.state_file("rate", &name)
 }
 
 /// Resolves flags over environment over the profile that they, or else the file, choose.

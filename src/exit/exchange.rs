@@ -107,6 +107,9 @@ fn why_no_more(exchange: &Exchange) -> Option<String> {
     }
 }
 
+/// Where a key was sent and refused.
+const KEY_HINT: &str = "is it the right key for this relay, and in force?";
+
 /// The next step where a proxy stands between.
 const PROXY_HINT: &str = "is the proxy running, and is its address right? the relay itself was not asked";
 
@@ -123,9 +126,8 @@ fn compression_hint(exchange: &Exchange) -> Option<String> {
 fn hint(exchange: &Exchange, credential: &str) -> Option<String> {
     let text = match (exchange.class, exchange.trouble.as_ref()?) {
         (_, Trouble::Token(error)) => return error.hint(),
-        (Class::Auth, _) if credential.contains("came from") => {
-            "is it the right key for this relay, and in force?"
-        }
+        (_, Trouble::Limit(net::Refusal::Ledger(_))) => net::LedgerError::HINT,
+        (Class::Auth, _) if credential.contains("came from") => KEY_HINT,
         (Class::Auth, _) => {
             "give the key with --key-file, --key-command, the environment or a profile; `baton send --dry-run` shows which header would be sent"
         }
@@ -176,9 +178,6 @@ fn hint(exchange: &Exchange, credential: &str) -> Option<String> {
         }
         (Class::Protocol, Trouble::Wire(_)) => {
             "does the relay speak this dialect (--api)? --format raw shows what it sent"
-        }
-        (Class::ClientLimit, Trouble::Limit(net::Refusal::Ledger(_))) => {
-            "where the file is damaged, remove it while no run uses it"
         }
         (Class::ClientLimit, _) => "`ulimit -n` shows the limit of open descriptors",
         _ => return None,

@@ -52,7 +52,8 @@ fn settings(place: &str) -> Settings {
 
 /// Crashes as code does that finds something else than it expected: the structure is in the words of the panic.
 fn crash(with: impl Debug) {
-    Err::<(), _>(with).expect("it holds no secret");
+    let result: Result<(), _> = std::hint::black_box(Err(with));
+    result.expect("it holds no secret");
 }
 
 fn crash_in(place: &str) {

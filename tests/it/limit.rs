@@ -84,8 +84,8 @@ fn processes_that_share_a_rate_stay_within_it_together() {
         Options { spec: QUICK.parse().unwrap(), log: Some(log.clone()), threads: 1, ..Options::default() };
     let relay = Relay::start(options).unwrap();
     let rows = folder.path().join("in.jsonl");
-    let prompts: String = (0..EACH).map(|number| format!("\"Hello {number}\"\n")).collect();
-    fs::write(&rows, prompts).unwrap();
+    let prompts: Vec<String> = (0..EACH).map(|number| format!("\"Hello {number}\"")).collect();
+    fs::write(&rows, prompts.join("\n")).unwrap();
     let start = || {
         let mut command = baton();
         command.env("XDG_STATE_HOME", folder.path().join("state")).arg("batch").arg(&rows);

@@ -32,6 +32,11 @@ pub struct LedgerError {
     detail: String,
 }
 
+impl LedgerError {
+    /// What to do about it.
+    pub const HINT: &str = "where the file is damaged, remove it while no run uses it";
+}
+
 /// The shared state of a rate. Its decision is the generic cell rate algorithm (ITU-T I.371) in its form of a theoretical
 /// arrival time, which each process moves on by the interval of its own rate: processes of unlike rates share the time.
 #[derive(Debug)]
@@ -152,7 +157,7 @@ impl Ledger {
         }
     }
 
-    fn failed(&self, detail: impl ToString) -> LedgerError {
+    fn failed(&self, detail: impl std::fmt::Display) -> LedgerError {
         LedgerError { path: self.path.clone(), detail: detail.to_string() }
     }
 }
