@@ -207,7 +207,7 @@ fn a_prompt_of_many_megabytes_arrives_whole() {
 fn only_these_files_read_the_clock_on_the_wall_which_can_be_set_back() {
     // Each names a moment for people or reads one that a relay names; no duration is made of two of them, but where a moment
     // has to outlive the process.
-    const READERS: [(&str, &str); 10] = [
+    const READERS: [(&str, &str); 11] = [
         ("check/headers.rs", "how far a relay's Date is off"),
         ("check/reach.rs", "how long a certificate still holds"),
         ("cli", "when a run began or ended, for people"),
@@ -216,6 +216,10 @@ fn only_these_files_read_the_clock_on_the_wall_which_can_be_set_back() {
         ("mock", "when an answer was made"),
         ("net/auth/", "when a stored token ends, which other processes read, too"),
         ("net/hint.rs", "the same date, in tests"),
+        (
+            "net/limit/ledger.rs",
+            "when the next request of a shared rate is due, where no clock since the start is read",
+        ),
         ("net/sign/mod.rs", "when a request was signed, which its relay reads"),
         ("units/clock.rs", "one moment that a monotonic clock is set by"),
     ];
