@@ -1,10 +1,10 @@
 //! What each of several endpoints did: rows beside the total, and what was decided about endpoints meanwhile.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde::Serialize;
-use tokio::time::Instant;
 
 use super::columns::Column;
 use super::columns::Marked;
@@ -19,9 +19,11 @@ use super::document::Document;
 use super::document::Level;
 use super::result::rounded;
 use crate::load::Share;
-use crate::net::route;
 use crate::outcome::Class;
 use crate::units::grouped;
+
+/// The change of an endpoint that has come to be one.
+const ADDED: &str = "added";
 
 /// The heading of the column of names.
 pub(super) const ENDPOINT: &str = "Endpoint";
@@ -78,14 +80,9 @@ pub struct EndpointEvent {
 }
 
 impl EndpointEvent {
-    /// A decision that was made at a moment of a run that began at another.
-    pub fn of(event: &route::Event, at: Instant, began: Instant) -> Self {
-        Self {
-            at_s: rounded(at.saturating_duration_since(began).as_secs_f64()),
-            endpoint: event.endpoint.clone(),
-            change: event.change.name().to_owned(),
-            reason: event.reason.to_string(),
-        }
+    /// A decision that was made so long after a run began, its change and reason as words.
+    pub fn new(after: Duration, endpoint: Option<String>, (change, reason): (&str, String)) -> Self {
+        Self { at_s: rounded(after.as_secs_f64()), endpoint, change: change.to_owned(), reason }
     }
 
     /// What was decided about what, without the reason.
@@ -98,8 +95,7 @@ impl EndpointEvent {
 impl Document {
     /// Decisions that were made while the run lasted; that each endpoint was there at first is none.
     pub(super) fn decisions(&self) -> impl Iterator<Item = &EndpointEvent> {
-        let first = route::Change::Added.name();
-        self.events.iter().filter(move |event| event.at_s > 0.0 || event.change != first)
+        self.events.iter().filter(|event| event.at_s > 0.0 || event.change != ADDED)
     }
 }
 

@@ -12,9 +12,12 @@ mod verdicts;
 
 use std::io::{IsTerminal, stderr};
 
+use tokio::time::Instant;
+
 use crate::client::Content;
 use crate::load;
 use crate::load::{Ended, Extent, LogSender, Plan, Run};
+use crate::net::route::Event;
 use crate::net::shown_url;
 use crate::report::{
     Document, EndpointEvent, Machine, PlanInfo, Progress, PromptsInfo, RequestLog, RunInfo, Traffic,
@@ -67,7 +70,7 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     let view = PlanInfo::of(&plan, traffic(&wired, (target, spread), (open.as_ref(), said)));
     let baseline = verdicts.baseline(&view)?;
     announce(&view, &wired, &plan, talk);
-    let (started, began) = (jiff::Timestamp::now(), tokio::time::Instant::now());
+    let (started, began) = (jiff::Timestamp::now(), Instant::now());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let progress = match (talk.is_quiet(), stderr().is_terminal()) {
         (true, _) => None,
@@ -87,7 +90,7 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     let scale = plan.search.as_ref().map(|search| search.scale.clone());
     let urls = addresses(&wired);
     let (machine, token_times) = (Machine::here(), wired.site.settings.token_times());
-    let events = decided.iter().map(|(at, event)| EndpointEvent::of(event, *at, began)).collect();
+    let events = told(decided, began);
     let info = RunInfo { plan: view, machine, started, began, urls, events, scale, body, token_times };
     let mut document = Document::of(info, &run);
     let judgement = verdicts.judge(&run, &mut document, baseline.as_ref());
@@ -99,6 +102,15 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
         logged?;
     }
     ending(&run, &judgement, signal)
+}
+
+/// What was decided about endpoints, as a report has it.
+fn told(decided: Vec<(Instant, Event)>, began: Instant) -> Vec<EndpointEvent> {
+    let of = |(at, event): (Instant, Event)| {
+        let words = (event.change.name(), event.reason.to_string());
+        EndpointEvent::new(at.saturating_duration_since(began), event.endpoint, words)
+    };
+    decided.into_iter().map(of).collect()
 }
 
 /// How requests are made where nothing else is said.
