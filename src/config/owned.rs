@@ -1,12 +1,14 @@
 //! A file of this user's alone that several processes change: replaced whole, under a lock.
 
 use std::fs;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
+
+use crate::net::{make_folder_of, open_own};
 
 /// A file that nobody else may read.
 #[derive(Debug, Clone)]
@@ -60,7 +62,7 @@ impl PrivateFile {
         file.persist(&self.path).map_err(|error| error.error)?;
         // The new name has to last, too.
         #[cfg(unix)]
-        File::open(self.make_folder()?)?.sync_all()?;
+        File::open(make_folder_of(&self.path)?)?.sync_all()?;
         Ok(())
     }
 
@@ -87,30 +89,15 @@ impl PrivateFile {
 
     fn put(&self, bytes: &[u8]) -> io::Result<NamedTempFile> {
         // Such a file is made with mode 0600.
-        let mut file = NamedTempFile::new_in(self.make_folder()?)?;
+        let mut file = NamedTempFile::new_in(make_folder_of(&self.path)?)?;
         file.write_all(bytes)?;
         Ok(file)
     }
 
-    fn make_folder(&self) -> io::Result<&Path> {
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(folder)?;
-        Ok(folder)
-    }
-
     /// The lock's file; it stays, since removing it would let two in.
     fn lock_file(&self) -> io::Result<File> {
-        self.make_folder()?;
         let mut path = self.path.clone().into_os_string();
         path.push(".lock");
-        let mut options = OpenOptions::new();
-        options.create(true).truncate(false).write(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(&path)
+        open_own(path.as_ref())
     }
 }

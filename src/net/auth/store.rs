@@ -1,7 +1,7 @@
 //! Where a token lies between runs: one file for its owner's eyes, a lock beside it, and never less in it than before.
 
 use std::fs;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
-use tokio::time::{Instant, sleep};
 
 use crate::units::{Secret, Span};
 
+use super::super::own_file::{lock, make_folder_of, open_own};
 use super::renewal::LONGEST;
 use super::secrecy::exposed_mode;
 use super::token::Token;
@@ -115,7 +115,7 @@ impl Store {
     }
 
     fn make_room(&self) -> io::Result<NamedTempFile> {
-        let folder = self.make_folder()?;
+        let folder = make_folder_of(&self.path)?;
         // One that a process left which was killed.
         let _ = fs::remove_file(self.beside(".new"));
         // Such a file is made with mode 0600.
@@ -133,37 +133,13 @@ impl Store {
         path.into()
     }
 
-    fn make_folder(&self) -> io::Result<&Path> {
-        let folder =
-            self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(folder)?;
-        Ok(folder)
-    }
-
     /// Waits for the right to change the file; the lock's file stays, since removing it would let two in.
     pub(super) async fn lock(&self) -> Result<Lock, AuthError> {
-        self.make_folder().map_err(|error| self.failed(error))?;
-        let mut options = OpenOptions::new();
-        options.create(true).truncate(false).write(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(self.beside(".lock")).map_err(|error| self.failed(error))?;
-        let began = Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Lock { _file: file }),
-                Err(fs::TryLockError::WouldBlock) if began.elapsed() < PATIENCE => sleep(POLL).await,
-                Err(fs::TryLockError::WouldBlock) => {
-                    let held = format_args!("another process has held its lock for {}", Span(PATIENCE));
-                    return Err(self.failed(held));
-                }
-                Err(fs::TryLockError::Error(error)) => return Err(self.failed(error)),
-            }
+        let file = open_own(&self.beside(".lock")).map_err(|error| self.failed(error))?;
+        if lock(&file, (PATIENCE, POLL)).await.map_err(|error| self.failed(error))? {
+            return Ok(Lock { _file: file });
         }
+        Err(self.failed(format_args!("another process has held its lock for {}", Span(PATIENCE))))
     }
 
     /// Removes the token, if there is one.
@@ -206,7 +182,7 @@ impl Draft<'_> {
             file.persist(&store.path).map_err(|error| error.error)?;
             // The new name has to last, too.
             #[cfg(unix)]
-            File::open(store.make_folder()?)?.sync_all()?;
+            File::open(make_folder_of(&store.path)?)?.sync_all()?;
             Ok(())
         };
         whole().map_err(|error: io::Error| store.failed(error))

@@ -1,7 +1,7 @@
 //! A rate that the processes of one machine share: a file tells when the next request of any of them is due.
 
 use std::fs;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::io;
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -9,15 +9,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::units::Rate;
 
+use super::super::own_file::{lock, open_own};
 use super::{LATE, LONGEST_PARK};
 
 /// How long another process may hold the lock, which it needs for microseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How often the lock is tried: the system has no lock with a time limit.
+/// How often the lock is tried.
 const POLL: Duration = Duration::from_millis(1);
 /// The length of a page is a multiple of this.
 const UNIT: usize = 512;
@@ -73,7 +74,7 @@ impl Ledger {
     /// That the file cannot be opened, or is no file of this relay's rate.
     pub fn open(path: &Path, relay: &str, rate: Rate, burst: u32) -> Result<Self, LedgerError> {
         let file =
-            make(path).map_err(|error| LedgerError { path: path.into(), detail: error.to_string() })?;
+            open_own(path).map_err(|error| LedgerError { path: path.into(), detail: error.to_string() })?;
         let nanos = rate.period().as_nanos().div_ceil(u128::from(rate.count()));
         let interval = u64::try_from(nanos).unwrap_or(u64::MAX);
         let ledger = Self {
@@ -144,17 +145,10 @@ impl Ledger {
     }
 
     async fn lock(&self) -> Result<Lock<'_>, LedgerError> {
-        let began = Instant::now();
-        loop {
-            match self.file.try_lock() {
-                Ok(()) => return Ok(Lock(&self.file)),
-                Err(TryLockError::WouldBlock) if began.elapsed() < PATIENCE => sleep(POLL).await,
-                Err(TryLockError::WouldBlock) => {
-                    return Err(self.failed("another process holds its lock and does not give it up"));
-                }
-                Err(TryLockError::Error(error)) => return Err(self.failed(error)),
-            }
+        if lock(&self.file, (PATIENCE, POLL)).await.map_err(|error| self.failed(error))? {
+            return Ok(Lock(&self.file));
         }
+        Err(self.failed("another process holds its lock and does not give it up"))
     }
 
     fn failed(&self, detail: impl std::fmt::Display) -> LedgerError {
@@ -170,21 +164,6 @@ impl Drop for Lock<'_> {
         // A lock that cannot be given up ends with the process.
         let _ = self.0.unlock();
     }
-}
-
-fn make(path: &Path) -> io::Result<File> {
-    if let Some(folder) = path.parent() {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(folder)?;
-    }
-    let mut options = OpenOptions::new();
-    options.create(true).truncate(false).read(true).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 /// What tells this boot of the machine from any other.

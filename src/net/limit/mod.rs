@@ -197,7 +197,8 @@ impl Limiter {
         Self { ledger: Some(ledger), ..self }
     }
 
-    /// Waits until a request may leave. Whoever came first is served first; a wait that is given up costs nothing.
+    /// Waits until a request may leave. Whoever came first is served first; a wait that is given up costs
+    /// nothing, but for its moment where the processes of the machine share the rate.
     ///
     /// # Errors
     ///
