@@ -58,10 +58,6 @@ pub(super) fn merged(
     let window = sums.window(began);
     let levels = || having.iter().map(|(_, level)| *level);
     let sum = |count: fn(&Level) -> u64| levels().map(count).sum::<u64>();
-    let mut classes = BTreeMap::new();
-    for (class, count) in levels().flat_map(|level| &level.classes) {
-        *classes.entry(class.clone()).or_insert(0) += count;
-    }
     let plan = &parts[0].document.plan;
     let delay = |level: &Level| level.client.event_loop_delay_p99_ms;
     let mut level = Level {
@@ -73,7 +69,7 @@ pub(super) fn merged(
         requests: sum(|level| level.requests),
         errors: sum(|level| level.errors),
         censored: sum(|level| level.censored),
-        classes,
+        classes: counted(levels().map(|level| &level.classes)),
         rps: sums.rate(&window, |level| level.rps),
         tokens_per_s: sums.rate(&window, |level| level.tokens_per_s),
         tokens_estimated: levels().any(|level| level.tokens_estimated),
@@ -130,7 +126,7 @@ struct Sums<'a> {
     having: &'a [(&'a Part<'a>, &'a Level)],
 }
 
-impl Sums<'_> {
+impl<'a> Sums<'a> {
     /// The window of all: of one length where the plan gives it, else from the first start to the last end.
     fn window(&self, began: Timestamp) -> Window {
         let spans = self.having.iter().filter_map(|(part, level)| {
@@ -146,10 +142,7 @@ impl Sums<'_> {
 
     /// What happened per second of the window of all.
     fn rate(&self, window: &Window, of: fn(&Level) -> Option<f64>) -> Option<f64> {
-        let amounts: Vec<f64> =
-            self.having.iter().filter_map(|(_, level)| Some(of(level)? * level.window_s)).collect();
-        let some = !amounts.is_empty() && window.length_s > 0.0;
-        some.then(|| rounded(amounts.iter().sum::<f64>() / window.length_s))
+        overall(self.having.iter().map(|(_, level)| (of(level), level.window_s)), window.length_s)
     }
 
     /// One distribution of all.
@@ -159,29 +152,54 @@ impl Sums<'_> {
         reach: Reach,
         of: fn(&Level) -> Option<&Distribution>,
     ) -> Result<Option<Distribution>, MergeError> {
-        let mut sum = Metric::default();
-        for (part, level) in self.having {
-            let Some(saved) = of(level) else { continue };
-            sum.merge(&metric(saved).map_err(|source| MergeError::Metric {
-                name: part.name.to_owned(),
-                level: self.position + 1,
-                metric: name,
-                source,
-            })?);
-        }
-        // A part in which nothing ended keeps no ages of what was cut; that each was 0 or more is certain.
-        let silent = self.having.iter().filter(|(_, level)| of(level).is_none());
-        for (_, level) in silent {
+        let of_part = |(part, level): &(&'a Part<'a>, &'a Level)| {
             let unsent = level.arrivals.as_ref().map_or(0, |arrivals| arrivals.unsent);
-            let unknown = match reach {
+            let beside = match reach {
                 Reach::Ended => 0,
                 Reach::Cut => level.censored,
                 Reach::Unsent => level.censored + unsent,
             };
-            (0..unknown).for_each(|_| sum.censor(Duration::ZERO));
-        }
-        Ok(Distribution::of(&sum))
+            (*part, of(level), beside)
+        };
+        summed((self.position, name), self.having.iter().map(of_part))
     }
+}
+
+/// One distribution of several parts, each with the number of requests that it speaks of besides those that ended.
+pub(super) fn summed<'a>(
+    (position, name): (usize, &'static str),
+    parts: impl Iterator<Item = (&'a Part<'a>, Option<&'a Distribution>, u64)>,
+) -> Result<Option<Distribution>, MergeError> {
+    let mut sum = Metric::default();
+    for (part, saved, beside) in parts {
+        let Some(saved) = saved else {
+            // A part in which nothing ended keeps no ages of what was cut; that each was 0 or more is certain.
+            (0..beside).for_each(|_| sum.censor(Duration::ZERO));
+            continue;
+        };
+        sum.merge(&metric(saved).map_err(|source| MergeError::Metric {
+            name: part.name.to_owned(),
+            level: position + 1,
+            metric: name,
+            source,
+        })?);
+    }
+    Ok(Distribution::of(&sum))
+}
+
+/// What happened per second of a window, of rates within windows of their own, all in seconds.
+pub(super) fn overall(rates: impl Iterator<Item = (Option<f64>, f64)>, window_s: f64) -> Option<f64> {
+    let amounts: Vec<f64> = rates.filter_map(|(rate, length_s)| Some(rate? * length_s)).collect();
+    (!amounts.is_empty() && window_s > 0.0).then(|| rounded(amounts.iter().sum::<f64>() / window_s))
+}
+
+/// Requests by class over all parts.
+pub(super) fn counted<'a>(parts: impl Iterator<Item = &'a BTreeMap<String, u64>>) -> BTreeMap<String, u64> {
+    let mut sum = BTreeMap::new();
+    for (class, count) in parts.flatten() {
+        *sum.entry(class.clone()).or_insert(0) += count;
+    }
+    sum
 }
 
 /// How many requests of all parts met the objectives.
