@@ -63,9 +63,9 @@ impl<T: Transport> Client<T> {
         };
         let heading = Heading::next(itinerary);
         let aim = self.aim(call, &heading);
-        if let Some(ticket) = heading.ticket() {
+        if let Some(name) = heading.name() {
             // Who wants no more says so of the next piece, too.
-            let _ = sink.take(super::Piece::Endpoint(&ticket.endpoint().name()));
+            let _ = sink.take(super::Piece::Endpoint(name));
         }
         // A leave that is dropped is given back, and a ticket says nothing about its endpoint then.
         let asked = Instant::now();

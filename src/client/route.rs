@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::net::route::{Endpoint, Report, Router, Seat, SetError, Strategy, Ticket, Tried};
-use crate::net::{Credential, Transport, Url};
+use crate::net::{Credential, Transport, Url, shown_url};
 use crate::wire::Dialect;
 
 use super::exchange::Exchange;
@@ -35,6 +35,8 @@ pub struct Routes {
 /// A station with the address that prompts go to there.
 #[derive(Debug)]
 pub(super) struct Stop {
+    /// Its name in reports.
+    name: String,
     target: Url,
     credential: Option<Credential>,
 }
@@ -65,8 +67,8 @@ impl Routes {
 
 fn stop(station: Station, dialect: Dialect) -> (Url, Stop) {
     let Station { endpoint: Endpoint { url, .. }, credential } = station;
-    let target = join(&url, dialect);
-    (url, Stop { target, credential })
+    let (name, target) = (shown_url(&url), join(&url, dialect));
+    (url, Stop { name, target, credential })
 }
 
 /// The way of one exchange over its attempts.
@@ -141,11 +143,16 @@ impl<'a> Heading<'a> {
         self.way.as_ref().map(|(ticket, _)| ticket)
     }
 
+    /// The name of the endpoint, where there is a choice.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.way.as_ref().map(|(_, stop)| stop.name.as_str())
+    }
+
     /// Tells the exchange where its attempt went, or would have gone.
     pub(super) fn mark(&self, exchange: &mut Exchange) {
-        if let Some((ticket, stop)) = &self.way {
+        if let Some((_, stop)) = &self.way {
             exchange.url.clone_from(&stop.target);
-            exchange.endpoint = Some(ticket.endpoint().name());
+            exchange.endpoint = Some(stop.name.clone());
         }
     }
 
