@@ -124,9 +124,11 @@ pub(super) async fn watch(lookout: Option<&Lookout>) {
     }
 }
 
-/// Ends the eye on several endpoints, if there are, and says what was decided and when.
-pub(super) fn finish(lookout: Option<Lookout>, talk: Talk) -> Vec<(Instant, Event)> {
-    lookout.map(|lookout| lookout.finish(talk)).unwrap_or_default()
+/// Ends the eye on several endpoints, if there are.
+pub(super) fn finish(lookout: Option<Lookout>, talk: Talk) {
+    if let Some(lookout) = lookout {
+        lookout.finish(talk);
+    }
 }
 
 impl Lookout {
@@ -148,24 +150,32 @@ impl Lookout {
         }
     }
 
+    /// What was decided so far and when, the first of it where it is much.
+    pub(super) fn decided(&self) -> Vec<(Instant, Event)> {
+        self.tell_last();
+        let origin = self.routes.router().origin();
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.iter().map(|event| (origin + event.at, event.clone())).collect()
+    }
+
     /// Tells what was decided last, and makes sure that all of it is written.
-    fn finish(self, talk: Talk) -> Vec<(Instant, Event)> {
-        for event in self.routes.router().take_events() {
-            self.tell(&event);
-        }
+    fn finish(self, talk: Talk) {
+        self.tell_last();
         self.note();
         if let Some(Err(error)) = self.scribe.map(Scribe::finish) {
             talk.notice(format_args!("note: what was learned of endpoints could not be kept: {error}"));
         }
-        if let Some(Journal { lines, thread }) = self.journal {
-            drop(lines);
-            if let Ok(Err(error)) = thread.join() {
-                talk.notice(format_args!("note: not every event could be written: {error}"));
-            }
+        let Some(Journal { lines, thread }) = self.journal else { return };
+        drop(lines);
+        if let Ok(Err(error)) = thread.join() {
+            talk.notice(format_args!("note: not every event could be written: {error}"));
         }
-        let origin = self.routes.router().origin();
-        let told = self.told.into_inner().unwrap_or_else(PoisonError::into_inner);
-        told.into_iter().map(|event| (origin + event.at, event)).collect()
+    }
+
+    fn tell_last(&self) {
+        for event in self.routes.router().take_events() {
+            self.tell(&event);
+        }
     }
 
     fn tell(&self, event: &Event) {

@@ -22,9 +22,6 @@ use crate::load::Share;
 use crate::outcome::Class;
 use crate::units::grouped;
 
-/// The change of an endpoint that has come to be one.
-const ADDED: &str = "added";
-
 /// The heading of the column of names.
 pub(super) const ENDPOINT: &str = "Endpoint";
 
@@ -89,13 +86,6 @@ impl EndpointEvent {
     pub(super) fn told(&self) -> String {
         let endpoint = self.endpoint.as_deref().map(|endpoint| format!("{endpoint} ")).unwrap_or_default();
         format!("{endpoint}{}", self.change.replace('_', " "))
-    }
-}
-
-impl Document {
-    /// Decisions that were made while the run lasted; that each endpoint was there at first is none.
-    pub(super) fn decisions(&self) -> impl Iterator<Item = &EndpointEvent> {
-        self.events.iter().filter(|event| event.at_s > 0.0 || event.change != ADDED)
     }
 }
 

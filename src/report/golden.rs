@@ -167,7 +167,6 @@ pub(super) fn spread() -> Document {
         reason: reason.to_owned(),
     };
     document.events = vec![
-        event(0.0, "https://eu.example", "added", "it was asked for"),
         event(17.2, "https://eu.example", "ejected", "5 requests in a row failed"),
         event(17.2, "https://us.example", "preferred", "the one before gets no traffic"),
     ];

@@ -99,7 +99,7 @@ fn arrivals(level: &Level) -> Option<String> {
 
 /// What was decided about several endpoints.
 fn decided(document: &Document) -> Vec<String> {
-    let events: Vec<_> = document.decisions().collect();
+    let events = &document.events;
     let mut lines = Vec::new();
     for (number, event) in events.iter().take(MOST_EVENTS).enumerate() {
         let label = if number == 0 { "events" } else { "" };

@@ -93,7 +93,7 @@ pub(super) fn run(options: &BatchOptions, talk: Talk) -> anyhow::Result<()> {
         lookout: lookout.as_ref(),
     };
     let signal = runtime.block_on(watch.until_it_ends(talk))?;
-    drop(finish(lookout, talk));
+    finish(lookout, talk);
     // A name look-up may still hang in a thread of its own, and nobody waits for it any more.
     runtime.shutdown_background();
     let ended = joined(running, &site.settings)?;

@@ -38,7 +38,7 @@ use super::output::{Output, append_to};
 use super::paper::keep;
 use super::prompt::{Defaults, Nameless, Stdin};
 use super::relay::{Flags, Manner, Wired, descriptors_for, enough_descriptors};
-use super::routing::finish;
+use super::routing::{Lookout, finish};
 use super::{Ending, OutputError, Signal, Talk, terminal_obeys};
 
 /// What is asked for where nothing is given: short, harmless, and long enough to be answered in more than a word.
@@ -83,14 +83,14 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     let session = route.session.clone();
     let course = Sweep { plan: &plan, script, session, progress, log, verbose, lookout: lookout.as_ref() };
     let swept = runtime.block_on(sweep(&wired, crew, course));
-    let decided = finish(lookout, talk);
+    let events = lookout.as_ref().map(|lookout| told(lookout, began)).unwrap_or_default();
+    finish(lookout, talk);
     // A name look-up may still hang in a thread of its own, and nobody waits for it any more.
     runtime.shutdown_background();
     let Swept { run, signal, body } = swept?;
     let scale = plan.search.as_ref().map(|search| search.scale.clone());
     let urls = addresses(&wired);
     let (machine, token_times) = (Machine::here(), wired.site.settings.token_times());
-    let events = told(decided, began);
     let info = RunInfo { plan: view, machine, started, began, urls, events, scale, body, token_times };
     let mut document = Document::of(info, &run);
     let judgement = verdicts.judge(&run, &mut document, baseline.as_ref());
@@ -104,13 +104,13 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     ending(&run, &judgement, signal)
 }
 
-/// What was decided about endpoints, as a report has it.
-fn told(decided: Vec<(Instant, Event)>, began: Instant) -> Vec<EndpointEvent> {
+/// What was decided about endpoints since a run began, as a report has it.
+fn told(lookout: &Lookout, began: Instant) -> Vec<EndpointEvent> {
     let of = |(at, event): (Instant, Event)| {
         let words = (event.change.name(), event.reason.to_string());
-        EndpointEvent::new(at.saturating_duration_since(began), event.endpoint, words)
+        EndpointEvent::new(at - began, event.endpoint, words)
     };
-    decided.into_iter().map(of).collect()
+    lookout.decided().into_iter().filter(|(at, _)| *at > began).map(of).collect()
 }
 
 /// How requests are made where nothing else is said.

@@ -151,7 +151,7 @@ pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
     let mut sink = |piece: Piece<'_>| printer.take(&piece);
     let lookout = wired.site.lookout(route, connection)?;
     let carried = carry(client, lookout.as_ref(), &wired.call, &mut sink)?;
-    drop(finish(lookout, talk));
+    finish(lookout, talk);
     if let Some(trouble) = kept.as_ref().and_then(|cache| cache.trouble()) {
         talk.notice(format_args!("note: the answer could not be kept: {trouble}"));
     }

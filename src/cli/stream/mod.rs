@@ -147,7 +147,7 @@ pub(super) fn run(options: &StreamOptions, talk: Talk) -> anyhow::Result<()> {
     let mut intake =
         Intake::new(Rendering::new(Some(answer.format)), writer).verbose(verbosity.verbose).live(live);
     let carried = carry(client, lookout.as_ref(), &wired.call, &mut intake);
-    drop(finish(lookout, talk));
+    finish(lookout, talk);
     if let Ok(Carried { exchange, .. }) = &carried
         && let Some(attempt) = exchange.attempts.last()
     {

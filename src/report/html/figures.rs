@@ -205,7 +205,7 @@ fn timeline(document: &Document) -> Vec<Plate> {
 
 /// The decisions about endpoints as upright lines with their numbers, where there are any.
 fn posts(document: &Document, top: f64) -> Option<Series> {
-    let points: Vec<_> = document.decisions().map(|event| (event.at_s, top)).collect();
+    let points: Vec<_> = document.events.iter().map(|event| (event.at_s, top)).collect();
     let words = (1..).zip(&points).map(|(number, point): (u32, _)| (*point, number.to_string())).collect();
     (!points.is_empty()).then_some(Series { number: 0, stroke: Stroke::Posts, points, words })
 }

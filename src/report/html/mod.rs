@@ -112,7 +112,7 @@ fn decisions(document: &Document) -> Vec<(String, String)> {
         let words = format!("{} s: {}: {}", number(event.at_s), event.told(), event.reason);
         (place.to_string(), words)
     };
-    (1..).zip(document.decisions()).map(row).collect()
+    (1..).zip(&document.events).map(row).collect()
 }
 
 /// The page with everything in its place.
@@ -190,7 +190,7 @@ mod tests {
         let page = html(&golden::spread());
         assert!(page.contains("<table id=\"endpoints\">"));
         assert!(page.contains("eu.example ejected: 5 requests in a row failed"));
-        // As posts, which have a number each; that an endpoint was there at first is no decision.
+        // As posts, which have a number each.
         let timeline = &page[page.find("id=\"timeline\"").unwrap()..];
         for number in ["\n1\n", "\n2\n"] {
             assert!(timeline.contains(number), "{number:?}");

@@ -235,6 +235,8 @@ fn a_bench_has_a_row_for_each_endpoint_and_what_was_decided_about_them() {
     assert_eq!((count(bad_row, "errors"), count(good_row, "errors")), (count(level, "errors"), 0));
     assert!(bad_row["latency_ms"].is_null());
     assert_eq!(good_row["latency_ms"], level["latency_ms"]);
+    // That they were there at first is no decision.
+    assert_ne!(result["events"][0]["change"], "added");
     let ejected = |event: &&Value| event["change"] == "ejected" && event["endpoint"] == bad_row["endpoint"];
     let ejected = result["events"].as_array().unwrap().iter().find(ejected).unwrap();
     assert!(ejected["at_s"].as_f64() > Some(0.0));
