@@ -104,6 +104,14 @@ impl Adapt {
         }
     }
 
+    /// Begins anew at a rate that is given; where none is any more, the relay alone sets the pace from here on.
+    pub(super) fn set(&mut self, now: Duration, given: Option<f64>) {
+        if let Some(given) = given {
+            self.per_second = given;
+            self.own.turn(now, Speed::per_second(given));
+        }
+    }
+
     /// Learns from what became of a request that was let go at `granted`, after a wait or not.
     pub(super) fn learn(&mut self, now: Duration, report: &Report<'_>, history: History) {
         for standing in report.advice.iter().flat_map(|advice| &advice.0) {

@@ -77,6 +77,12 @@ impl Bucket {
         self.speed = speed;
     }
 
+    /// Takes over another one's speed and depth from this moment on.
+    pub(super) fn become_like(&mut self, at: Duration, other: &Self) {
+        self.turn(at, other.speed);
+        self.depth = other.depth;
+    }
+
     fn drain(&mut self, at: Duration) {
         if let Some(passed) = at.checked_sub(self.as_of) {
             let drained = passed.as_nanos().saturating_mul(u128::from(self.speed.things));

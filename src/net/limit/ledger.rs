@@ -49,9 +49,9 @@ pub struct Ledger {
     /// The boot that moments are of.
     boot: String,
     /// Nanoseconds from one request to the next.
-    interval: u64,
+    interval: AtomicU64,
     /// Nanoseconds by which requests may come before their time: what a burst takes.
-    tolerance: u64,
+    tolerance: AtomicU64,
     /// How many nanoseconds later than it was due the last request of this process left.
     behind: AtomicU64,
 }
@@ -75,23 +75,31 @@ impl Ledger {
     pub fn open(path: &Path, relay: &str, rate: Rate, burst: u32) -> Result<Self, LedgerError> {
         let file =
             open_own(path).map_err(|error| LedgerError { path: path.into(), detail: error.to_string() })?;
-        let nanos = rate.period().as_nanos().div_ceil(u128::from(rate.count()));
-        let interval = u64::try_from(nanos).unwrap_or(u64::MAX);
         let ledger = Self {
             path: path.into(),
             file,
             relay: relay.into(),
             boot: boot().map_err(|error| LedgerError { path: path.into(), detail: error.to_string() })?,
-            interval,
-            tolerance: interval.saturating_mul(burst.max(1).saturating_sub(1).into()),
+            interval: AtomicU64::new(0),
+            tolerance: AtomicU64::new(0),
             behind: AtomicU64::new(0),
         };
+        ledger.turn(rate, burst);
         // One that is locked is in use by another process, which has read it.
         if ledger.file.try_lock().is_ok() {
             let _lock = Lock(&ledger.file);
             ledger.read(now())?;
         }
         Ok(ledger)
+    }
+
+    /// Goes by another rate from now on.
+    pub(super) fn turn(&self, rate: Rate, burst: u32) {
+        let nanos = rate.period().as_nanos().div_ceil(u128::from(rate.count()));
+        let interval = u64::try_from(nanos).unwrap_or(u64::MAX);
+        let tolerance = interval.saturating_mul(burst.max(1).saturating_sub(1).into());
+        self.interval.store(interval, Ordering::Relaxed);
+        self.tolerance.store(tolerance, Ordering::Relaxed);
     }
 
     /// Waits for the next moment that is free on this machine, for a request that has waited so long already; false where
@@ -112,8 +120,8 @@ impl Ledger {
     /// Reserves the next free moment that is not before the earliest; under the lock.
     fn reserve(&self, now: u64, earliest: u64) -> Result<u64, LedgerError> {
         let due = self.read(now)?;
-        let slot = due.saturating_sub(self.tolerance).max(earliest);
-        let due_ns = due.max(slot).saturating_add(self.interval);
+        let slot = due.saturating_sub(self.tolerance.load(Ordering::Relaxed)).max(earliest);
+        let due_ns = due.max(slot).saturating_add(self.interval.load(Ordering::Relaxed));
         let page = Page { relay: self.relay.clone(), boot: self.boot.clone(), due_ns };
         let mut text = serde_json::to_vec(&page).expect("text and a number are JSON");
         // Pages are of one length, so that one write replaces what was there.

@@ -8,6 +8,7 @@
 mod adapt;
 mod advice;
 mod bucket;
+mod change;
 mod ledger;
 #[cfg(test)]
 mod tests;
@@ -24,7 +25,8 @@ use crate::units::Rate;
 
 use self::adapt::History;
 pub use self::advice::Advice;
-use self::bucket::{Bucket, Speed};
+use self::bucket::Bucket;
+use self::change::buckets;
 pub use self::ledger::{Ledger, LedgerError};
 pub use self::tokens::{TokenRateError, TokenRates};
 
@@ -166,13 +168,10 @@ struct State {
 }
 
 impl Limiter {
-    /// A limiter with empty buckets. A bucket of tokens holds what its rate gives in its unit of time, as the vendors' do.
+    /// A limiter with empty buckets.
     pub fn new(limits: &Limits) -> Self {
-        let tokens = |rate: Option<Rate>| rate.map(|rate| Bucket::new(Speed::of(rate), rate.count()));
-        let requests = limits.requests.map(|rate| Bucket::new(Speed::of(rate), limits.burst.max(1).into()));
-        let TokenRates { input, output, both } = limits.tokens;
         let state = State {
-            given: [requests, tokens(input), tokens(output), tokens(both)],
+            given: buckets(limits),
             adapt: match limits.adapt {
                 Adapt::Never => None,
                 Adapt::Relay => Some(adapt::Adapt::new(limits.requests.map(Rate::per_second))),

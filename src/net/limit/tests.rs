@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::bucket::Speed;
 use super::*;
 
 fn limiter(rate: &str, burst: u32) -> Arc<Limiter> {
