@@ -14,11 +14,38 @@ use super::target::{Bindings, KeyHeader, Withheld, key_header, vendor};
 use super::{Error, KeySource, Source, Sources};
 
 /// The credential, and what to say about it.
+#[derive(Debug)]
 pub(super) struct Chosen {
     pub(super) credential: Option<Credential>,
+    /// Where it was taken from.
+    taken: Taken,
     /// A clause to follow "the key …" or a sentence of its own in an error about credentials.
     pub(super) story: String,
     pub(super) notices: Vec<String>,
+}
+
+/// The place that a credential was taken from, as far as two of them are told apart.
+#[derive(Debug)]
+enum Taken {
+    /// A header, a flag, or nothing: the same for every endpoint.
+    Once(&'static str),
+    /// A variable.
+    Variable(&'static str),
+    /// What a profile says.
+    Profile(ProfileKey),
+}
+
+impl Taken {
+    /// Whether both are the same place.
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Once(one), Self::Once(other)) | (Self::Variable(one), Self::Variable(other)) => {
+                one == other
+            }
+            (Self::Profile(key), Self::Profile(other)) => key.is(other),
+            _ => false,
+        }
+    }
 }
 
 /// Which credential is sent, before anything is read or run for it.
@@ -55,6 +82,7 @@ pub fn key_variables(dialect: Dialect) -> impl Iterator<Item = &'static str> {
 pub(super) fn choose(from: Sources<'_>, bound: &Bindings, headers: &HeaderMap) -> Result<Chosen, Error> {
     let Picked { pick, notices } = pick(from, bound, headers)?;
     refuse_idle_scope(from, &pick)?;
+    let taken = pick.taken();
     let header = key_header(bound.dialect);
     let read = |key: &Secret, source: &str| credential(key, header, bound, source).map(Some);
     let (credential, story) = match pick {
@@ -97,23 +125,22 @@ pub(super) fn choose(from: Sources<'_>, bound: &Bindings, headers: &HeaderMap) -
             (credential, story)
         }
     };
-    Ok(Chosen { credential, story, notices })
+    Ok(Chosen { credential, taken, story, notices })
 }
 
 /// The same for a further endpoint: what was read for one before it is not read, nor a command run, once more.
 pub(super) fn choose_beside(
     from: Sources<'_>,
-    made: &[(Chosen, Bindings)],
+    made: &[Chosen],
     (bound, headers): (&Bindings, &HeaderMap),
 ) -> Result<Chosen, Error> {
     let there = pick(from, bound, headers)?;
-    for (same, near) in made {
-        if there.pick.is(&pick(from, near, headers)?.pick) {
-            let credential = same.credential.as_ref().map(|credential| credential.at(bound.origin.clone()));
-            return Ok(Chosen { credential, story: same.story.clone(), notices: there.notices });
-        }
-    }
-    choose(from, bound, headers)
+    let taken = there.pick.taken();
+    let Some(same) = made.iter().find(|same| same.taken.is(&taken)) else {
+        return choose(from, bound, headers);
+    };
+    let credential = same.credential.as_ref().map(|credential| credential.at(bound.origin.clone()));
+    Ok(Chosen { credential, taken, story: same.story.clone(), notices: there.notices })
 }
 
 /// A header of the user's own replaces everything; then flags, then `BATON_KEY`, then the vendor's variables, then the
@@ -193,12 +220,14 @@ fn refuse_idle_scope(from: Sources<'_>, pick: &Pick<'_>) -> Result<(), Error> {
 }
 
 impl Pick<'_> {
-    /// Whether both are taken from the same place.
-    fn is(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Variable(name, ..), Self::Variable(other, ..)) => name == other,
-            (Self::Profile(_, key), Self::Profile(_, other)) => std::ptr::eq(*key, *other),
-            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
+    fn taken(&self) -> Taken {
+        match self {
+            Self::Variable(name, ..) => Taken::Variable(name),
+            Self::Profile(_, key) => Taken::Profile((*key).clone()),
+            Self::Header(_) => Taken::Once("header"),
+            Self::Flag(_) => Taken::Once("flag"),
+            Self::Embedded => Taken::Once("embedded"),
+            Self::Nothing => Taken::Once("nothing"),
         }
     }
 

@@ -40,7 +40,7 @@ pub(super) fn of_profile<'a>(
     from: Sources<'a>,
     bound: &Bindings,
 ) -> impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)> {
-    let profile = from.profile.filter(|profile| profile.places.is_empty() || profile.owns(&bound.origin));
+    let profile = from.profile.filter(|profile| profile.is_for(&bound.origin));
     profile.into_iter().flat_map(|profile| &profile.headers)
 }
 

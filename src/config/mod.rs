@@ -279,16 +279,16 @@ fn resolve_over(given: &Given, environment: &Environment, file: File) -> Result<
     let headers = headers::collect(from, &bound)?;
     let chosen = credential::choose(from, &bound, &headers)?;
     let mut stations = vec![base.station(chosen.credential.clone())];
-    let mut made = vec![(chosen, bound)];
+    let mut made = vec![chosen];
     for other in others {
         let away = target::bindings(from, dialect, other)?;
-        headers::refuse_other(from, (&headers, &made[0].1), &away)?;
+        headers::refuse_other(from, (&headers, &bound), &away)?;
         let there = credential::choose_beside(from, &made, (&away, &headers))?;
         stations.push(other.station(there.credential.clone()));
-        made.push((there, away));
+        made.push(there);
     }
-    notices.extend(made.iter_mut().flat_map(|(there, _)| std::mem::take(&mut there.notices)));
-    let (chosen, bound) = made.swap_remove(0);
+    notices.extend(made.iter_mut().flat_map(|there| std::mem::take(&mut there.notices)));
+    let chosen = made.swap_remove(0);
     notices.extend(sign::withheld(from, &bound));
     notices.sort();
     notices.dedup();

@@ -1,6 +1,7 @@
 //! A profile: one relay with its key, its headers and the policy it is to be treated with.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::net::route::Strategy;
 use crate::net::{
@@ -18,7 +19,7 @@ use super::sync::Subscription;
 use super::{Error, PolicyDefaults, SignDefaults};
 
 /// What a `[profile.NAME]` table says.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Profile {
     pub(super) name: String,
     pub(super) api: Option<Dialect>,
@@ -50,12 +51,26 @@ pub(super) enum ProfileKey {
     /// A credential among the headers.
     Header(HeaderName, HeaderValue),
     /// `oauth`, a token that is renewed.
-    Token(Box<OAuth>),
+    Token(Arc<OAuth>),
     /// `service-token`, a token that is signed here.
-    Service(Box<Service>),
+    Service(Arc<Service>),
 }
 
 impl ProfileKey {
+    /// Whether both are the same place, and not only two that say the same.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::File(one), Self::File(other)) => one == other,
+            (Self::Command(one), Self::Command(other)) | (Self::Variable(one), Self::Variable(other)) => {
+                one == other
+            }
+            (Self::Header(name, value), Self::Header(other, text)) => name == other && value == text,
+            (Self::Token(one), Self::Token(other)) => Arc::ptr_eq(one, other),
+            (Self::Service(one), Self::Service(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+
     /// The key of the profile that says so.
     pub(super) fn setting(&self) -> String {
         match self {
@@ -122,14 +137,15 @@ impl Profile {
         }
         if let Some(entry) = section.entry("oauth") {
             let oauth = OAuth::read(&profile.name, &entry, folders)?;
-            profile.take_key(&entry, ProfileKey::Token(Box::new(oauth)))?;
+            profile.take_key(&entry, ProfileKey::Token(Arc::new(oauth)))?;
         }
         if let Some(entry) = section.entry("service-token") {
             let service = Service::read(&entry, folders)?;
-            profile.take_key(&entry, ProfileKey::Service(Box::new(service)))?;
+            profile.take_key(&entry, ProfileKey::Service(Arc::new(service)))?;
         }
         let has_key = profile.key.is_some() || profile.secret.is_some() || profile.sign.key_file.is_some();
-        if profile.places.is_empty() && has_key {
+        // A synced file brings the addresses, on hosts that stand here.
+        if profile.places.is_empty() && profile.subscription.is_none() && has_key {
             let error = section.refuse("has a key and no url");
             return Err(error.hint("a key is bound to its relay and sent nowhere else: name the url with it"));
         }
@@ -143,6 +159,11 @@ impl Profile {
     /// Whether what belongs to the profile's relay may be sent to this origin.
     pub(super) fn owns(&self, origin: &Origin) -> bool {
         self.places.iter().any(|place| Origin::of(&place.endpoint.url) == *origin)
+    }
+
+    /// Whether what it says of its relay is meant for this origin: where it names no address, for any.
+    pub(super) fn is_for(&self, origin: &Origin) -> bool {
+        (self.places.is_empty() && self.subscription.is_none()) || self.owns(origin)
     }
 
     /// The endpoint at this address.

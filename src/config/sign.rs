@@ -55,15 +55,14 @@ impl SignDefaults {
 
 /// What the profile says of requests to this relay: like its headers, it is for the profile's own.
 pub(super) fn defaults(from: Sources<'_>, bound: &target::Bindings) -> SignDefaults {
-    let is_for = |profile: &&super::Profile| profile.places.is_empty() || profile.owns(&bound.origin);
-    from.profile.filter(is_for).map(|profile| profile.sign.clone()).unwrap_or_default()
+    let own = from.profile.filter(|profile| profile.is_for(&bound.origin));
+    own.map(|profile| profile.sign.clone()).unwrap_or_default()
 }
 
 /// What is to be said where a profile's requests are signed and those to this relay are not.
 pub(super) fn withheld(from: Sources<'_>, bound: &target::Bindings) -> Option<String> {
     let profile = from.profile.filter(|profile| profile.sign.scheme.is_some())?;
-    let is_own = profile.places.is_empty() || profile.owns(&bound.origin);
-    (!is_own).then(|| {
+    (!profile.is_for(&bound.origin)).then(|| {
         format!("profile {} signs for its own url: requests to {} are not signed", profile.name, bound.origin)
     })
 }
