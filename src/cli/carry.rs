@@ -11,7 +11,7 @@ use crate::net::Pool;
 use crate::outcome::Class;
 use crate::units::Money;
 
-use super::routing::{Lookout, watch};
+use super::lookout::{Lookout, watch};
 use super::show::Account;
 use super::signals::Signals;
 use super::{Signal, Talk};

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use crate::client::{Call, Station};
 use crate::config;
-use crate::config::{Environment, Settings};
+use crate::config::{Environment, PolicyDefaults, Settings};
 use crate::net::{Adapt, Ledger, LedgerError, Limiter, Limits, Origin, TokenRates};
 use crate::units::{Rate, whole};
 
@@ -24,7 +24,7 @@ enum RateScope {
 }
 
 /// How many requests and tokens leave in a time.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Policy")]
 pub(super) struct LimitOptions {
     /// Let at most so many requests leave in a time, repeated ones included: 60/m, 10/s [default: no limit]
@@ -43,6 +43,16 @@ pub(super) struct LimitOptions {
 }
 
 impl LimitOptions {
+    /// What they limit, or else the profile.
+    fn limits(&self, own: &PolicyDefaults) -> Limits {
+        Limits {
+            requests: self.rate.or(own.rate),
+            burst: self.burst.or(own.burst).unwrap_or(Limits::default().burst),
+            tokens: self.token_rate.or(own.token_rate).unwrap_or_default(),
+            ..Limits::default()
+        }
+    }
+
     /// The limiter that they ask for, if they, the profile or the pace of the relay ask for one.
     pub(super) fn limiter(&self, adapt: Adapt, site: &Site) -> Result<Option<Arc<Limiter>>, Usage> {
         let own = &site.settings.policy;
@@ -57,16 +67,47 @@ impl LimitOptions {
             )
             .hint("--rate 60/m sets one"));
         }
-        if requests.is_none() && tokens.is_none() && adapt == Adapt::Never {
+        // A synced file may bring a limit later.
+        let is_idle = requests.is_none() && tokens.is_none() && site.settings.upkeep.is_none();
+        if is_idle && adapt == Adapt::Never {
             return Ok(None);
         }
-        let burst = self.burst.or(own.burst).unwrap_or(Limits::default().burst);
-        let limits = Limits { requests, burst, tokens: tokens.unwrap_or_default(), adapt };
+        let limits = Limits { adapt, ..self.limits(own) };
         let limiter = Limiter::new(&limits);
         Ok(Some(Arc::new(match (self.rate_scope, requests) {
-            (RateScope::Machine, Some(rate)) => limiter.sharing(ledger(site, rate, burst)?),
+            (RateScope::Machine, Some(rate)) => limiter.sharing(ledger(site, rate, limits.burst)?),
             _ => limiter,
         })))
+    }
+}
+
+/// Lets a limiter follow the limits of a synced file, where no flag says otherwise.
+#[derive(Debug)]
+pub(super) struct Throttle {
+    options: LimitOptions,
+    limiter: Arc<Limiter>,
+    /// What was set last.
+    now: Limits,
+}
+
+impl Throttle {
+    /// The pace of a limiter that these flags and the profile made, if they made one.
+    pub(super) fn of(
+        options: LimitOptions,
+        limiter: Option<&Arc<Limiter>>,
+        own: &PolicyDefaults,
+    ) -> Option<Self> {
+        Some(Self { options, limiter: Arc::clone(limiter?), now: options.limits(own) })
+    }
+
+    /// Sets what is limited otherwise now.
+    pub(super) fn follow(&mut self, own: &PolicyDefaults) {
+        let limits = self.options.limits(own);
+        // What the relay has taught stays where nothing is new.
+        if limits != self.now {
+            self.limiter.set(&limits);
+            self.now = limits;
+        }
     }
 }
 

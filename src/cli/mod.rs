@@ -16,6 +16,7 @@ mod files;
 mod guards;
 mod limits;
 mod listing;
+mod lookout;
 mod man;
 mod mock;
 mod models;

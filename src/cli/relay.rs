@@ -12,9 +12,11 @@ use crate::net::{Compressor, Connection, Pool, Reuse, Signer, Url};
 use crate::wire::WireError;
 
 use super::connection::{ConnectionOptions, Unasked};
+use super::limits::Throttle;
+use super::lookout::{Lookout, Outfit};
 use super::options::{Attempts, PolicyOptions, TargetOptions};
 use super::prompt::{Defaults, PromptOptions};
-use super::routing::{Lookout, RouteOptions};
+use super::routing::RouteOptions;
 use super::{Talk, Usage};
 
 /// The model asked for where the embedded relay answers and none is named.
@@ -196,17 +198,19 @@ impl Site {
 
     /// The eye on several endpoints, where there are.
     pub(super) fn lookout(
-        &self,
-        options: &RouteOptions,
-        connection: &ConnectionOptions,
+        &mut self,
+        (options, connection): (&RouteOptions, &ConnectionOptions),
+        throttle: Option<Throttle>,
     ) -> anyhow::Result<Option<Lookout>> {
+        let upkeep = self.settings.upkeep.take();
         let Some(routes) = &self.routes else { return Ok(None) };
         // Each probe makes a connection of its own, so that it shows what a handshake takes.
         let fresh = Connection { reuse: Reuse::Never, most: None, ..self.connection.clone() };
         let prober =
             Pool::of_several(&fresh, &self.settings.base).map_err(|error| connection.explain(error))?;
-        let profile = self.settings.profile.as_deref();
-        Ok(Some(options.lookout((Arc::clone(routes), profile), prober, self.talk)?))
+        let (routes, profile) = (Arc::clone(routes), self.settings.profile.as_deref());
+        let outfit = Outfit { routes, profile, prober, events: options.events(), upkeep, throttle };
+        Ok(Some(Lookout::new(outfit, self.talk)?))
     }
 
     /// A client with a pool of its own for requests to `target`.

@@ -1,7 +1,10 @@
 //! Where attempts go when a relay has several endpoints: the router, and what goes to each endpoint and to no other.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use arc_swap::ArcSwap;
 
 use crate::net::route::{Endpoint, Report, Router, Seat, SetError, Strategy, Ticket, Tried};
 use crate::net::{Credential, Transport, Url, shown_url};
@@ -26,8 +29,9 @@ pub struct Station {
 #[derive(Debug)]
 pub struct Routes {
     router: Router,
-    /// By the base address.
-    stations: HashMap<Url, Stop>,
+    dialect: Dialect,
+    /// By the base address; one that is left stays, since an attempt may be on its way there.
+    stations: ArcSwap<HashMap<Url, Arc<Stop>>>,
     /// Exchanges under way.
     under_way: AtomicU32,
 }
@@ -50,8 +54,25 @@ impl Routes {
     pub fn new(strategy: Strategy, dialect: Dialect, stations: Vec<Station>) -> Result<Self, SetError> {
         let endpoints = stations.iter().map(|station| station.endpoint.clone()).collect();
         let router = Router::new(strategy, endpoints)?;
-        let stations = stations.into_iter().map(|station| stop(station, dialect)).collect();
-        Ok(Self { router, stations, under_way: AtomicU32::new(0) })
+        let stations: HashMap<_, _> = stations.into_iter().map(|station| stop(station, dialect)).collect();
+        let stations = ArcSwap::from_pointee(stations);
+        Ok(Self { router, dialect, stations, under_way: AtomicU32::new(0) })
+    }
+
+    /// Replaces the stations under running requests: what is known of endpoints that stay is kept, and attempts under way
+    /// end where they are.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Routes::new`]; nothing is changed then.
+    pub fn replace(&self, stations: Vec<Station>) -> Result<(), SetError> {
+        let endpoints: Vec<Endpoint> = stations.iter().map(|station| station.endpoint.clone()).collect();
+        Router::check(&endpoints)?;
+        let mut known = HashMap::clone(&self.stations.load());
+        known.extend(stations.into_iter().map(|station| stop(station, self.dialect)));
+        // Where an attempt may go is known before it can be chosen.
+        self.stations.store(Arc::new(known));
+        self.router.replace(endpoints)
     }
 
     /// What chooses among them.
@@ -65,10 +86,10 @@ impl Routes {
     }
 }
 
-fn stop(station: Station, dialect: Dialect) -> (Url, Stop) {
+fn stop(station: Station, dialect: Dialect) -> (Url, Arc<Stop>) {
     let Station { endpoint: Endpoint { url, .. }, credential } = station;
     let (name, target) = (shown_url(&url), join(&url, dialect));
-    (url, Stop { name, target, credential })
+    (url, Arc::new(Stop { name, target, credential }))
 }
 
 /// The way of one exchange over its attempts.
@@ -78,7 +99,7 @@ pub(super) struct Itinerary<'a> {
     session: Option<String>,
     tried: Tried,
     /// Where the attempt before went.
-    last: Option<(Seat, &'a Stop)>,
+    last: Option<(Seat, Arc<Stop>)>,
     /// Whether the next attempt goes there again.
     stays: bool,
 }
@@ -93,16 +114,16 @@ impl Drop for Itinerary<'_> {
 
 impl<'a> Itinerary<'a> {
     /// Where the next attempt goes: chosen anew each time, unless a repair is sent to where it was asked for.
-    fn next(&mut self) -> Option<(Ticket<'a>, &'a Stop)> {
+    fn next(&mut self) -> Option<(Ticket<'a>, Arc<Stop>)> {
         let routes = self.routes?;
         let before = self.last.take().filter(|_| std::mem::take(&mut self.stays));
         let ticket = match &before {
             Some((seat, _)) => routes.router.choose_again(seat),
             None => routes.router.choose(self.session.as_deref(), &self.tried),
         };
-        let stop = &routes.stations[&ticket.endpoint().url];
+        let stop = Arc::clone(&routes.stations.load()[&ticket.endpoint().url]);
         self.tried.add(ticket.seat());
-        self.last = Some((ticket.seat().clone(), stop));
+        self.last = Some((ticket.seat().clone(), Arc::clone(&stop)));
         Some((ticket, stop))
     }
 
@@ -122,7 +143,7 @@ impl<'a> Itinerary<'a> {
 /// Where one attempt goes.
 #[derive(Debug)]
 pub(super) struct Heading<'a> {
-    way: Option<(Ticket<'a>, &'a Stop)>,
+    way: Option<(Ticket<'a>, Arc<Stop>)>,
 }
 
 /// An address, and the credential of its origin.

@@ -155,6 +155,14 @@ impl<'a> Entry<'a> {
         self.text()?.parse().map_err(|error| self.refuse(error))
     }
 
+    /// `true` or `false`.
+    pub(super) fn switch(&self) -> Result<bool, Error> {
+        match self.value {
+            DeValue::Boolean(value) => Ok(*value),
+            _ => Err(self.wrong_type("true or false")),
+        }
+    }
+
     /// A whole number within bounds.
     pub(super) fn number<T>(&self, bounds: RangeInclusive<T>) -> Result<T, Error>
     where

@@ -10,10 +10,11 @@ use crate::units::{MASK, Money, Span};
 use super::credential::Pick;
 use super::file::{File, place};
 use super::price::Price;
-use super::profile::ProfileKey;
+use super::profile::{Profile, ProfileKey};
 use super::target::Bindings;
 use super::{
-    Environment, Error, Given, PolicyDefaults, Source, Sources, credential, headers, sign, sync, target,
+    Environment, Error, Given, PolicyDefaults, Source, Sources, Upkeep, credential, headers, sign, sync,
+    target,
 };
 
 /// All settings.
@@ -52,7 +53,9 @@ impl Setting {
 pub fn inventory(given: &Given, environment: &Environment) -> Result<Inventory, Error> {
     let file = File::read(given, environment)?;
     let (profile, chosen_by) = file.choose(given, environment)?.unzip();
-    let from = Sources { given, environment, profile };
+    let mut from = Sources { given, environment, profile };
+    let synced = Upkeep::peek(from)?;
+    from.profile = synced.as_ref().or(profile);
     let mut settings = Vec::new();
     if let Some(place) = place(given, environment) {
         let shown = file.path.as_ref().map(|path| path.display().to_string());
@@ -63,8 +66,7 @@ pub fn inventory(given: &Given, environment: &Environment) -> Result<Inventory, 
         _ => Setting::unset("profile"),
     });
     add_target(&mut settings, from)?;
-    let policy = profile.map(|profile| profile.policy).unwrap_or_default();
-    add_policy(&mut settings, &policy, profile.map(|profile| profile.name.as_str()));
+    add_policy(&mut settings, from.profile);
     let sign = profile.map(|profile| profile.sign.clone()).unwrap_or_default();
     settings.extend(sign::settings(&sign, profile.map(|profile| profile.name.as_str())));
     if let Some(profile) = profile {
@@ -151,10 +153,11 @@ fn of_variable(name: &HeaderName, bound: &Bindings) -> Source {
     headers::variable(name, bound).map_or(Source::Default, |name| Source::Variable(name.to_owned()))
 }
 
-fn add_policy(settings: &mut Vec<Setting>, policy: &PolicyDefaults, profile: Option<&str>) {
+fn add_policy(settings: &mut Vec<Setting>, profile: Option<&Profile>) {
     let built_in = built_in();
+    let policy = profile.map(|profile| profile.policy).unwrap_or_default();
     let source = |is_set: bool| match profile.filter(|_| is_set) {
-        Some(name) => Source::Profile(name.to_owned()),
+        Some(profile) => Source::Profile(profile.name.clone()),
         None => Source::Default,
     };
     let attempts = policy.attempts.unwrap_or(Policy::default().attempts).to_string();
@@ -190,7 +193,12 @@ fn add_policy(settings: &mut Vec<Setting>, policy: &PolicyDefaults, profile: Opt
         settings.push(Setting::new(name, value, decided));
     }
     for (name, value) in limits {
-        let decided = source(value.is_some());
+        let decided = match profile.map(|profile| (profile.synced, &profile.name)) {
+            Some((Some(taken), profile)) if value.is_some() && taken.has(name) => {
+                Source::Synced(profile.clone(), taken.version)
+            }
+            _ => source(value.is_some()),
+        };
         let detail = if value.is_some() { "but not in bench" } else { "" };
         settings.push(Setting { detail: detail.to_owned(), ..Setting::new(name, value, decided) });
     }

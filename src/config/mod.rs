@@ -37,6 +37,7 @@ use crate::outcome::TokenTimes;
 use crate::units::{Rate, Size, Span};
 use crate::wire::Dialect;
 
+use self::credential::Chosen;
 use self::file::File;
 use self::profile::Profile;
 
@@ -49,6 +50,7 @@ pub use self::owned::{FileLock, PrivateFile};
 pub use self::price::Prices;
 pub use self::private::{read_private, refuse_exposed};
 pub use self::sign::SignDefaults;
+pub use self::sync::{News, Update, Upkeep};
 
 /// What was typed on the command line, as far as it names the relay and how to speak to it.
 #[derive(Debug, Clone, Default)]
@@ -93,6 +95,8 @@ pub enum Source {
     Variable(String),
     /// The profile of this name.
     Profile(String),
+    /// This version of the synced configuration of the profile of this name.
+    Synced(String, u64),
     /// The configuration file, outside any profile.
     File,
     /// Nothing: it is as it was built in.
@@ -105,6 +109,7 @@ impl std::fmt::Display for Source {
             Self::Flag(name) => out.write_str(name),
             Self::Variable(name) => out.write_str(name),
             Self::Profile(name) => write!(out, "profile {name}"),
+            Self::Synced(_, version) => write!(out, "synced version {version}"),
             Self::File => out.write_str("file"),
             Self::Default => out.write_str("default"),
         }
@@ -181,6 +186,8 @@ pub struct Settings {
     pub sign: SignDefaults,
     /// What models cost.
     pub prices: Prices,
+    /// What keeps a run in step with the synced configuration, where its endpoints and limits come from one.
+    pub upkeep: Option<Upkeep>,
     /// What the user should know about how this was resolved.
     pub notices: Vec<String>,
 }
@@ -242,7 +249,9 @@ pub struct Endpoints {
 pub fn endpoints(given: &Given, environment: &Environment) -> Result<Endpoints, Error> {
     let file = File::read(given, environment)?;
     let profile = file.choose(given, environment)?.map(|(profile, _)| profile);
-    let from = Sources { given, environment, profile };
+    let mut from = Sources { given, environment, profile };
+    let synced = Upkeep::peek(from)?;
+    from.profile = synced.as_ref().or(from.profile);
     let (dialect, _) = target::dialect(from)?;
     let bases = target::bases(from, dialect)?;
     let profile = bases.first().and_then(|base| base.profile()).map(str::to_owned);
@@ -267,44 +276,59 @@ pub fn resolve(given: &Given, environment: &Environment) -> Result<Settings, Err
 }
 
 fn resolve_over(given: &Given, environment: &Environment, file: File) -> Result<Settings, Error> {
-    let profile = file.choose(given, environment)?.map(|(profile, _)| profile);
-    let from = Sources { given, environment, profile };
+    let mut from =
+        Sources { given, environment, profile: file.choose(given, environment)?.map(|(profile, _)| profile) };
+    let mut notices = Vec::new();
+    let (upkeep, synced) = Upkeep::begin(from, &mut notices)?.unzip();
+    from.profile = synced.as_ref().or(from.profile);
     let (dialect, _) = target::dialect(from)?;
     let bases = target::bases(from, dialect)?;
-    let (base, others) = bases.split_first().expect("there is at least one");
+    let base = bases.first().expect("there is at least one");
     let model = target::model(from, dialect).map(|(model, _)| model.to_owned());
     let bound = target::bindings(from, dialect, base)?;
-    let mut notices = Vec::new();
     notices.extend(target::overruled(from, base));
-    let headers = headers::collect(from, &bound)?;
-    let chosen = credential::choose(from, &bound, &headers)?;
-    let mut stations = vec![base.station(chosen.credential.clone())];
-    let mut made = vec![chosen];
-    for other in others {
-        let away = target::bindings(from, dialect, other)?;
-        headers::refuse_other(from, (&headers, &bound), &away)?;
-        let there = credential::choose_beside(from, &made, (&away, &headers))?;
-        stations.push(other.station(there.credential.clone()));
-        made.push(there);
-    }
+    let mut made = Vec::new();
+    let (headers, stations) = stations(from, (dialect, &bases), &mut made)?;
     notices.extend(made.iter_mut().flat_map(|there| std::mem::take(&mut there.notices)));
-    let chosen = made.swap_remove(0);
     notices.extend(sign::withheld(from, &bound));
     notices.sort();
     notices.dedup();
+    let chosen = made.first().expect("something is chosen for the first");
+    let (credential, credential_story) = (chosen.credential.clone(), chosen.story.clone());
+    let (profile, own) = (from.profile, base.profile().map(str::to_owned));
     Ok(Settings {
         dialect,
         model,
         headers,
-        credential: chosen.credential,
-        credential_story: chosen.story,
+        credential,
+        credential_story,
         policy: profile.map(|profile| profile.policy).unwrap_or_default(),
         sign: sign::defaults(from, &bound),
         base: base.url.clone(),
         stations,
-        profile: base.profile().map(str::to_owned),
+        profile: own,
         strategy: profile.and_then(|profile| profile.strategy),
+        upkeep: upkeep.map(|upkeep| upkeep.having_made(made)),
         prices: file.prices,
         notices,
     })
+}
+
+/// The user's headers and what goes to each of these addresses; what was read for one of them, or before, is not read again.
+fn stations(
+    from: Sources<'_>,
+    (dialect, bases): (Dialect, &[target::Base]),
+    made: &mut Vec<Chosen>,
+) -> Result<(HeaderMap, Vec<Station>), Error> {
+    let first = target::bindings(from, dialect, bases.first().expect("there is at least one"))?;
+    let headers = headers::collect(from, &first)?;
+    let mut stations = Vec::new();
+    for base in bases {
+        let bound = target::bindings(from, dialect, base)?;
+        headers::refuse_other(from, (&headers, &first), &bound)?;
+        let there = credential::choose_beside(from, made, (&bound, &headers))?;
+        stations.push(base.station(there.credential.clone()));
+        made.push(there);
+    }
+    Ok((headers, stations))
 }

@@ -30,16 +30,21 @@ pub(super) fn read_places(section: &Section<'_>, folders: Folders<'_>) -> Result
         let url = target::parse(entry.text()?, &entry.place())?;
         match places.iter().position(|place| place.endpoint.url == url) {
             Some(index) => places[..=index].rotate_right(1),
-            None => places.insert(0, Place { endpoint: Endpoint::at(url), key: None }),
+            None => places.insert(0, Place::bare(Endpoint::at(url))),
         }
     }
     Ok(places)
 }
 
 impl Place {
+    /// An endpoint with nothing of its own.
+    pub(super) fn bare(endpoint: Endpoint) -> Self {
+        Self { endpoint, key: None }
+    }
+
     fn read(section: &Section<'_>, folders: Folders<'_>) -> Result<Self, Error> {
         const KEYS: [&str; 3] = ["key-file", "key-command", "key-env"];
-        section.only(&["url", "zone", "region", "weight", "priority", KEYS[0], KEYS[1], KEYS[2]])?;
+        section.only(&["url", "zone", "region", "weight", "priority", "drain", KEYS[0], KEYS[1], KEYS[2]])?;
         let text = |key| section.entry(key).map(|entry| name(&entry)).transpose();
         let entry = section.entry("url").ok_or_else(|| section.refuse("has no url"))?;
         let url = target::parse(entry.text()?, &entry.place())?;
@@ -48,6 +53,7 @@ impl Place {
             region: text("region")?,
             weight: section.entry("weight").map_or(Ok(1), |entry| entry.number(1..=1_000_000))?,
             priority: section.entry("priority").map_or(Ok(0), |entry| entry.number(0..=1_000))?,
+            drain: section.entry("drain").map_or(Ok(false), |entry| entry.switch())?,
             ..Endpoint::at(url)
         };
         let mut keys = KEYS.into_iter().filter_map(|key| section.entry(key));

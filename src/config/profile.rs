@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::net::route::Strategy;
+use crate::net::route::{Endpoint, Strategy};
 use crate::net::{
     CompressRules, HeaderMap, HeaderName, HeaderValue, Origin, SchemeName, Url, is_secret_header,
 };
@@ -15,7 +15,7 @@ use super::headers::{CREDENTIAL_HEADERS, field};
 use super::oauth::OAuth;
 use super::places::{Place, read_places};
 use super::service::Service;
-use super::sync::Subscription;
+use super::sync::{Limits, Subscription, Synced};
 use super::{Error, PolicyDefaults, SignDefaults};
 
 /// What a `[profile.NAME]` table says.
@@ -37,6 +37,31 @@ pub(super) struct Profile {
     pub(super) secret: Option<String>,
     /// What is kept in step with other regions.
     pub(super) subscription: Option<Subscription>,
+    /// What of it is a synced file's.
+    pub(super) synced: Option<Taken>,
+}
+
+/// What a profile has taken from a synced file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Taken {
+    pub(super) version: u64,
+    /// Whether its endpoints.
+    pub(super) endpoints: bool,
+    /// Whether its rate of requests.
+    pub(super) rate: bool,
+    /// Whether its rate of tokens.
+    pub(super) token_rate: bool,
+}
+
+impl Taken {
+    /// Whether it is what decides the limit of this name.
+    pub(super) fn has(self, limit: &str) -> bool {
+        match limit {
+            "rate" | "burst" => self.rate,
+            "token-rate" => self.token_rate,
+            _ => false,
+        }
+    }
 }
 
 /// Where a profile's key comes from.
@@ -159,6 +184,31 @@ impl Profile {
     /// Whether what belongs to the profile's relay may be sent to this origin.
     pub(super) fn owns(&self, origin: &Origin) -> bool {
         self.places.iter().any(|place| Origin::of(&place.endpoint.url) == *origin)
+    }
+
+    /// The profile with the endpoints and limits of a synced file in place of its own, as far as the file names any. An
+    /// endpoint that the profile names, too, keeps the key that it has there.
+    pub(super) fn with(&self, synced: &Synced) -> Self {
+        let mut profile = self.clone();
+        if !synced.endpoints.is_empty() {
+            let place = |endpoint: Endpoint| match self.place_at(&endpoint.url) {
+                Some(own) => Place { endpoint, ..own.clone() },
+                None => Place::bare(endpoint),
+            };
+            profile.places = synced.endpoints.iter().map(|synced| place(synced.endpoint())).collect();
+        }
+        let Limits { rate, burst, token_rate } = synced.limits;
+        profile.synced = Some(Taken {
+            version: synced.version,
+            endpoints: !synced.endpoints.is_empty(),
+            rate: rate.is_some(),
+            token_rate: token_rate.is_some(),
+        });
+        if rate.is_some() {
+            (profile.policy.rate, profile.policy.burst) = (rate, burst);
+        }
+        profile.policy.token_rate = token_rate.or(profile.policy.token_rate);
+        profile
     }
 
     /// Whether what it says of its relay is meant for this origin: where it names no address, for any.

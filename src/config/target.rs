@@ -6,6 +6,7 @@ use crate::net::{Credential, Origin, Url};
 use crate::wire::Dialect;
 
 use super::places::Place;
+use super::profile::Taken;
 use super::{Error, Source, Sources};
 
 /// A base address and the place that named it.
@@ -29,7 +30,7 @@ impl Base {
     /// The profile that names it, where one does.
     pub(super) fn profile(&self) -> Option<&str> {
         match &self.source {
-            Source::Profile(name) => Some(name),
+            Source::Profile(name) | Source::Synced(name, _) => Some(name),
             _ => None,
         }
     }
@@ -122,6 +123,21 @@ pub(super) fn bases(from: Sources<'_>, dialect: Dialect) -> Result<Vec<Base>, Er
 
 /// The base addresses that the strongest source names, if any names one.
 pub(super) fn named_bases(from: Sources<'_>, dialect: Dialect) -> Result<Vec<Base>, Error> {
+    let bases = bases_elsewhere(from, dialect)?;
+    let Some(profile) = from.profile.filter(|_| bases.is_empty()) else { return Ok(bases) };
+    let own = |place: &Place| Base {
+        url: place.endpoint.url.clone(),
+        source: match profile.synced {
+            Some(Taken { version, endpoints: true, .. }) => Source::Synced(profile.name.clone(), version),
+            _ => Source::Profile(profile.name.clone()),
+        },
+        own: Some(place.endpoint.clone()),
+    };
+    Ok(profile.places.iter().map(own).collect())
+}
+
+/// The base addresses that a flag or a variable names, which win over a profile's.
+pub(super) fn bases_elsewhere(from: Sources<'_>, dialect: Dialect) -> Result<Vec<Base>, Error> {
     if let Some(url) = &from.given.embedded {
         return Ok(vec![Base::new(url.clone(), Source::Flag("--mock"))]);
     }
@@ -135,13 +151,7 @@ pub(super) fn named_bases(from: Sources<'_>, dialect: Dialect) -> Result<Vec<Bas
             return Ok(vec![Base::new(parse(text, name)?, Source::Variable(name.to_owned()))]);
         }
     }
-    let Some(profile) = from.profile else { return Ok(Vec::new()) };
-    let own = |place: &Place| Base {
-        url: place.endpoint.url.clone(),
-        source: Source::Profile(profile.name.clone()),
-        own: Some(place.endpoint.clone()),
-    };
-    Ok(profile.places.iter().map(own).collect())
+    Ok(Vec::new())
 }
 
 /// What to say where a variable takes the place of the profile's address: nobody typed it, so it may surprise.
@@ -245,7 +255,7 @@ pub(super) fn bindings(from: Sources<'_>, dialect: Dialect, base: &Base) -> Resu
     let withheld = |bound: Option<(Origin, &'static str)>| match (bound, &base.source) {
         (Some((bound, _)), _) if bound == origin => None,
         (Some((bound, variable)), _) => Some(Withheld::Elsewhere(bound, variable)),
-        (None, Source::Profile(name)) => Some(Withheld::OfProfile(name.clone())),
+        (None, Source::Profile(name) | Source::Synced(name, _)) => Some(Withheld::OfProfile(name.clone())),
         (None, _) => None,
     };
     Ok(Bindings {

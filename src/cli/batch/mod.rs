@@ -24,13 +24,14 @@ use crate::units::Span;
 use self::books::{Opened, open};
 pub(super) use self::options::BatchOptions;
 use super::connection::Unasked;
+use super::limits::Throttle;
+use super::lookout::{Lookout, finish, watch};
 use super::options::Attempts;
 use super::output::Output;
 use super::prompt::no_model;
 use super::relay::{Approach, Site, Way, enough_descriptors};
-use super::routing::{Lookout, finish};
 use super::signals::Signals;
-use super::{Ending, Signal, Talk, Usage, routing, show};
+use super::{Ending, Signal, Talk, Usage, show};
 
 /// Users of one thread; more of them share more threads, as far as there are cores.
 const USERS: usize = 32;
@@ -63,7 +64,8 @@ pub(super) fn run(options: &BatchOptions, talk: Talk) -> anyhow::Result<()> {
     let kept = open_cache(options, &site.settings)?;
     let equip = |client: Client<Pool>| client.with_limiter(limiter.clone()).with_cache(kept.clone());
     let clients = clients.into_iter().map(equip).collect();
-    let lookout = site.lookout(route, connection)?;
+    let throttle = Throttle::of(options.pace, limiter.as_ref(), &site.settings.policy);
+    let lookout = site.lookout((route, connection), throttle)?;
     let control = Arc::new(Control::new(options.limits(&site.settings)?));
     let progress = Arc::new(Progress::new(opened.size));
     let (lines, attempts) = mpsc::channel();
@@ -183,7 +185,7 @@ impl Watch<'_> {
             self.control.abort();
             std::future::pending::<()>().await;
         };
-        let watching = routing::watch(self.lookout);
+        let watching = watch(self.lookout);
         tokio::pin!(drained, watching);
         while !self.running.is_finished() {
             tokio::select! {

@@ -33,12 +33,12 @@ use self::spread::SpreadOptions;
 use self::sweep::{Sweep, Swept, sweep};
 use self::verdicts::Judgement;
 use super::connection::Unasked;
+use super::lookout::{Lookout, finish};
 use super::options::{Attempts, TargetOptions};
 use super::output::{Output, append_to};
 use super::paper::keep;
 use super::prompt::{Defaults, Nameless, Stdin};
 use super::relay::{Flags, Manner, Wired, descriptors_for, enough_descriptors};
-use super::routing::{Lookout, finish};
 use super::{Ending, OutputError, Signal, Talk, terminal_obeys};
 
 /// What is asked for where nothing is given: short, harmless, and long enough to be answered in more than a word.
@@ -61,7 +61,7 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     sets.refuse_what_cannot_be(Around { is_open: open.is_some(), shard: plan.shard, seed })?;
     plan.validate().map_err(load::LoadError::from)?;
     enough_descriptors(plan.levels.iter().map(|step| step.users).max().unwrap_or(0), flags.way())?;
-    let wired = Wired::new(flags, manner(sets, load), talk)?;
+    let mut wired = Wired::new(flags, manner(sets, load), talk)?;
     let trace = open.as_ref().map(|open| open.prompts.clone()).unwrap_or_default();
     let (script, said) = sets.script(Terms { wired: &wired, fields: &prompt.fields, trace, seed })?;
     let mut outputs = Outputs::open(report)?;
@@ -79,7 +79,7 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
         (false, _) => Some(Progress::plain(Box::new(stderr()))),
     };
     let (log, journal) = outputs.log.take().unzip();
-    let lookout = wired.site.lookout(route, connection)?;
+    let lookout = wired.site.lookout((route, connection), None)?;
     let session = route.session.clone();
     let course = Sweep { plan: &plan, script, session, progress, log, verbose, lookout: lookout.as_ref() };
     let swept = runtime.block_on(sweep(&wired, crew, course));

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::cli::lookout::{Lookout, watch};
 use crate::cli::relay::{Crew, Wired};
-use crate::cli::routing::{Lookout, watch};
 use crate::cli::signals::Signals;
 use crate::cli::{Ending, Signal};
 use crate::client::{Call, Client, Exchange, Failed, Piece};

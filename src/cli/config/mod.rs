@@ -128,6 +128,7 @@ fn as_json(inventory: &Inventory) -> String {
                 Source::Flag(name) => ("flag", Some(*name)),
                 Source::Variable(name) => ("environment", Some(name.as_str())),
                 Source::Profile(name) => ("profile", Some(name.as_str())),
+                Source::Synced(profile, _) => ("synced", Some(profile.as_str())),
                 Source::File => ("file", None),
                 Source::Default => ("default", None),
             };

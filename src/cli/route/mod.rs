@@ -2,6 +2,7 @@
 
 pub(super) mod learned;
 mod probe;
+pub(super) mod upkeep;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;

@@ -18,13 +18,15 @@ use super::cache::CacheOptions;
 use super::carry::{Carried, account_of, carry, remark};
 use super::connection::{ConnectionOptions, Unasked, without_limit_of_requests};
 use super::extract::Extract;
+use super::limits::Throttle;
 use super::limits::{LimitOptions, fits};
+use super::lookout::finish;
 use super::options::{Attempts, PolicyOptions, TargetOptions, VerbosityOptions};
 use super::output::Output;
 use super::prompt::{Defaults, Nameless, PromptOptions, Stdin};
 use super::relay::{Flags, Manner, Wired};
 use super::rendering::{Form, Generated};
-use super::routing::{RouteOptions, finish};
+use super::routing::RouteOptions;
 use super::show;
 use super::{Ending, Talk, Usage, say};
 
@@ -137,7 +139,7 @@ pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
         attempts: Attempts::Usual,
         unasked: Unasked::Negotiated,
     };
-    let wired = Wired::new(flags, manner, talk)?;
+    let mut wired = Wired::new(flags, manner, talk)?;
     let limiter = limits.limiter(Adapt::Never, &wired.site)?;
     if let Some(limiter) = &limiter {
         fits(limiter, &wired.call)?;
@@ -146,10 +148,11 @@ pub(super) fn run(options: &SendOptions, talk: Talk) -> anyhow::Result<()> {
         return show_request(options, &wired, talk);
     }
     let kept = open_cache(cache, answer, &wired.site.settings)?;
+    let throttle = Throttle::of(*limits, limiter.as_ref(), &wired.site.settings.policy);
     let client = wired.client(flags)?.with_limiter(limiter).with_cache(kept.clone());
     let mut printer = Printer::new(answer, Output::open(answer.output.as_deref())?, talk).verbose(verbosity);
     let mut sink = |piece: Piece<'_>| printer.take(&piece);
-    let lookout = wired.site.lookout(route, connection)?;
+    let lookout = wired.site.lookout((route, connection), throttle)?;
     let carried = carry(client, lookout.as_ref(), &wired.call, &mut sink)?;
     finish(lookout, talk);
     if let Some(trouble) = kept.as_ref().and_then(|cache| cache.trouble()) {

@@ -27,12 +27,14 @@ use self::side::Story;
 use self::writer::{Job, Sync, Writer};
 use super::carry::{Carried, account_of, carry, remark};
 use super::connection::{ConnectionOptions, Unasked, without_limit_of_requests};
+use super::limits::Throttle;
 use super::limits::{LimitOptions, fits};
+use super::lookout::finish;
 use super::options::{Attempts, PolicyOptions, TargetOptions, VerbosityOptions};
 use super::prompt::{Defaults, Nameless, PromptOptions, Stdin};
 use super::relay::{Flags, Manner, Wired};
 use super::rendering::{Form, Generated, Rendering};
-use super::routing::{RouteOptions, finish};
+use super::routing::RouteOptions;
 use super::show::Account;
 use super::{Ending, OutputError, Talk, Usage, say, show};
 
@@ -133,13 +135,14 @@ pub(super) fn run(options: &StreamOptions, talk: Talk) -> anyhow::Result<()> {
         attempts: Attempts::Usual,
         unasked: Unasked::Negotiated,
     };
-    let wired = Wired::new(flags, manner, talk)?;
+    let mut wired = Wired::new(flags, manner, talk)?;
     let limiter = limits.limiter(Adapt::Never, &wired.site)?;
     if let Some(limiter) = &limiter {
         fits(limiter, &wired.call)?;
     }
+    let throttle = Throttle::of(*limits, limiter.as_ref(), &wired.site.settings.policy);
     let client = wired.client(flags)?.with_limiter(limiter);
-    let lookout = wired.site.lookout(route, connection)?;
+    let lookout = wired.site.lookout((route, connection), throttle)?;
     let (place, pen) = place::open(answer)?;
     let sync = if let Place::Draft(_) = place { answer.sync() } else { Sync::Off };
     let writer = Writer::start(Job { pen, sync, tee: answer.tee }).inspect_err(|_| place.abandon())?;

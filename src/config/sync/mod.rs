@@ -12,6 +12,7 @@ mod subscription;
 mod synced;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 use std::path::Path;
 use std::time::Duration;
@@ -33,6 +34,7 @@ use self::state::{Seen, Shelf, State};
 pub use self::state::OutOfStep;
 pub use self::subscription::{Site, Subscription};
 pub use self::synced::{Endpoint, Limits, Synced};
+pub use self::upkeep::{News, Update, Upkeep};
 
 /// How many polls in a row may find sources out of step before it counts as a failure.
 const PATIENCE: u32 = 2;

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use crate::net::route;
+use crate::net::route::MOST_ENDPOINTS;
 use crate::net::{TokenRates, Url, is_private};
 use crate::units::Rate;
 
@@ -43,6 +45,8 @@ pub struct Endpoint {
     pub weight: Option<u32>,
     /// Its order before others.
     pub priority: Option<u32>,
+    /// Whether it is to get nothing new.
+    pub drain: bool,
 }
 
 /// What may be asked of the relay, by each client.
@@ -88,14 +92,24 @@ fn read_endpoints(list: &Entry<'_>, hosts: &Hosts) -> Result<Vec<Endpoint>, Erro
         if endpoints.iter().any(|other| other.url == endpoint.url) {
             return Err(section.refuse("names an address that stands here already"));
         }
+        if endpoints.len() == MOST_ENDPOINTS {
+            return Err(section.refuse(&format!("is one more than the {MOST_ENDPOINTS} that are kept")));
+        }
         endpoints.push(endpoint);
     }
     Ok(endpoints)
 }
 
 impl Endpoint {
+    /// The endpoint as it is routed to.
+    pub(in crate::config) fn endpoint(&self) -> route::Endpoint {
+        let Self { url, zone, region, weight, priority, drain } = self.clone();
+        let (weight, priority) = (weight.unwrap_or(1), priority.unwrap_or(0));
+        route::Endpoint { zone, region, weight, priority, drain, ..route::Endpoint::at(url) }
+    }
+
     fn read(section: &Section<'_>, hosts: &Hosts) -> Result<Self, Error> {
-        only(section, &["url", "zone", "region", "weight", "priority"])?;
+        only(section, &["url", "zone", "region", "weight", "priority", "drain"])?;
         let text = |key| section.entry(key).map(|entry| name(&entry)).transpose();
         let entry = section.entry("url").ok_or_else(|| section.refuse("has no url"))?;
         let url = target::parse(entry.text()?, &entry.place())?;
@@ -118,6 +132,7 @@ impl Endpoint {
             region: text("region")?,
             weight: section.entry("weight").map(|entry| entry.number(1..=1_000_000)).transpose()?,
             priority: section.entry("priority").map(|entry| entry.number(0..=1_000)).transpose()?,
+            drain: section.entry("drain").map_or(Ok(false), |entry| entry.switch())?,
         })
     }
 }

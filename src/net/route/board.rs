@@ -50,13 +50,16 @@ pub(super) struct Member {
     pub(super) probe_began: Option<Duration>,
     /// When a probe that is out is given up.
     pub(super) probe_out_until: Duration,
+    /// Whether somebody asked for its drain, whatever is configured.
+    pub(super) drain_asked: bool,
     /// The last decision about it.
     pub(super) last: Option<Event>,
 }
 
 impl Member {
     fn new(seat: Seat, now: Duration) -> Self {
-        let (health, distance) = (Health::new(now), Distance::default());
+        let (mut health, distance) = (Health::new(now), Distance::default());
+        health.drained = seat.endpoint.drain.then_some(now);
         Self {
             seat,
             health,
@@ -64,6 +67,7 @@ impl Member {
             probe_at: now,
             probe_began: None,
             probe_out_until: Duration::ZERO,
+            drain_asked: false,
             last: None,
         }
     }
@@ -180,6 +184,7 @@ impl Board {
                 let mut member = before.swap_remove(index);
                 member.seat.endpoint = endpoint.into();
                 self.members.push(member);
+                self.settle_drain(now, (self.members.len() - 1, Reason::Configured));
             } else {
                 self.members.push(Member::new(Seat::new(endpoint), now));
                 self.say(now, self.members.len() - 1, (Change::Added, Reason::Configured));
@@ -194,18 +199,22 @@ impl Board {
         self.preference.reseat(now, index);
     }
 
-    /// Begins to drain an endpoint, or takes that back; false where there is no such endpoint.
-    pub(super) fn drain(&mut self, now: Duration, url: &super::Url, drained: Option<Duration>) -> bool {
-        let Some(index) = self.members.iter().position(|member| member.seat.endpoint.url == *url) else {
-            return false;
-        };
-        let health = &mut self.members[index].health;
-        if health.drained.is_some() != drained.is_some() {
-            health.drained = drained;
-            let change = if drained.is_some() { Change::Drained } else { Change::Restored };
-            self.say(now, index, (change, Reason::Asked));
+    /// Begins to drain the endpoints of these addresses and no others, beside those that are configured so.
+    pub(super) fn drain(&mut self, now: Duration, asked: &[super::Url]) {
+        for index in 0..self.members.len() {
+            let member = &mut self.members[index];
+            member.drain_asked = asked.contains(&member.seat.endpoint.url);
+            self.settle_drain(now, (index, Reason::Asked));
         }
-        true
+    }
+
+    fn settle_drain(&mut self, now: Duration, (index, reason): (usize, Reason)) {
+        let member = &mut self.members[index];
+        let is_wanted = member.drain_asked || member.seat.endpoint.drain;
+        if is_wanted != member.health.drained.is_some() {
+            member.health.drained = is_wanted.then_some(now);
+            self.say(now, index, (if is_wanted { Change::Drained } else { Change::Restored }, reason));
+        }
     }
 
     /// Says which endpoints a name that leads elsewhere is that of.

@@ -18,12 +18,14 @@ pub struct Endpoint {
     pub weight: u32,
     /// Its rank, the lowest first; used by [`Strategy::Priority`].
     pub priority: u32,
+    /// Whether it is to get nothing new.
+    pub drain: bool,
 }
 
 impl Endpoint {
     /// An endpoint of which nothing but its address is said.
     pub fn at(url: Url) -> Self {
-        Self { url, zone: None, region: None, weight: 1, priority: 0 }
+        Self { url, zone: None, region: None, weight: 1, priority: 0, drain: false }
     }
 
     /// How it is called in reports: its address without anything secret.

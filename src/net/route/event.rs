@@ -42,6 +42,10 @@ pub enum Change {
     Drained,
     /// Its name leads elsewhere, so that connections to where it led are given up.
     AddressChanged,
+    /// The endpoints, or what is said of them, changed by the configuration.
+    Configured,
+    /// The configuration may not be used any more; what it said last stays.
+    ConfigLapsed,
     /// It is part of the set.
     Added,
     /// It is no part of the set any more.
@@ -70,6 +74,8 @@ impl Change {
             Self::Preferred => "preferred",
             Self::Drained => "drained",
             Self::AddressChanged => "address_changed",
+            Self::Configured => "configured",
+            Self::ConfigLapsed => "config_lapsed",
             Self::Added => "added",
             Self::Removed => "removed",
             Self::SuspicionRaised => "local_network_suspected",
@@ -115,6 +121,10 @@ pub enum Reason {
     Moved(IpAddr, IpAddr),
     /// The set of endpoints was changed.
     Configured,
+    /// No source has confirmed it, or its end has passed.
+    Unconfirmed,
+    /// The synced configuration has this version.
+    Version(u64),
     /// Nothing replies, whichever endpoint is asked.
     NothingReplies,
     /// Something replied.
@@ -142,6 +152,8 @@ impl fmt::Display for Reason {
             Self::Asked => out.write_str("asked for"),
             Self::Moved(from, to) => write!(out, "its name led to {from} and leads to {to}"),
             Self::Configured => out.write_str("the configuration changed"),
+            Self::Unconfirmed => out.write_str("no version may be used any more"),
+            Self::Version(version) => write!(out, "version {version} of the synced configuration"),
             Self::NothingReplies => out.write_str("nothing replies, whichever endpoint is asked"),
             Self::Replied => out.write_str("an endpoint replied"),
             Self::Well(well, all) => write!(out, "{well} of {all} endpoints are well"),

@@ -111,7 +111,7 @@ impl Router {
     ///
     /// That there are none, too many, or two with the same address.
     pub fn new(strategy: Strategy, endpoints: Vec<Endpoint>) -> Result<Self, SetError> {
-        check(&endpoints)?;
+        Self::check(&endpoints)?;
         let board = Board::new(strategy, endpoints, Duration::ZERO);
         let view = ArcSwap::from_pointee(board.view(Duration::ZERO));
         let origin = Instant::now();
@@ -142,19 +142,35 @@ impl Router {
     ///
     /// As for [`Router::new`]; nothing is changed then.
     pub fn replace(&self, endpoints: Vec<Endpoint>) -> Result<(), SetError> {
-        check(&endpoints)?;
+        Self::check(&endpoints)?;
         self.change(self.now(), |board, now| board.replace(now, endpoints));
         Ok(())
     }
 
-    /// Gives an endpoint nothing new; sessions that live there may still come for 30 s. False where there is none.
-    pub fn drain(&self, url: &Url) -> bool {
-        self.change(self.now(), |board, now| board.drain(now, url, Some(now)))
+    /// Whether a set can be routed over.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Router::new`].
+    pub fn check(endpoints: &[Endpoint]) -> Result<(), SetError> {
+        if endpoints.is_empty() {
+            return Err(SetError::Empty);
+        }
+        if endpoints.len() > MOST_ENDPOINTS {
+            return Err(SetError::TooMany(endpoints.len()));
+        }
+        for (index, endpoint) in endpoints.iter().enumerate() {
+            if endpoints[..index].iter().any(|other| other.url == endpoint.url) {
+                return Err(SetError::Twice(endpoint.name()));
+            }
+        }
+        Ok(())
     }
 
-    /// Takes a drain back. False where there is no such endpoint.
-    pub fn undrain(&self, url: &Url) -> bool {
-        self.change(self.now(), |board, now| board.drain(now, url, None))
+    /// Gives these endpoints nothing new, and the others again what is theirs, unless they are configured so; sessions
+    /// that live at a drained one may still come for 30 s.
+    pub fn drain(&self, asked: &[Url]) {
+        self.change(self.now(), |board, now| board.drain(now, asked));
     }
 
     /// Tells that a name leads elsewhere: each endpoint of that name is found there from now on.
@@ -255,22 +271,6 @@ impl Router {
     fn board(&self) -> MutexGuard<'_, Board> {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether a set can be routed over.
-fn check(endpoints: &[Endpoint]) -> Result<(), SetError> {
-    if endpoints.is_empty() {
-        return Err(SetError::Empty);
-    }
-    if endpoints.len() > MOST_ENDPOINTS {
-        return Err(SetError::TooMany(endpoints.len()));
-    }
-    for (index, endpoint) in endpoints.iter().enumerate() {
-        if endpoints[..index].iter().any(|other| other.url == endpoint.url) {
-            return Err(SetError::Twice(endpoint.name()));
-        }
-    }
-    Ok(())
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "times of a process in milliseconds")]

@@ -11,6 +11,7 @@ use crate::net::Url;
 use crate::outcome::Class;
 
 use super::board::Attempt;
+use super::event::Reason;
 use super::{
     Change, Endpoint, Grade, Probe, Probed, Report, Router, Seat, SetError, Strategy, Ticket, Tried,
 };
@@ -285,12 +286,30 @@ fn a_drained_endpoint_gets_nothing_new_and_keeps_its_sessions_for_thirty_seconds
     let mut stage = Stage::of(Strategy::Nearest, 2);
     let ids: Vec<String> = (0..50).map(|number| number.to_string()).collect();
     let id = ids.iter().find(|id| stage.send(Some(id), ("", Class::Ok)) == "a").unwrap();
-    assert!(stage.router.change(stage.now, |board, now| board.drain(now, &address('a'), Some(now))));
+    stage.router.change(stage.now, |board, now| board.drain(now, &[address('a'), address('z')]));
     stage.pass(29 * SECOND);
     assert_eq!((stage.well(), stage.send(Some(id), ("", Class::Ok))), ("b".into(), "a".into()));
     stage.pass(2 * SECOND);
     assert_eq!(stage.send(Some(id), ("", Class::Ok)), "b");
-    assert!(!stage.router.drain(&address('z')));
+}
+
+#[test]
+fn a_drain_ends_when_neither_the_configuration_nor_anybody_asks_for_it_any_more() {
+    let stage = Stage::of(Strategy::Nearest, 2);
+    let set = |drain| vec![Endpoint { drain, ..endpoint(0) }, endpoint(1)];
+    let changes = || {
+        let events = stage.router.take_events();
+        events.iter().map(|event| (event.change, event.reason)).collect::<Vec<_>>()
+    };
+    stage.router.replace(set(true)).unwrap();
+    assert_eq!(changes()[0], (Change::Drained, Reason::Configured));
+    stage.router.drain(&[address('a')]);
+    stage.router.replace(set(false)).unwrap();
+    assert_eq!((changes(), stage.grade(0)), (vec![], Grade::Drained));
+    stage.router.drain(&[]);
+    assert_eq!((changes(), stage.grade(0)), (vec![(Change::Restored, Reason::Asked)], Grade::Well));
+    let configured = Router::new(Strategy::Nearest, set(true)).unwrap();
+    assert_eq!(configured.status()[0].grade, Grade::Drained);
 }
 
 #[test]

@@ -58,8 +58,8 @@ fn failures_that_come_fast_draw_no_traffic() {
 fn events_that_nobody_takes_do_not_pile_up() {
     let stage = Stage::of(Strategy::Nearest, 2);
     for _ in 0..5000 {
-        stage.router.drain(&address('b'));
-        stage.router.undrain(&address('b'));
+        stage.router.drain(&[address('b')]);
+        stage.router.drain(&[]);
     }
     let events = stage.router.take_events();
     assert_eq!(events.len(), super::super::rules::EVENTS_KEPT);
