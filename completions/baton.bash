@@ -113,8 +113,14 @@ _baton() {
             baton__subcmd__report,show)
                 cmd="baton__subcmd__report__subcmd__show"
                 ;;
+            baton__subcmd__route,drain)
+                cmd="baton__subcmd__route__subcmd__drain"
+                ;;
             baton__subcmd__route,probe)
                 cmd="baton__subcmd__route__subcmd__probe"
+                ;;
+            baton__subcmd__route,resume)
+                cmd="baton__subcmd__route__subcmd__resume"
                 ;;
             baton__subcmd__route,status)
                 cmd="baton__subcmd__route__subcmd__status"
@@ -1744,12 +1750,38 @@ _baton() {
             return 0
             ;;
         baton__subcmd__route)
-            opts="-q -h --quiet --error-format --help status probe"
+            opts="-q -h --quiet --error-format --help status drain resume probe"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        baton__subcmd__route__subcmd__drain)
+            opts="-q -h --profile --config --quiet --error-format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    _baton_profiles "${cur}"
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --error-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
@@ -1780,6 +1812,32 @@ _baton() {
                     COMPREPLY=($(compgen -W "table json" -- "${cur}"))
                     return 0
                     ;;
+                --profile)
+                    _baton_profiles "${cur}"
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        baton__subcmd__route__subcmd__resume)
+            opts="-q -h --profile --config --quiet --error-format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --profile)
                     _baton_profiles "${cur}"
                     return 0

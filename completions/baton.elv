@@ -607,10 +607,30 @@ set edit:completion:arg-completer[baton] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
             cand status 'Show what runs have learned of a profile''s endpoints: health, latency, share, ejections, last change and why'
+            cand drain 'Give an endpoint nothing new, in runs under way, too: for a planned move away from it'
+            cand resume 'Give a drained endpoint its part again'
             cand probe 'Ask each endpoint for its health now, three times, and show how far it is'
         }
         &'baton;route;status'= {
             cand --format 'Form of what is printed'
+            cand --profile 'Take what no flag and no variable says from this profile of the configuration file'
+            cand --config 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]'
+            cand --error-format 'How an error is printed on standard error'
+            cand -q 'Silence notices and progress'
+            cand --quiet 'Silence notices and progress'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'baton;route;drain'= {
+            cand --profile 'Take what no flag and no variable says from this profile of the configuration file'
+            cand --config 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]'
+            cand --error-format 'How an error is printed on standard error'
+            cand -q 'Silence notices and progress'
+            cand --quiet 'Silence notices and progress'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'baton;route;resume'= {
             cand --profile 'Take what no flag and no variable says from this profile of the configuration file'
             cand --config 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]'
             cand --error-format 'How an error is printed on standard error'

@@ -630,12 +630,14 @@ complete -c baton -n "__fish_baton_using_subcommand models" -s k -l insecure -d 
 complete -c baton -n "__fish_baton_using_subcommand models" -l no-keepalive -d 'Make a new connection for each request'
 complete -c baton -n "__fish_baton_using_subcommand models" -s q -l quiet -d 'Silence notices and progress'
 complete -c baton -n "__fish_baton_using_subcommand models" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c baton -n "__fish_baton_using_subcommand route; and not __fish_seen_subcommand_from status probe" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+complete -c baton -n "__fish_baton_using_subcommand route; and not __fish_seen_subcommand_from status drain resume probe" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
 json\t'One JSON object'"
-complete -c baton -n "__fish_baton_using_subcommand route; and not __fish_seen_subcommand_from status probe" -s q -l quiet -d 'Silence notices and progress'
-complete -c baton -n "__fish_baton_using_subcommand route; and not __fish_seen_subcommand_from status probe" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c baton -n "__fish_baton_using_subcommand route; and not __fish_seen_subcommand_from status probe" -f -a "status" -d 'Show what runs have learned of a profile\'s endpoints: health, latency, share, ejections, last change and why'
-complete -c baton -n "__fish_baton_using_subcommand route; and not __fish_seen_subcommand_from status probe" -f -a "probe" -d 'Ask each endpoint for its health now, three times, and show how far it is'
+complete -c baton -n "__fish_baton_using_subcommand route; and not __fish_seen_subcommand_from status drain resume probe" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand route; and not __fish_seen_subcommand_from status drain resume probe" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand route; and not __fish_seen_subcommand_from status drain resume probe" -f -a "status" -d 'Show what runs have learned of a profile\'s endpoints: health, latency, share, ejections, last change and why'
+complete -c baton -n "__fish_baton_using_subcommand route; and not __fish_seen_subcommand_from status drain resume probe" -f -a "drain" -d 'Give an endpoint nothing new, in runs under way, too: for a planned move away from it'
+complete -c baton -n "__fish_baton_using_subcommand route; and not __fish_seen_subcommand_from status drain resume probe" -f -a "resume" -d 'Give a drained endpoint its part again'
+complete -c baton -n "__fish_baton_using_subcommand route; and not __fish_seen_subcommand_from status drain resume probe" -f -a "probe" -d 'Ask each endpoint for its health now, three times, and show how far it is'
 complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from status" -l format -d 'Form of what is printed' -r -f -a "table\t''
 json\t''"
 complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from status" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
@@ -644,6 +646,18 @@ complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subco
 json\t'One JSON object'"
 complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Silence notices and progress'
 complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from drain" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
+complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from drain" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from drain" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from drain" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from drain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from resume" -l profile -d 'Take what no flag and no variable says from this profile of the configuration file' -x -a "(__fish_baton_profiles)"
+complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from resume" -l config -d 'Read this configuration file [default: ~/.config/baton/config.toml, if there is one]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from resume" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
+json\t'One JSON object'"
+complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from resume" -s q -l quiet -d 'Silence notices and progress'
+complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from resume" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from probe" -s u -l url -d 'Base address of an endpoint (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand route; and __fish_seen_subcommand_from probe" -l format -d 'Form of what is printed' -r -f -a "table\t''
 json\t''"

@@ -91,6 +91,7 @@ impl Lookout {
         });
         if let Some(book) = &before {
             routes.router().remember(&book.learned(&routes));
+            routes.router().drain(&book.drained(&routes));
         }
         let scribe = file.map(Scribe::start);
         let version = upkeep.as_ref().and_then(Upkeep::version);
@@ -171,6 +172,9 @@ impl Lookout {
     /// Keeps what is known now.
     fn note(&self) {
         if let Some(scribe) = &self.scribe {
+            if let Some(book) = scribe.written() {
+                self.routes.router().drain(&book.drained(&self.routes));
+            }
             scribe.note(Book::of(&self.routes, self.began, self.before.as_ref()));
         }
     }

@@ -212,7 +212,7 @@ fn only_these_files_read_the_clock_on_the_wall_which_can_be_set_back() {
         ("check/reach.rs", "how long a certificate still holds"),
         ("cli", "when a run began or ended, for people"),
         ("client", "how long it is until the date in a Retry-After"),
-        ("config/sync/mod.rs", "when a source confirmed a version, which the next run reads"),
+        ("config/sync", "when a source confirmed a version, which the next run reads"),
         ("mock", "when an answer was made"),
         ("net/auth/", "when a stored token ends, which other processes read, too"),
         ("net/hint.rs", "the same date, in tests"),

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod architecture;
+#[cfg(unix)]
+mod asked;
 mod attachments;
 mod batch;
 mod baton;

@@ -1,5 +1,6 @@
 //! `baton route`: what runs have learned of a profile's endpoints, and a look at each of them now.
 
+mod drain;
 pub(super) mod learned;
 mod probe;
 pub(super) mod upkeep;
@@ -9,10 +10,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::config;
-use crate::config::Environment;
-use crate::net::route::Endpoint;
+use crate::config::{Environment, PrivateFile};
+use crate::net::route::{Endpoint, Grade};
 use crate::units::Span;
 
+use self::drain::{DrainOptions, Wish};
 use self::learned::{Book, LastChange, Page};
 use self::probe::ProbeOptions;
 use super::listing::{Format, in_columns, print};
@@ -30,6 +32,10 @@ pub(super) struct RouteCommand {
 enum What {
     /// Show what runs have learned of a profile's endpoints: health, latency, share, ejections, last change and why
     Status(StatusOptions),
+    /// Give an endpoint nothing new, in runs under way, too: for a planned move away from it
+    Drain(DrainOptions),
+    /// Give a drained endpoint its part again
+    Resume(DrainOptions),
     /// Ask each endpoint for its health now, three times, and show how far it is
     Probe(ProbeOptions),
 }
@@ -51,6 +57,8 @@ struct StatusOptions {
 pub(super) fn run(command: &RouteCommand, talk: Talk) -> anyhow::Result<()> {
     match &command.what {
         What::Status(options) => status(options, talk),
+        What::Drain(options) => drain::run(options, Wish::Drain, talk),
+        What::Resume(options) => drain::run(options, Wish::Resume, talk),
         What::Probe(options) => probe::run(options, talk),
     }
 }
@@ -58,16 +66,7 @@ pub(super) fn run(command: &RouteCommand, talk: Talk) -> anyhow::Result<()> {
 fn status(options: &StatusOptions, talk: Talk) -> anyhow::Result<()> {
     let environment = Environment::of_process();
     let places = config::endpoints(&options.profile.given(), &environment)?;
-    let Some(profile) = &places.profile else {
-        return Err(Usage::new(
-            "what is learned is kept for the endpoints of a profile, and none names these",
-        )
-        .hint("--profile names one")
-        .into());
-    };
-    let file = config::learned_file(profile, &environment).ok_or_else(|| {
-        Usage::new("there is no place for what is learned of endpoints").hint("set HOME or XDG_STATE_HOME")
-    })?;
+    let (profile, file) = learned_of(&places, &environment)?;
     let book = Book::read(&file).map_err(|error| {
         Usage::new(format!("{}: {error}", file.path().display())).hint("remove it to begin anew")
     })?;
@@ -85,6 +84,23 @@ fn status(options: &StatusOptions, talk: Talk) -> anyhow::Result<()> {
     print(&text)
 }
 
+/// Where what is learned of these endpoints is kept.
+fn learned_of<'a>(
+    places: &'a config::Endpoints,
+    environment: &Environment,
+) -> Result<(&'a str, PrivateFile), Usage> {
+    let Some(profile) = &places.profile else {
+        return Err(Usage::new(
+            "what is learned is kept for the endpoints of a profile, and none names these",
+        )
+        .hint("--profile names one"));
+    };
+    let file = config::learned_file(profile, environment).ok_or_else(|| {
+        Usage::new("there is no place for what is learned of endpoints").hint("set HOME or XDG_STATE_HOME")
+    })?;
+    Ok((profile, file))
+}
+
 fn as_table(rows: &[(&Endpoint, Option<&Page>)]) -> String {
     const NOTHING_KNOWN: &str = "–";
     let ms = |time: Option<f64>| time.map_or(NOTHING_KNOWN.to_owned(), |time| format!("{time:.1}"));
@@ -95,7 +111,7 @@ fn as_table(rows: &[(&Endpoint, Option<&Page>)]) -> String {
             format!("{}{}", endpoint.name(), if preferred { " *" } else { "" }),
             endpoint.zone.clone().unwrap_or_default(),
             endpoint.region.clone().unwrap_or_default(),
-            of(&|page| page.health.clone()),
+            of(&|page| health(endpoint, page).to_owned()),
             of(&|page| ms(page.latency_ms)),
             of(&|page| ms(page.probe_ms)),
             of(&|page| format!("{} %", page.share)),
@@ -106,6 +122,11 @@ fn as_table(rows: &[(&Endpoint, Option<&Page>)]) -> String {
     let headings =
         ["Endpoint", "Zone", "Region", "Health", "TTFB ms", "Probe ms", "Share", "Ejections", "Last change"];
     in_columns(&headings, rows.iter().map(row))
+}
+
+/// How willingly it is asked: as the last run had it, unless it is drained since.
+fn health<'a>(endpoint: &Endpoint, page: &'a Page) -> &'a str {
+    if endpoint.drain || page.drained.is_some() { Grade::Drained.name() } else { &page.health }
 }
 
 /// The last change in words.
@@ -123,7 +144,8 @@ fn as_json(profile: &str, rows: &[(&Endpoint, Option<&Page>)], book: Option<&Boo
             "region": endpoint.region,
             "weight": endpoint.weight,
             "priority": endpoint.priority,
-            "health": page.map(|page| &page.health),
+            "health": page.map(|page| health(endpoint, page)),
+            "drained": page.and_then(|page| page.drained),
             "preferred": page.map(|page| page.preferred),
             "share_percent": page.map(|page| page.share),
             "latency_ms": page.and_then(|page| page.latency_ms),

@@ -59,7 +59,9 @@ impl Upkeep {
         let is_elsewhere = !target::bases_elsewhere(from, dialect)?.is_empty();
         let Some(profile) = from.profile.filter(|_| !is_elsewhere) else { return Ok(None) };
         let Some(follower) = Follower::of(profile, from.environment)? else { return Ok(None) };
-        Ok(follower.last_known_good()?.ok().map(|(synced, _)| profile.with(&synced)))
+        // A file that cannot be read is told where it is used.
+        let Ok(Ok((synced, _))) = follower.last_known_good() else { return Ok(None) };
+        Ok(Some(profile.with(&synced)))
     }
 
     /// The profile as the synced file has it, and what keeps a run in step with that; none where the profile has no

@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod cast;
+mod drain;
 mod front;
 mod scene;
 mod space;

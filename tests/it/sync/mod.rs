@@ -1,123 +1,25 @@
 //! `baton config sync` against two sources: what it believes, what it keeps, and what it says of sources out of step.
 
-use std::collections::BTreeMap;
+#[cfg(unix)]
+mod runs;
+mod world;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Cursor};
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
 
 use minisign::KeyPair;
 use serde_json::Value;
 
-use crate::baton::{Said, baton};
-use crate::front::{Front, answering};
+use crate::baton::Said;
 
-/// A source: files that can be replaced while it serves them.
-struct Region {
-    front: Front,
-    files: Arc<Mutex<BTreeMap<String, String>>>,
-}
-
-impl Region {
-    fn start() -> Self {
-        let files: Arc<Mutex<BTreeMap<String, String>>> = Arc::default();
-        let served = Arc::clone(&files);
-        let front = answering(move |head| {
-            let path = head.split(' ').nth(1).unwrap_or_default();
-            let close = "connection: close\r\n";
-            let Some(text) = served.lock().unwrap().get(path).cloned() else {
-                return format!("HTTP/1.1 404 Not Found\r\n{close}\r\n");
-            };
-            let etag = format!("\"{:x}\"", crc32fast::hash(text.as_bytes()));
-            if head.contains(&etag) {
-                return format!("HTTP/1.1 304 Not Modified\r\n{close}\r\n");
-            }
-            // A file that is cut on its way ends before its announced end.
-            let (text, missing) = match text.strip_suffix("CUT") {
-                Some(text) => (text.to_owned(), 100),
-                None => (text, 0),
-            };
-            let length = text.len() + missing;
-            format!("HTTP/1.1 200 OK\r\n{close}etag: {etag}\r\ncontent-length: {length}\r\n\r\n{text}")
-        });
-        Self { front, files }
-    }
-
-    fn serve(&self, document: &str, signature: &str) {
-        let mut files = self.files.lock().unwrap();
-        files.insert("/b.toml".to_owned(), document.to_owned());
-        files.insert("/b.toml.minisig".to_owned(), signature.to_owned());
-    }
-}
-
-/// A machine that follows two regions, whose files an operator signs.
-struct World {
-    home: tempfile::TempDir,
-    keys: KeyPair,
-    eu: Region,
-    us: Region,
-}
+use self::world::World;
 
 fn file(version: u64) -> String {
     format!(
         "version = {version}\nnot-after = 2999-01-01T00:00:00Z\n\
          [[endpoint]]\nurl = \"http://127.0.0.1:8080\"\nzone = \"eu-1\"\nweight = 3\n[limits]\nrate = \"60/m\"\n"
     )
-}
-
-impl World {
-    /// Both regions serve version 7.
-    fn new(more: &str) -> Self {
-        let keys = KeyPair::generate_unencrypted_keypair().unwrap();
-        let world =
-            Self { home: tempfile::tempdir().unwrap(), keys, eu: Region::start(), us: Region::start() };
-        world.configure(more);
-        for region in [&world.eu, &world.us] {
-            region.serve(&file(7), &world.sign(&file(7)));
-        }
-        world
-    }
-
-    fn configure(&self, more: &str) {
-        let config = format!(
-            "[profile.work]\nconfig-key = '{}'\nallowed-hosts = ['127.0.0.1:8080']\n{more}\n[profile.work.config-url]\n\
-             eu = 'http://127.0.0.1:{}/b.toml'\nus = 'http://127.0.0.1:{}/b.toml'\n",
-            self.keys.pk.to_base64(),
-            self.eu.front.port,
-            self.us.front.port
-        );
-        fs::write(self.home.path().join("config.toml"), config).unwrap();
-    }
-
-    fn sign(&self, text: &str) -> String {
-        minisign::sign(None, &self.keys.sk, Cursor::new(text), None, None).unwrap().into_string()
-    }
-
-    fn state(&self) -> PathBuf {
-        self.home.path().join("baton/sync/work.json")
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = baton();
-        command
-            .env("XDG_STATE_HOME", self.home.path())
-            .env("BATON_CONFIG", self.home.path().join("config.toml"));
-        command.env("BATON_PROFILE", "work").args(["config"]).args(arguments);
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Said {
-        self.command(arguments).output().unwrap().into()
-    }
-
-    /// One poll: the exit code, the version in force, and the verdicts on eu and us.
-    fn once(&self) -> (i32, Option<u64>, [String; 2]) {
-        let said = self.run(&["sync", "--once", "--format", "json"]);
-        let report: Value = serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("{said:?}"));
-        let verdict = |at: usize| report["sources"][at]["verdict"].as_str().unwrap().to_owned();
-        (said.code, report["in_force"]["version"].as_u64(), [verdict(0), verdict(1)])
-    }
 }
 
 fn seen(code: i32, version: Option<u64>, verdicts: [&str; 2]) -> (i32, Option<u64>, [String; 2]) {
