@@ -65,7 +65,7 @@ complete -c baton -n "__fish_baton_using_subcommand send" -l max-tokens -d 'Larg
 complete -c baton -n "__fish_baton_using_subcommand send" -l temperature -d 'Sampling temperature' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l param -d 'Set any field of the body, which wins over every other flag (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l body -d 'Send this file, or standard input for `-`, as the whole body; only `stream` is set in it' -r -F
-complete -c baton -n "__fish_baton_using_subcommand send" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix (repeatable, for several endpoints)' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix (repeatable, for several endpoints, of which #zone=a&region=eu&weight=2&priority=1&drain behind the address say more)' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l mock -d 'Start the embedded relay in this process and use it; SPEC as in `baton mock`' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -s a -l api -d 'Form of requests and answers [default: messages]' -r -f -a "messages\t''
 chat\t''
@@ -164,7 +164,7 @@ complete -c baton -n "__fish_baton_using_subcommand stream" -l max-tokens -d 'La
 complete -c baton -n "__fish_baton_using_subcommand stream" -l temperature -d 'Sampling temperature' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -l param -d 'Set any field of the body, which wins over every other flag (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -l body -d 'Send this file, or standard input for `-`, as the whole body; only `stream` is set in it' -r -F
-complete -c baton -n "__fish_baton_using_subcommand stream" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix (repeatable, for several endpoints)' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix (repeatable, for several endpoints, of which #zone=a&region=eu&weight=2&priority=1&drain behind the address say more)' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -l mock -d 'Start the embedded relay in this process and use it; SPEC as in `baton mock`' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -s a -l api -d 'Form of requests and answers [default: messages]' -r -f -a "messages\t''
 chat\t''
@@ -254,7 +254,7 @@ complete -c baton -n "__fish_baton_using_subcommand batch" -s s -l system -d 'Sy
 complete -c baton -n "__fish_baton_using_subcommand batch" -l max-tokens -d 'Largest number of tokens to generate; k stands for thousands [default: 64 in bench; else 4096 where the dialect wants a limit]' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l temperature -d 'Sampling temperature' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l param -d 'Set any field of the body, which wins over every other flag (repeatable)' -r
-complete -c baton -n "__fish_baton_using_subcommand batch" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix (repeatable, for several endpoints)' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix (repeatable, for several endpoints, of which #zone=a&region=eu&weight=2&priority=1&drain behind the address say more)' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l mock -d 'Start the embedded relay in this process and use it; SPEC as in `baton mock`' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -s a -l api -d 'Form of requests and answers [default: messages]' -r -f -a "messages\t''
 chat\t''
@@ -366,7 +366,7 @@ complete -c baton -n "__fish_baton_using_subcommand bench" -l prompts -d 'Send t
 complete -c baton -n "__fish_baton_using_subcommand bench" -l mix -d 'Mix traffic: a JSONL file of {"weight": 3, "model": "…", "prompts": "FILE"}, or "prompt" or "synthetic" for "prompts"' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -l synthetic -d 'Make prompts up of so many tokens (of four characters each), by --seed, and let answers have so many; a length is a number, lognormal:MEDIAN:SIGMA or exp:MEAN' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l turns -d 'Make each user\'s requests conversations of so many turns: a request repeats the turns before it and their answers' -r
-complete -c baton -n "__fish_baton_using_subcommand bench" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix (repeatable, for several endpoints)' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix (repeatable, for several endpoints, of which #zone=a&region=eu&weight=2&priority=1&drain behind the address say more)' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l mock -d 'Start the embedded relay in this process and use it; SPEC as in `baton mock`' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -s a -l api -d 'Form of requests and answers [default: messages]' -r -f -a "messages\t''
 chat\t''
@@ -466,7 +466,7 @@ complete -c baton -n "__fish_baton_using_subcommand bench" -l no-retry-ambiguous
 complete -c baton -n "__fish_baton_using_subcommand bench" -s v -l verbose -d 'Print a line for each attempt'
 complete -c baton -n "__fish_baton_using_subcommand bench" -s q -l quiet -d 'Silence notices and progress'
 complete -c baton -n "__fish_baton_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c baton -n "__fish_baton_using_subcommand check" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix (repeatable, for several endpoints)' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix (repeatable, for several endpoints, of which #zone=a&region=eu&weight=2&priority=1&drain behind the address say more)' -r
 complete -c baton -n "__fish_baton_using_subcommand check" -l mock -d 'Start the embedded relay in this process and use it; SPEC as in `baton mock`' -r
 complete -c baton -n "__fish_baton_using_subcommand check" -s a -l api -d 'Form of requests and answers [default: messages]' -r -f -a "messages\t''
 chat\t''
@@ -592,7 +592,7 @@ complete -c baton -n "__fish_baton_using_subcommand mock" -l list-personalities 
 complete -c baton -n "__fish_baton_using_subcommand mock" -l list-faults -d 'List the faults that a model\'s name or SPEC can ask for, and exit'
 complete -c baton -n "__fish_baton_using_subcommand mock" -s q -l quiet -d 'Silence notices and progress'
 complete -c baton -n "__fish_baton_using_subcommand mock" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c baton -n "__fish_baton_using_subcommand models" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix (repeatable, for several endpoints)' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -s u -l url -d 'Base address of the relay, with or without /v1, with or without a path prefix (repeatable, for several endpoints, of which #zone=a&region=eu&weight=2&priority=1&drain behind the address say more)' -r
 complete -c baton -n "__fish_baton_using_subcommand models" -l mock -d 'Start the embedded relay in this process and use it; SPEC as in `baton mock`' -r
 complete -c baton -n "__fish_baton_using_subcommand models" -s a -l api -d 'Form of requests and answers [default: messages]' -r -f -a "messages\t''
 chat\t''

@@ -21,7 +21,8 @@ use super::sign::SignOptions;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Target")]
 pub(super) struct TargetOptions {
-    /// Base address of the relay, with or without /v1, with or without a path prefix (repeatable, for several endpoints)
+    /// Base address of the relay, with or without /v1, with or without a path prefix (repeatable, for several endpoints,
+    /// of which #zone=a&region=eu&weight=2&priority=1&drain behind the address say more)
     #[arg(short, long, value_name = "URL", conflicts_with = "mock")]
     pub(super) url: Vec<String>,
     /// Start the embedded relay in this process and use it; SPEC as in `baton mock`

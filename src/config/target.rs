@@ -1,5 +1,7 @@
 //! Which relay, in which dialect, with which model, and which of the environment's keys belong to it.
 
+use std::ops::RangeInclusive;
+
 use crate::client::Station;
 use crate::net::route::Endpoint;
 use crate::net::{Credential, Origin, Url};
@@ -142,8 +144,7 @@ pub(super) fn bases_elsewhere(from: Sources<'_>, dialect: Dialect) -> Result<Vec
         return Ok(vec![Base::new(url.clone(), Source::Flag("--mock"))]);
     }
     if !from.given.urls.is_empty() {
-        let parsed = |text: &String| Ok(Base::new(parse(text, "--url")?, Source::Flag("--url")));
-        return from.given.urls.iter().map(parsed).collect();
+        return from.given.urls.iter().map(|text| described(text)).collect();
     }
     let variable = vendor(dialect).map(|vendor| vendor.base);
     for name in ["BATON_URL"].into_iter().chain(variable) {
@@ -152,6 +153,40 @@ pub(super) fn bases_elsewhere(from: Sources<'_>, dialect: Dialect) -> Result<Vec
         }
     }
     Ok(Vec::new())
+}
+
+/// What may stand behind the `#` of an address, which is never sent.
+const SAID: &str =
+    "behind it stand zone, region, weight, priority or drain, as in https://a.relay.example#zone=a&weight=2";
+
+/// An address of the command line, with what is said of its place behind a `#`.
+fn described(text: &str) -> Result<Base, Error> {
+    let (address, said) = text.split_once('#').map_or((text, None), |(address, said)| (address, Some(said)));
+    let url = parse(address, "--url")?;
+    let mut endpoint = Endpoint::at(url.clone());
+    for pair in said.iter().flat_map(|said| said.split('&')) {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let shown = pair.escape_debug();
+        let refused = |why: &str| Error::new(format!("--url: '#{shown}': {why}")).hint(SAID);
+        let name = || match value {
+            "" => Err(refused("it names nothing")),
+            _ if value.chars().any(char::is_control) => Err(refused("a name has no control characters")),
+            _ => Ok(Some(value.to_owned())),
+        };
+        let number = |bounds: RangeInclusive<u32>| {
+            let wanted = format!("it is a whole number from {} to {}", bounds.start(), bounds.end());
+            value.parse().ok().filter(|number| bounds.contains(number)).ok_or_else(|| refused(&wanted))
+        };
+        match key {
+            "zone" => endpoint.zone = name()?,
+            "region" => endpoint.region = name()?,
+            "weight" => endpoint.weight = number(1..=1_000_000)?,
+            "priority" => endpoint.priority = number(0..=1_000)?,
+            "drain" if matches!(value, "" | "true") => endpoint.drain = true,
+            _ => return Err(refused("nothing of that name is said of an endpoint")),
+        }
+    }
+    Ok(Base { url, source: Source::Flag("--url"), own: Some(endpoint) })
 }
 
 /// What to say where a variable takes the place of the profile's address: nobody typed it, so it may surprise.
@@ -296,6 +331,17 @@ mod tests {
     }
 
     #[test]
+    fn a_flag_says_the_place_of_an_endpoint_behind_its_address() {
+        let text = "https://a.example/v1#zone=a&region=eu&weight=3&priority=2&drain";
+        let base = described(text).unwrap();
+        assert_eq!(base.url.as_str(), "https://a.example/v1");
+        let Endpoint { url, zone, region, weight, priority, drain } = base.endpoint();
+        assert_eq!((url, weight, priority, drain), (base.url, 3, 2, true));
+        assert_eq!((zone.as_deref(), region.as_deref()), (Some("a"), Some("eu")));
+        assert_eq!(described("https://b.example").unwrap().endpoint().weight, 1);
+    }
+
+    #[test]
     fn without_a_relay_the_hint_names_every_way_to_give_one() {
         let hint = base_of(None, &[]).unwrap_err().hint.unwrap();
         for way in ["--url", "BATON_URL", "ANTHROPIC_BASE_URL", "--profile", "--mock"] {
@@ -312,6 +358,10 @@ mod tests {
             "http://",
             "http://u:sk-planted@relay",
             "http://r/#x",
+            "http://r/#weight=0",
+            "http://r/#weight=many",
+            "http://r/#zone=",
+            "http://r/#drain=perhaps",
         ] {
             let error = base_of(Some(bad), &[]).unwrap_err();
             assert!(error.message.starts_with("--url"), "{bad}: {}", error.message);

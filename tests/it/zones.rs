@@ -122,3 +122,21 @@ fn latency_that_is_added_as_it_runs_is_seen_by_the_next_request() {
     mock.change(&json!({ "latency_ms": 0 }));
     assert!(first_token() < 500.0);
 }
+
+#[test]
+fn flags_say_which_of_two_endpoints_is_asked_and_nothing_of_it_is_sent() {
+    let mocks = [(); 2].map(|()| Mock::start("ttft=0,gap=0,tokens=2"));
+    let asked = || [0, 1].map(|at: usize| mocks[at].stats()["requests"].as_u64().unwrap());
+    let send = |said: [&str; 2], strategy: &str| {
+        let urls = [0, 1].map(|at| format!("{}{}", mocks[at].url, said[at]));
+        let route = ["--strategy", strategy, "--model", "m", "Hello"];
+        run(&[&["send", "--url", &urls[0], "--url", &urls[1]], &route[..]].concat())
+    };
+    assert_eq!(send(["#priority=1&zone=a", "#zone=b"], "priority").code, 0);
+    assert_eq!(asked(), [0, 1]);
+    assert_eq!(send(["", "#drain"], "pinned").code, 0);
+    assert_eq!(send(["#drain", ""], "nearest").code, 0);
+    assert_eq!(asked(), [1, 2]);
+    let said = send(["#weigth=2", ""], "weighted");
+    assert!(said.code == 2 && said.err.contains("#weigth=2") && said.err.contains("weight"), "{said:?}");
+}
