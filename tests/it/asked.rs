@@ -50,6 +50,14 @@ impl Run {
         assert!(rows.iter().all(|row| row["error"].is_null()), "{rows:?}");
     }
 
+    /// Whether a decision was made since this was last asked, or waited for.
+    pub(crate) fn has_heard(&self, change: &str, about: &str) -> bool {
+        let is_it = |event: &Value| {
+            event["change"] == change && event["reason"].as_str().unwrap_or_default().contains(about)
+        };
+        self.events.try_iter().any(|event| is_it(&event))
+    }
+
     /// Waits for a decision.
     pub(crate) fn hear(&self, change: &str, about: &str) -> Value {
         loop {

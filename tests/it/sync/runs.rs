@@ -55,6 +55,26 @@ fn a_newer_version_moves_a_run_under_way_drains_endpoints_and_limits_it() {
 }
 
 #[test]
+fn no_request_is_lost_while_versions_take_an_endpoint_away_and_give_it_back() {
+    let (a, b) = (Mock::start(SPEC), Mock::start(SPEC));
+    let world = World::bare(HERE);
+    world.serve(&file(1, &[(a.url.as_str(), "")], ""));
+    let mut run = Run::start(world.baton(), world.home.path());
+    for version in 2..12 {
+        let there = if version % 2 == 0 { &b } else { &a };
+        world.serve(&file(version, &[(there.url.as_str(), "")], ""));
+        // With one attempt each, a row that met an endpoint in between would fail.
+        while !run.has_heard("configured", &format!("version {version} of")) {
+            run.serve(50);
+        }
+    }
+    run.serve(50);
+    let asked = [&a, &b].map(|mock| mock.stats()["requests"].as_u64().unwrap());
+    assert!(asked.iter().all(|count| *count >= 50), "{asked:?}");
+    assert_eq!(run.end().code, 0);
+}
+
+#[test]
 fn a_run_goes_on_by_what_it_has_where_what_comes_may_not_be_used() {
     let (a, b) = (Mock::start(SPEC), Mock::start(SPEC));
     let world = World::bare(&format!("{HERE}\nconfig-max-age = '300ms'"));
