@@ -1,5 +1,6 @@
 """Configuration in step between two regions: two nginx servers, and files signed with the minisign tool."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -7,14 +8,14 @@ import time
 
 import pytest
 
-from conftest import BATON, Said, clean_environment
+from conftest import BATON, Said, clean_environment, embedded
 from nginx import Nginx
 
 FILE = """version = {version}
 not-after = 2999-01-01T00:00:00Z
 
 [[endpoint]]
-url = "https://{host}"
+url = "{url}"
 zone = "eu-1"
 weight = 3
 """
@@ -30,10 +31,10 @@ class Operator:
     def key(self):
         return self.public.read_text().splitlines()[1]
 
-    def roll_out(self, root, version, host="eu.relay.example", age=0):
+    def roll_out(self, root, version, url="https://eu.relay.example", age=0):
         """Writes a signed file into a server's folder, the signature first, each under its name at once."""
         draft = root / "draft.toml"
-        draft.write_text(FILE.format(version=version, host=host))
+        draft.write_text(FILE.format(version=version, url=url))
         subprocess.run(["minisign", "-S", "-s", self.secret, "-m", draft], check=True, capture_output=True)
         then = time.time() - age
         os.utime(draft, (then, then))
@@ -59,13 +60,15 @@ class World:
 
     def configure(self, more=""):
         places = "".join(f'{name} = "{server.url()}/sync/b.toml"\n' for name, server in self.servers.items())
-        text = f'[profile.work]\nconfig-key = "{self.operator.key()}"\nallowed-hosts = ["*.relay.example"]\n{more}\n'
+        text = f'[profile.work]\nconfig-key = "{self.operator.key()}"\nallowed-hosts = ["*.relay.example", "127.0.0.1"]\n{more}\n'
         (self.folder / "config.toml").write_text(f"{text}[profile.work.config-url]\n{places}")
 
+    def command(self, *arguments):
+        command = [str(BATON), *arguments, "--profile", "work", "--config", str(self.folder / "config.toml")]
+        return command, clean_environment(XDG_STATE_HOME=str(self.folder / "state"))
+
     def once(self):
-        command = [str(BATON), "config", "sync", "--once", "--format", "json", "--profile", "work"]
-        command += ["--config", str(self.folder / "config.toml")]
-        environment = clean_environment(XDG_STATE_HOME=str(self.folder / "state"))
+        command, environment = self.command("config", "sync", "--once", "--format", "json")
         said = Said(subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True))
         report = said.json()
         verdicts = {source["name"]: source["verdict"] for source in report["sources"]}
@@ -136,7 +139,7 @@ def test_a_bad_signature_and_a_truncated_file_are_refused(world):
 
 def test_a_host_that_this_machine_does_not_allow_is_refused(world):
     for name in ("eu", "us"):
-        world.operator.roll_out(world.root(name), 8, host="evil.example")
+        world.operator.roll_out(world.root(name), 8, url="https://evil.example")
     code, version, verdicts, said = world.once()
     assert (code, version, verdicts) == (2, None, {"eu": "refused", "us": "refused"}), said
     assert "b.toml:5: endpoint.url: the host evil.example is not allowed" in said.out, said
@@ -156,3 +159,44 @@ def test_with_both_sources_gone_the_last_version_is_used_for_a_time(world):
     for server in world.servers.values():
         assert server.start()
     assert world.once()[:3] == (0, 7, {"eu": "new", "us": "new"})
+
+
+def test_a_batch_under_way_follows_what_the_servers_serve(world, tmp_path):
+    relays = []
+    for name in ("left", "right"):
+        (tmp_path / name).mkdir()
+        relays.append(embedded(tmp_path / name, "ttft=0,gap=0,tokens=2,slots=inf"))
+    for name in ("eu", "us"):
+        world.operator.roll_out(world.root(name), 8, url=relays[0].base_url)
+    world.configure('config-poll = "200ms"\nmodel = "m"')
+    command, environment = world.command("batch", "--text", "--unordered", "--attempts", "1", "--events", "/dev/stderr")
+    batch = subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+    def ask(row):
+        batch.stdin.write(f"row {row}\n")
+        batch.stdin.flush()
+        return json.loads(batch.stdout.readline())
+
+    def hear(version):
+        return next(line for line in batch.stderr if f"version {version} of the synced configuration" in line)
+
+    try:
+        hear(8)
+        assert all(ask(row)["error"] is None for row in range(5))
+        # One region is enough, and a stranger's file in the other changes nothing.
+        (world.folder / "other").mkdir()
+        Operator(world.folder / "other").roll_out(world.root("us"), 10)
+        world.operator.roll_out(world.root("eu"), 9, url=relays[1].base_url)
+        hear(9)
+        assert all(ask(row)["error"] is None for row in range(5, 12))
+        batch.stdin.close()
+        assert batch.wait(60) == 0
+    finally:
+        batch.kill()
+        batch.wait()
+        for relay in relays:
+            relay.stop()
+    asked = [len(relay.log.read_text().splitlines()) for relay in relays]
+    assert asked == [5, 7]
