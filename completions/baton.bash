@@ -1406,7 +1406,7 @@ _baton() {
             return 0
             ;;
         baton__subcmd__mock)
-            opts="-q -h --listen --log --accept-encoding --require-key --allow-ip --trusted-proxies --sign --sign-key-id --sign-key-file --sign-clock --service-key-file --threads --zones --control --personality --upstream --gateway-key-file --time-scale --list-personalities --list-faults --quiet --error-format --help"
+            opts="-q -h --listen --log --accept-encoding --require-key --allow-ip --trusted-proxies --sign --sign-key-id --sign-key-file --sign-region --sign-clock --service-key-file --threads --zones --control --personality --upstream --gateway-key-file --time-scale --list-personalities --list-faults --quiet --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1445,6 +1445,10 @@ _baton() {
                     return 0
                     ;;
                 --sign-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign-region)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

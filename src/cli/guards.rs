@@ -9,7 +9,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::config;
 use crate::mock::{AcceptEncoding, Addresses, Guards, Keys, Range, Signatures};
-use crate::net::{KeyName, SchemeName};
+use crate::net::{KeyName, SchemeName, ScopeName};
 use crate::units::{Span, whole};
 
 use super::{Usage, sign};
@@ -41,6 +41,9 @@ pub(super) struct GuardOptions {
     /// With --sign: the file of the key; for `simple` a second line is a key that serves, too
     #[arg(long, value_name = "PATH", requires = "sign")]
     sign_key_file: Option<PathBuf>,
+    /// With --sign sigv4: let in only signatures for this region
+    #[arg(long, value_name = "REGION", requires = "sign")]
+    sign_region: Option<ScopeName>,
     /// With --sign: tell a time that is so far ahead of this machine's, and judge signatures by it
     #[arg(long, value_name = "TIME", requires = "sign")]
     sign_clock: Option<Span>,
@@ -70,8 +73,16 @@ impl GuardOptions {
         };
         let source = format!("--sign-key-file {}", path.display());
         let keys = sign::keys(&config::read_private(path, &source)?, scheme, &source)?;
+        if self.sign_region.is_some() && scheme != SchemeName::SigV4 {
+            let error = Usage::new(format!("--sign-region has no effect with --sign {scheme}"));
+            return Err(error.hint("--sign sigv4 alone has one").into());
+        }
         let ahead = self.sign_clock.unwrap_or_default().0;
-        Ok(Some(Signatures::new(scheme, id.to_string(), keys).ahead_by(ahead)))
+        let signatures = Signatures::new(scheme, id.to_string(), keys).ahead_by(ahead);
+        Ok(Some(match &self.sign_region {
+            Some(region) => signatures.for_region(region.to_string()),
+            None => signatures,
+        }))
     }
 }
 
@@ -83,6 +94,9 @@ impl fmt::Display for GuardOptions {
         }
         if let Some(scheme) = self.sign {
             write!(out, " · wants signatures ({scheme})")?;
+        }
+        if let Some(region) = &self.sign_region {
+            write!(out, " for {region}")?;
         }
         if let Some(ahead) = self.sign_clock {
             write!(out, " by a clock that is {ahead} ahead")?;

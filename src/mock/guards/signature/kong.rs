@@ -33,6 +33,7 @@ pub(super) fn read<'a>(head: &'a Parts, body: &[u8]) -> Result<Claim<'a>, Signat
     let lines: Result<Vec<String>, _> = names.iter().map(|name| line(head, name)).collect();
     let digest = format!("SHA-256={}", BASE64_STANDARD.encode(Sha256::digest(body)));
     Ok(Claim {
+        region: None,
         id: parameter("username").ok_or(wrong.clone())?,
         at: date.map_err(|_| SignatureFault::Missing("date"))?,
         text: lines?.join("\n"),

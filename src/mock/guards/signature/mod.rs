@@ -36,6 +36,9 @@ pub(crate) enum SignatureFault {
     /// The key is not known.
     #[error("The signing key is unknown.")]
     Key,
+    /// It is for another region than the relay's.
+    #[error("The signature is for another region than {0}.")]
+    Region(String),
     /// The body is another one than was signed.
     #[error("The body does not have the digest that was signed.")]
     Body,
@@ -53,6 +56,8 @@ pub(crate) enum SignatureFault {
 /// What a request says of its own signature.
 struct Claim<'a> {
     id: &'a str,
+    /// The region that it was made for, where the scheme has one.
+    region: Option<&'a str>,
     at: SystemTime,
     /// What must have been signed.
     text: String,
@@ -70,6 +75,8 @@ pub struct Signatures {
     scheme: SchemeName,
     id: String,
     secrets: Vec<Secret>,
+    /// The only region that is taken, where there is one.
+    region: Option<String>,
     ahead: Duration,
     /// Signatures that came, with the moments until which they are remembered.
     seen: Mutex<HashMap<Vec<u8>, SystemTime>>,
@@ -78,7 +85,13 @@ pub struct Signatures {
 impl Signatures {
     /// Takes those of one scheme by these keys of one name.
     pub fn new(scheme: SchemeName, id: String, secrets: Vec<Secret>) -> Self {
-        Self { scheme, id, secrets, ahead: Duration::ZERO, seen: Mutex::default() }
+        Self { scheme, id, secrets, region: None, ahead: Duration::ZERO, seen: Mutex::default() }
+    }
+
+    /// Takes those alone that are for this region.
+    #[must_use]
+    pub fn for_region(self, region: impl Into<String>) -> Self {
+        Self { region: Some(region.into()), ..self }
     }
 
     /// The same by a clock that is so far ahead.
@@ -106,6 +119,10 @@ impl Signatures {
         let apart = now.duration_since(claim.at).unwrap_or_else(|behind| behind.duration());
         if claim.id != self.id {
             Err(SignatureFault::Key)
+        } else if let Some(wanted) = &self.region
+            && claim.region != Some(wanted)
+        {
+            Err(SignatureFault::Region(wanted.clone()))
         } else if !claim.body_is_whole {
             Err(SignatureFault::Body)
         } else if apart > WINDOW {

@@ -23,7 +23,7 @@ pub(super) fn read<'a>(head: &'a Parts, body: &[u8]) -> Result<Claim<'a>, Signat
     let id = parts.next().ok_or(WRONG)?;
     let steps: Vec<&str> = parts.collect();
     let time = header(&head.headers, "x-amz-date")?;
-    let &[day, _, _, "aws4_request"] = steps.as_slice() else { return Err(WRONG) };
+    let &[day, region, _, "aws4_request"] = steps.as_slice() else { return Err(WRONG) };
     let undated = SignatureFault::Missing("x-amz-date");
     let bare = time.strip_suffix('Z').ok_or(undated.clone())?;
     let at = Timestamp::strptime("%Y%m%dT%H%M%S%z", format!("{bare}+0000")).map_err(|_| undated)?;
@@ -41,6 +41,7 @@ pub(super) fn read<'a>(head: &'a Parts, body: &[u8]) -> Result<Claim<'a>, Signat
     let hash = hash(canonical(head, names, &digest)?.as_bytes());
     Ok(Claim {
         id,
+        region: Some(region),
         at: SystemTime::UNIX_EPOCH + Duration::from_secs(at.as_second().try_into().unwrap_or_default()),
         text: format!("AWS4-HMAC-SHA256\n{time}\n{}\n{hash}", steps.join("/")),
         signatures: parameter("Signature").and_then(from_hex).into_iter().collect(),

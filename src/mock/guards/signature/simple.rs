@@ -24,6 +24,7 @@ pub(super) fn read<'a>(head: &'a Parts, body: &[u8]) -> Result<Claim<'a>, Signat
     let lines = ["v1", head.method.as_str(), host(head)?, &target, time, nonce, digest];
     let signatures = of("x-signature")?.split(',').filter_map(|part| from_hex(part.strip_prefix("v1=")?));
     Ok(Claim {
+        region: None,
         id: of("x-key-id")?,
         at: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
         text: lines.join("\n"),

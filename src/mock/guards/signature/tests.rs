@@ -117,3 +117,12 @@ fn what_is_not_signed_or_by_somebody_else_is_refused() {
         assert!(matches!(missing, Err(SignatureFault::Missing(_))), "{scheme}");
     }
 }
+
+#[test]
+fn a_signature_for_another_region_is_refused_where_one_is_demanded() {
+    let request = signed(SchemeName::SigV4, &[NEW]);
+    let head = arrived(&request, TARGET);
+    let of = |region: &str| guard(SchemeName::SigV4, &[NEW]).for_region(region).check(&head, &request.body);
+    assert_eq!(of("us-east-1"), Err(SignatureFault::Region("us-east-1".to_owned())));
+    assert_eq!(of("eu-west-1"), Ok(()));
+}
