@@ -266,6 +266,17 @@ impl TokenTimes {
     }
 }
 
+impl Sum for TokenTimes {
+    fn sum<I: Iterator<Item = Self>>(times: I) -> Self {
+        times.fold(Self::default(), |all, one| Self {
+            granted: all.granted + one.granted,
+            failed: all.failed + one.failed,
+            total: all.total + one.total,
+            longest: all.longest.max(one.longest),
+        })
+    }
+}
+
 /// What one request of a load test yields. Its buffers are reused from request to request.
 #[derive(Debug)]
 pub struct Sample {

@@ -14,14 +14,15 @@ use tokio::time::{Instant, interval_at};
 use crate::client::Routes;
 use crate::config;
 use crate::config::{Environment, News, Update, Upkeep};
-use crate::net::Pool;
 use crate::net::route::{Change, Event, Reason};
+use crate::net::{Connection, Pool};
 
 use super::Talk;
 use super::limits::Throttle;
 use super::output::{OutputError, append_to};
 use super::route::learned::{Book, Scribe};
 use super::route::upkeep::Watcher;
+use super::sign::Signing;
 
 /// Time between two notes of what is learned.
 const NOTE: Duration = Duration::from_secs(1);
@@ -39,6 +40,10 @@ pub(super) struct Outfit<'a> {
     pub(super) events: Option<&'a Path>,
     /// What brings newer versions of the endpoints.
     pub(super) upkeep: Option<Upkeep>,
+    /// How their tokens are asked for.
+    pub(super) connection: Connection,
+    /// What gives them their signers.
+    pub(super) signing: Option<Signing>,
     /// What follows their limits.
     pub(super) throttle: Option<Throttle>,
 }
@@ -55,6 +60,10 @@ pub(super) struct Lookout {
     before: Option<Book>,
     /// What brings newer versions of the endpoints, where they are synced.
     watcher: Option<Watcher>,
+    /// How tokens are asked for that are for those that come.
+    connection: Connection,
+    /// What gives those that come their signers.
+    signing: Mutex<Option<Signing>>,
     /// What follows their limits.
     throttle: Mutex<Option<Throttle>>,
     /// The first decisions.
@@ -81,7 +90,7 @@ pub(super) fn finish(lookout: Option<Lookout>, talk: Talk) {
 impl Lookout {
     /// Begins to look.
     pub(super) fn new(outfit: Outfit<'_>, talk: Talk) -> Result<Self, OutputError> {
-        let Outfit { routes, profile, prober, events, upkeep, throttle } = outfit;
+        let Outfit { routes, profile, prober, events, upkeep, connection, signing, throttle } = outfit;
         let began = Timestamp::now() - routes.router().origin().elapsed();
         let journal = events.map(Journal::start).transpose()?;
         let file = profile.and_then(|profile| config::learned_file(profile, &Environment::of_process()));
@@ -103,6 +112,8 @@ impl Lookout {
             scribe,
             before,
             watcher: upkeep.map(Watcher::start),
+            connection,
+            signing: Mutex::new(signing),
             throttle: Mutex::new(throttle),
             told: Mutex::default(),
             remarks: Mutex::default(),
@@ -134,16 +145,11 @@ impl Lookout {
         let now = self.routes.router().origin().elapsed();
         match news {
             Ok(News::Changed(update)) => {
-                let Update { version, stations, policy } = *update;
+                let version = update.version;
                 // What was decided before it is told before it.
                 self.tell_last();
-                match self.routes.replace(stations) {
-                    Ok(()) => {
-                        self.tell_all(now, (Change::Configured, Reason::Version(version)));
-                        if let Some(throttle) = &mut *lock(&self.throttle) {
-                            throttle.follow(&policy);
-                        }
-                    }
+                match self.use_version(*update) {
+                    Ok(()) => self.tell_all(now, (Change::Configured, Reason::Version(version))),
                     Err(error) => self.remark(format!("version {version} was not used: {error}")),
                 }
             }
@@ -154,6 +160,22 @@ impl Lookout {
             Ok(News::Nothing) => {}
             Err(error) => self.remark(error.message),
         }
+    }
+
+    /// Goes by another version from now on, or changes nothing.
+    fn use_version(&self, update: Update) -> anyhow::Result<()> {
+        let Update { mut stations, signs, policy, .. } = update;
+        if let Some(signing) = &mut *lock(&self.signing) {
+            signing.equip(&mut stations, &signs)?;
+        }
+        for keeper in stations.iter().filter_map(|station| station.credential.as_ref()?.keeper()) {
+            keeper.reach_by(&self.connection);
+        }
+        self.routes.replace(stations)?;
+        if let Some(throttle) = &mut *lock(&self.throttle) {
+            throttle.follow(&policy);
+        }
+        Ok(())
     }
 
     /// Tells of a decision about all endpoints.

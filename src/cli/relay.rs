@@ -8,7 +8,7 @@ use crate::config;
 use crate::config::{Environment, Settings};
 use crate::mock;
 use crate::net;
-use crate::net::{Compressor, Connection, Pool, Reuse, Signer, Url};
+use crate::net::{Compressor, Connection, Pool, Reuse, Url};
 use crate::wire::WireError;
 
 use super::connection::{ConnectionOptions, Unasked};
@@ -17,6 +17,7 @@ use super::lookout::{Lookout, Outfit};
 use super::options::{Attempts, PolicyOptions, TargetOptions};
 use super::prompt::{Defaults, PromptOptions};
 use super::routing::RouteOptions;
+use super::sign::Signing;
 use super::{Talk, Usage};
 
 /// The model asked for where the embedded relay answers and none is named.
@@ -67,8 +68,8 @@ pub(super) struct Site {
     talk: Talk,
     /// What all clients know of how the relay takes bodies.
     compressor: Option<Arc<Compressor>>,
-    /// What all clients sign by.
-    signer: Option<Arc<Signer>>,
+    /// What gives endpoints their signers; the eye on them takes it over.
+    signing: Option<Signing>,
     /// The ways to several endpoints, where there are.
     routes: Option<Arc<Routes>>,
     /// Lives as long as the command needs it; dropping it stops it.
@@ -157,7 +158,7 @@ impl Site {
             settings.model.get_or_insert_with(|| EMBEDDED_MODEL.to_owned());
         }
         let environment = Environment::of_process();
-        let signer = way.policy.sign.signer(&environment, way.target, &mut settings)?;
+        let signing = way.policy.sign.signing(&environment, way.target, &mut settings)?;
         let own = settings.policy;
         let connection = way.connection.connection(approach.unasked, &own)?;
         for notice in way.policy.overruled(approach.attempts, &own) {
@@ -171,7 +172,7 @@ impl Site {
             policy: way.policy.policy(approach.attempts, &own),
             request_id_prefix: way.policy.request_id_prefix.clone(),
             talk,
-            signer,
+            signing: Some(signing),
             compressor: way.policy.compress.compressor(&own)?,
             embedded,
         })
@@ -209,7 +210,10 @@ impl Site {
         let prober =
             Pool::of_several(&fresh, &self.settings.base).map_err(|error| connection.explain(error))?;
         let (routes, profile) = (Arc::clone(routes), self.settings.profile.as_deref());
-        let outfit = Outfit { routes, profile, prober, events: options.events(), upkeep, throttle };
+        let signing = self.signing.take();
+        let connection = self.connection.clone();
+        let events = options.events();
+        let outfit = Outfit { routes, profile, prober, events, upkeep, connection, signing, throttle };
         Ok(Some(Lookout::new(outfit, self.talk)?))
     }
 
@@ -262,7 +266,9 @@ impl Site {
         let credential = self.settings.credential.clone();
         let client = Client::new(pool, credential, self.policy, self.timeouts);
         let client = client.with_request_id_prefix(&self.request_id_prefix).with_routes(self.routes.clone());
-        Ok(client.with_compressor(self.compressor.clone()).with_signer(self.signer.clone()))
+        Ok(client
+            .with_compressor(self.compressor.clone())
+            .with_signer(self.settings.stations[0].signer.clone()))
     }
 }
 
@@ -287,10 +293,11 @@ pub(super) fn authorise(
     connection: &Connection,
     talk: Talk,
 ) -> Result<(), net::AuthError> {
-    let Some(keeper) = settings.keeper() else { return Ok(()) };
-    keeper.reach_by(connection);
-    if let Some(remark) = keeper.prepare()? {
-        talk.notice(format_args!("note: {remark}"));
+    for keeper in settings.keepers() {
+        keeper.reach_by(connection);
+        if let Some(remark) = keeper.prepare()? {
+            talk.notice(format_args!("note: {remark}"));
+        }
     }
     Ok(())
 }

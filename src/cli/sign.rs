@@ -6,8 +6,9 @@ use std::sync::Arc;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use crate::client::Station;
 use crate::config::{Environment, Settings, SignDefaults, read_private};
-use crate::net::{KeyName, Scheme, SchemeName, Scope, ScopeName, Signer, SigningKeys};
+use crate::net::{KeyName, Scheme, SchemeName, Scope, ScopeName, Signer, SigningKeys, Url};
 use crate::units::Secret;
 
 use super::Usage;
@@ -20,7 +21,7 @@ const SERVICE: &str = "bedrock";
 const CREDENTIALS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
 
 /// Whether and how requests are signed.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Policy")]
 pub(super) struct SignOptions {
     /// Sign each attempt by HMAC-SHA256; `sigv4` in place of a credential [default: off]
@@ -48,48 +49,56 @@ enum Chosen {
     By(SchemeName),
 }
 
-/// Where the parts of a signer come from, the strongest first.
+/// Where the parts of a signer come from, the strongest first. What an endpoint says is stronger than a variable.
 struct Sources<'a> {
     flags: &'a SignOptions,
     environment: &'a Environment,
     own: &'a SignDefaults,
 }
 
+/// Where a key is read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum KeyPlace {
+    Variable(&'static str),
+    /// A file, and what names it.
+    File(&'static str, PathBuf),
+}
+
+/// Keys that have been read, with where from: some files can be read only once.
+type Read = Vec<(KeyPlace, Vec<Secret>)>;
+
 impl SignOptions {
-    /// The signer that the flags, the environment and the profile ask for, if they ask for one. One that takes the place of a
-    /// credential removes it from the settings.
-    pub(super) fn signer(
+    /// Gives each endpoint the signer that the flags, the environment and the profile ask for, if they ask for one. A signature
+    /// that takes the place of a credential removes it from the settings.
+    pub(super) fn signing(
         &self,
         environment: &Environment,
         target: &TargetOptions,
         settings: &mut Settings,
-    ) -> anyhow::Result<Option<Arc<Signer>>> {
-        // A profile's key is that of its own scheme.
-        let own = match self.sign {
-            Some(chosen) if chosen.scheme() != settings.sign.scheme => SignDefaults::default(),
-            _ => settings.sign.clone(),
-        };
-        let chosen = self.sign.map_or(own.scheme, Chosen::scheme);
-        self.refuse_idle(chosen)?;
-        let Some(name) = chosen else { return Ok(None) };
-        let from = Sources { flags: self, environment, own: &own };
-        let keys = SigningKeys { id: from.id(name)?, secrets: from.secrets(name)? };
-        let scheme = match name {
-            SchemeName::Simple => Scheme::Simple,
-            SchemeName::Kong => Scheme::Kong,
-            SchemeName::SigV4 => Scheme::SigV4(from.scope()?),
-        };
-        if name == SchemeName::SigV4 {
+    ) -> anyhow::Result<Signing> {
+        let chosen: Vec<_> = settings.signs.iter().map(|own| self.scheme(own)).collect();
+        self.refuse_idle(&chosen)?;
+        if chosen.contains(&Some(SchemeName::SigV4)) {
             refuse_second(target, settings)?;
+        }
+        let (flags, environment) = (self.clone(), environment.clone());
+        let mut signing = Signing { flags, environment, read: Read::new(), made: Vec::new() };
+        signing.equip(&mut settings.stations, &settings.signs)?;
+        if chosen[0] == Some(SchemeName::SigV4) {
             settings.credential = None;
-            settings.stations.iter_mut().for_each(|station| station.credential = None);
             "the credential is a signature (sigv4)".clone_into(&mut settings.credential_story);
         }
-        Ok(Some(Arc::new(Signer::new(scheme, keys))))
+        Ok(signing)
     }
 
-    fn refuse_idle(&self, chosen: Option<SchemeName>) -> Result<(), Usage> {
-        let (signs, is_aws) = (chosen.is_some(), chosen == Some(SchemeName::SigV4));
+    /// How requests to an endpoint are signed of which the profile says this.
+    fn scheme(&self, own: &SignDefaults) -> Option<SchemeName> {
+        self.sign.map_or(own.scheme, Chosen::scheme)
+    }
+
+    fn refuse_idle(&self, chosen: &[Option<SchemeName>]) -> Result<(), Usage> {
+        let signs = chosen.iter().any(Option::is_some);
+        let is_aws = chosen.contains(&Some(SchemeName::SigV4));
         let idle = [
             ("--sign-key-id", self.sign_key_id.is_some() && !signs),
             ("--sign-key-file", self.sign_key_file.is_some() && !signs),
@@ -103,9 +112,55 @@ impl SignOptions {
     }
 }
 
+/// What gives endpoints their signers, those that come later, too.
+pub(super) struct Signing {
+    flags: SignOptions,
+    environment: Environment,
+    read: Read,
+    /// What signs for whom. One that stays keeps what it has learned of its relay's clock.
+    made: Vec<(Url, SignDefaults, Arc<Signer>)>,
+}
+
+impl Signing {
+    /// Gives each of these endpoints its signer, where there is to be one, by what the profile says for it.
+    pub(super) fn equip(&mut self, stations: &mut [Station], signs: &[SignDefaults]) -> anyhow::Result<()> {
+        for (station, own) in stations.iter_mut().zip(signs) {
+            let Some(name) = self.flags.scheme(own) else { continue };
+            station.signer = Some(self.signer(&station.endpoint.url, (name, own))?);
+            if name == SchemeName::SigV4 {
+                station.credential = None;
+            }
+        }
+        Ok(())
+    }
+
+    fn signer(&mut self, url: &Url, (name, own): (SchemeName, &SignDefaults)) -> anyhow::Result<Arc<Signer>> {
+        if let Some((.., known)) = self.made.iter().find(|(at, by, _)| at == url && by == own) {
+            return Ok(Arc::clone(known));
+        }
+        // A profile's key is that of its own scheme.
+        let theirs = Some(own).filter(|own| own.scheme == Some(name)).cloned().unwrap_or_default();
+        let from = Sources { flags: &self.flags, environment: &self.environment, own: &theirs };
+        let signer = Arc::new(from.signer(name, &mut self.read)?);
+        self.made.push((url.clone(), own.clone(), Arc::clone(&signer)));
+        Ok(signer)
+    }
+}
+
 impl Sources<'_> {
+    fn signer(&self, name: SchemeName, read: &mut Read) -> anyhow::Result<Signer> {
+        let keys = SigningKeys { id: self.id(name)?, secrets: self.secrets(name, read)? };
+        let scheme = match name {
+            SchemeName::Simple => Scheme::Simple,
+            SchemeName::Kong => Scheme::Kong,
+            SchemeName::SigV4 => Scheme::SigV4(self.scope()?),
+        };
+        Ok(Signer::new(scheme, keys))
+    }
+
     fn id(&self, name: SchemeName) -> Result<KeyName, Usage> {
-        if let Some(id) = &self.flags.sign_key_id {
+        let own = self.own.place.key.as_ref().map(|(id, _)| id);
+        if let Some(id) = self.flags.sign_key_id.as_ref().or(own) {
             return Ok(id.clone());
         }
         let variables = variables("BATON_SIGN_KEY_ID", "AWS_ACCESS_KEY_ID", name);
@@ -120,23 +175,41 @@ impl Sources<'_> {
         })
     }
 
-    fn secrets(&self, name: SchemeName) -> anyhow::Result<Vec<Secret>> {
-        let variables = variables("BATON_SIGN_KEY", "AWS_SECRET_ACCESS_KEY", name);
-        let flag = self.flags.sign_key_file.as_ref().map(|path| (path, "--sign-key-file"));
-        if let (None, Some((variable, text))) = (flag, self.first(&variables)) {
-            return Ok(keys(&Secret::new(text), name, variable)?);
+    fn secrets(&self, name: SchemeName, read: &mut Read) -> anyhow::Result<Vec<Secret>> {
+        let place = self.key_place(name)?;
+        if let Some((_, known)) = read.iter().find(|(known, _)| *known == place) {
+            return Ok(known.clone());
         }
-        let own = self.own.key_file.as_ref().map(|path| (path, "sign-key-file"));
-        let (path, flag) = flag.or(own).ok_or_else(|| {
+        let secrets = match &place {
+            KeyPlace::Variable(variable) => {
+                let text = self.environment.value(variable).unwrap_or_default();
+                keys(&Secret::new(text), name, variable)?
+            }
+            KeyPlace::File(flag, path) => {
+                let source = format!("{flag} {}", path.display());
+                keys(&read_private(path, &source)?, name, &source)?
+            }
+        };
+        read.push((place, secrets.clone()));
+        Ok(secrets)
+    }
+
+    fn key_place(&self, name: SchemeName) -> Result<KeyPlace, Usage> {
+        let variables = variables("BATON_SIGN_KEY", "AWS_SECRET_ACCESS_KEY", name);
+        let file = |flag, path: Option<&PathBuf>| Some(KeyPlace::File(flag, path?.clone()));
+        let flag = file("--sign-key-file", self.flags.sign_key_file.as_ref());
+        let endpoint = || file("sign-key-file", self.own.place.key.as_ref().map(|(_, path)| path));
+        let variable = || self.first(&variables).map(|(variable, _)| KeyPlace::Variable(variable));
+        let profile = || file("sign-key-file", self.own.key_file.as_ref());
+        flag.or_else(endpoint).or_else(variable).or_else(profile).ok_or_else(|| {
             let ways = format!("--sign-key-file, {} or sign-key-file in a profile", variables.join(", "));
             Usage::new(format!("--sign {name} needs its key")).hint(format!("give it by {ways}"))
-        })?;
-        let source = format!("{flag} {}", path.display());
-        Ok(keys(&read_private(path, &source)?, name, &source)?)
+        })
     }
 
     fn scope(&self) -> Result<Scope, Usage> {
-        let region = match (&self.flags.sign_region, self.first(&["AWS_REGION", "AWS_DEFAULT_REGION"])) {
+        let told = self.flags.sign_region.as_ref().or(self.own.place.region.as_ref());
+        let region = match (told, self.first(&["AWS_REGION", "AWS_DEFAULT_REGION"])) {
             (Some(region), _) => Some(region.clone()),
             (None, Some((variable, text))) => {
                 Some(text.parse().map_err(|problem| Usage::new(format!("{variable}: {problem}")))?)
@@ -154,10 +227,9 @@ impl Sources<'_> {
 
     /// What goes beside the temporary key of the environment, and beside no other key.
     fn session(&self) -> Result<Option<Secret>, Usage> {
-        let theirs = self.first(&["BATON_SIGN_KEY", "AWS_SECRET_ACCESS_KEY"]);
-        let is_theirs = theirs.is_some_and(|(variable, _)| variable.starts_with("AWS"));
+        let is_theirs = self.key_place(SchemeName::SigV4)? == KeyPlace::Variable("AWS_SECRET_ACCESS_KEY");
         let session = self.environment.value("AWS_SESSION_TOKEN");
-        let Some(session) = session.filter(|_| is_theirs && self.flags.sign_key_file.is_none()) else {
+        let Some(session) = session.filter(|_| is_theirs) else {
             return Ok(None);
         };
         if session.bytes().all(|byte| byte.is_ascii_graphic()) {

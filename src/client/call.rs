@@ -127,7 +127,7 @@ impl Call {
 
     /// The request as it is before any policy but the credential of its origin has seen it.
     pub fn request(&self, ids: &Ids, credential: Option<&Credential>) -> Request {
-        self.request_to(ids, Aim { url: &self.url, credential })
+        self.request_to(ids, Aim { url: &self.url, credential, signer: None })
     }
 
     /// The same to this address.

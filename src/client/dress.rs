@@ -45,7 +45,7 @@ impl<T: Transport> Client<T> {
             let name = HeaderName::from_static("content-encoding");
             request.headers.insert(name, HeaderValue::from_static(coding.name()));
         }
-        if let Some(signer) = &self.signer {
+        if let Some(signer) = aim.signer {
             signer.sign(&mut request);
         }
         let size = BodySize { plain: payload.plain().len() as u64, sent: request.body.len() as u64 };

@@ -92,7 +92,7 @@ pub struct Client<T> {
     budget: Option<Arc<Budget>>,
     /// Packs bodies, perhaps of other clients, too.
     compressor: Option<Arc<Compressor>>,
-    /// Signs what leaves, perhaps of other clients, too.
+    /// Signs what goes to the one endpoint, or to the first, perhaps of other clients, too.
     signer: Option<Arc<Signer>>,
     /// Ends the exchange under way when notified.
     stop: Option<Arc<Notify>>,
@@ -148,7 +148,7 @@ impl<T: Transport> Client<T> {
         self
     }
 
-    /// Signs each attempt by this signer, if there is one.
+    /// Signs each attempt by this signer, if there is one; where there are several endpoints, each has its own.
     #[must_use]
     pub fn with_signer(mut self, signer: Option<Arc<Signer>>) -> Self {
         self.signer = signer;
@@ -234,8 +234,8 @@ impl<T: Transport> Client<T> {
             let turn = Turn { ids: &ids, began, repairs: &mut repairs, itinerary: &mut itinerary };
             let mut exchange = self.attempt(call, turn, sink).await;
             let ended = began.elapsed();
-            let credential = self.used_credential(&itinerary);
-            let change = self.repair((call, credential), &mut exchange, &mut repairs).await;
+            let aim = self.used(call, &itinerary);
+            let change = self.repair((call, aim), &mut exchange, &mut repairs).await;
             let mut attempt = exchange.summarise(number, ended);
             if let Some(change) = change {
                 // A body that has to be sent again has saved nothing.

@@ -12,6 +12,7 @@ use super::call::Usage;
 use super::deadlines::Progress;
 use super::dress::Form;
 use super::exchange::{Exchange, Trouble};
+use super::route::Aim;
 use super::{Call, Client};
 
 /// What an exchange has found out about the form of its request.
@@ -70,7 +71,7 @@ impl<T: Transport> Client<T> {
     /// Learns from an attempt that has ended; says in words what is changed, where it is to be sent again at once.
     pub(super) async fn repair(
         &self,
-        (call, credential): (&Call, Option<&Credential>),
+        (call, aim): (&Call, Aim<'_>),
         exchange: &mut Exchange,
         repairs: &mut Repairs<'_>,
     ) -> Option<&'static str> {
@@ -83,13 +84,13 @@ impl<T: Transport> Client<T> {
             return Some("sent again without compression");
         }
         if !repairs.clock_followed
-            && let (Some(signer), Some(ahead)) = (&self.signer, exchange.clock_ahead)
+            && let (Some(signer), Some(ahead)) = (aim.signer, exchange.clock_ahead)
             && signer.follow(ahead)
         {
             repairs.clock_followed = true;
             return Some("signed anew by the relay's clock");
         }
-        if !repairs.token_replaced && self.replace_token(credential, exchange, repairs.began).await {
+        if !repairs.token_replaced && self.replace_token(aim.credential, exchange, repairs.began).await {
             repairs.token_replaced = true;
             return Some("sent again with a new token");
         }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use arc_swap::ArcSwap;
 
 use crate::net::route::{Endpoint, Report, Router, Seat, SetError, Strategy, Ticket, Tried};
-use crate::net::{Credential, Transport, Url, shown_url};
+use crate::net::{Credential, Signer, Transport, Url, shown_url};
 use crate::wire::Dialect;
 
 use super::exchange::Exchange;
@@ -23,6 +23,8 @@ pub struct Station {
     pub endpoint: Endpoint,
     /// What is sent to its origin, and to no other.
     pub credential: Option<Credential>,
+    /// What signs each attempt that goes there, by the clock of that relay.
+    pub signer: Option<Arc<Signer>>,
 }
 
 /// Several endpoints of one relay, shared by all clients of a run.
@@ -43,6 +45,13 @@ pub(super) struct Stop {
     name: String,
     target: Url,
     credential: Option<Credential>,
+    signer: Option<Arc<Signer>>,
+}
+
+impl Stop {
+    fn aim(&self) -> Aim<'_> {
+        Aim { url: &self.target, credential: self.credential.as_ref(), signer: self.signer.as_deref() }
+    }
 }
 
 impl Routes {
@@ -87,9 +96,9 @@ impl Routes {
 }
 
 fn stop(station: Station, dialect: Dialect) -> (Url, Arc<Stop>) {
-    let Station { endpoint: Endpoint { url, .. }, credential } = station;
+    let Station { endpoint: Endpoint { url, .. }, credential, signer } = station;
     let (name, target) = (shown_url(&url), join(&url, dialect));
-    (url, Arc::new(Stop { name, target, credential }))
+    (url, Arc::new(Stop { name, target, credential, signer }))
 }
 
 /// The way of one exchange over its attempts.
@@ -146,11 +155,12 @@ pub(super) struct Heading<'a> {
     way: Option<(Ticket<'a>, Arc<Stop>)>,
 }
 
-/// An address, and the credential of its origin.
+/// An address, with the credential of its origin and what signs for it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Aim<'a> {
     pub(super) url: &'a Url,
     pub(super) credential: Option<&'a Credential>,
+    pub(super) signer: Option<&'a Signer>,
 }
 
 impl<'a> Heading<'a> {
@@ -201,24 +211,24 @@ impl<T: Transport> Client<T> {
         Itinerary { routes, session, tried: Tried::default(), last: None, stays: false }
     }
 
-    /// The address of an attempt, and the credential that belongs to it.
+    /// The address of an attempt, with the credential and the signer that belong to it.
     pub(super) fn aim<'b>(&'b self, call: &'b Call, heading: &'b Heading<'_>) -> Aim<'b> {
         match &heading.way {
             None => self.straight(call),
-            Some((_, stop)) => Aim { url: &stop.target, credential: stop.credential.as_ref() },
+            Some((_, stop)) => stop.aim(),
         }
     }
 
-    /// The address and the credential where there is no choice.
+    /// The same where there is no choice.
     pub(super) fn straight<'b>(&'b self, call: &'b Call) -> Aim<'b> {
-        Aim { url: &call.url, credential: self.credential.as_ref() }
+        Aim { url: &call.url, credential: self.credential.as_ref(), signer: self.signer.as_deref() }
     }
 
-    /// The credential that the last attempt was sent with.
-    pub(super) fn used_credential<'b>(&'b self, itinerary: &'b Itinerary<'_>) -> Option<&'b Credential> {
+    /// The same of the last attempt.
+    pub(super) fn used<'b>(&'b self, call: &'b Call, itinerary: &'b Itinerary<'_>) -> Aim<'b> {
         match &itinerary.last {
-            None => self.credential.as_ref(),
-            Some((_, stop)) => stop.credential.as_ref(),
+            None => self.straight(call),
+            Some((_, stop)) => stop.aim(),
         }
     }
 }

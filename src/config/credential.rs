@@ -9,7 +9,7 @@ use crate::wire::Dialect;
 
 use super::headers::CREDENTIAL_HEADERS;
 use super::private::read_private;
-use super::profile::{Profile, ProfileKey};
+use super::profile::ProfileKey;
 use super::target::{Bindings, KeyHeader, Withheld, key_header, vendor};
 use super::{Error, KeySource, Source, Sources};
 
@@ -66,8 +66,8 @@ pub(super) enum Pick<'a> {
     Embedded,
     /// A variable, its text, and the header that it goes into.
     Variable(&'static str, &'a str, KeyHeader),
-    /// A profile.
-    Profile(&'a Profile, &'a ProfileKey),
+    /// A key with the name of the profile that has it.
+    Profile(&'a str, &'a ProfileKey),
     /// Nothing was given for this relay.
     Nothing,
 }
@@ -105,7 +105,7 @@ pub(super) fn choose(from: Sources<'_>, bound: &Bindings, headers: &HeaderMap) -
             (Some(key), format!("the key came from {name}"))
         }
         Pick::Profile(profile, key) => {
-            let source = format!("profile {}, {}", profile.name, key.setting());
+            let source = format!("profile {profile}, {}", key.setting());
             let story = format!("the key came from {source}");
             let credential = match key {
                 ProfileKey::File(path) => read(&read_private(path, &source)?, &source)?,
@@ -180,11 +180,11 @@ fn pick_implied<'a>(from: Sources<'a>, bound: &Bindings) -> Picked<'a> {
         }
     }
     if let Some(profile) = from.profile
-        && let Some(key) = profile.key_at(&bound.url)
+        && let Some((owner, key)) = profile.key_at(&bound.url)
     {
-        let name = format!("the key of profile {}", profile.name);
+        let name = format!("the key of profile {owner}");
         if profile.owns(&bound.origin) {
-            candidates.push((name, Pick::Profile(profile, key)));
+            candidates.push((name, Pick::Profile(owner, key)));
         } else {
             withheld.push(format!("{name} belongs to its url and is not sent to {}", bound.origin));
         }
@@ -238,7 +238,7 @@ impl Pick<'_> {
             Pick::Flag(KeySource::File(_)) => Some((Source::Flag("--key-file"), String::new())),
             Pick::Flag(KeySource::Command(_)) => Some((Source::Flag("--key-command"), String::new())),
             Pick::Variable(name, ..) => Some((Source::Variable((*name).to_owned()), String::new())),
-            Pick::Profile(profile, key) => Some((Source::Profile(profile.name.clone()), key.setting())),
+            Pick::Profile(profile, key) => Some((Source::Profile((*profile).to_owned()), key.setting())),
             Pick::Embedded | Pick::Nothing => None,
         }
     }

@@ -6,6 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::document::{Document, Section};
+use super::places::Lender;
 use super::profile::{Folders, Profile};
 use super::{Environment, Error, Given, Prices, Source};
 use crate::units::nearest;
@@ -87,6 +88,7 @@ impl File {
             file.profiles =
                 profiles.entries().map(|entry| Profile::read(&entry, folders)).collect::<Result<_, _>>()?;
         }
+        file.lend()?;
         if let Some(entry) = root.entry("price") {
             file.prices = Prices::read(&entry.section()?)?;
         }
@@ -119,6 +121,25 @@ impl File {
             }));
         }
         self.named(name, &source.to_string()).map(|profile| Some((profile, source)))
+    }
+
+    /// Gives endpoints the credentials of the profiles that they name.
+    fn lend(&mut self) -> Result<(), Error> {
+        let lent = |Lender { profile, said }: &Lender| {
+            let none = || {
+                let error = Error::new(format!("{said}: profile {profile} has no key and no login"));
+                error.hint(format!("give [profile.{profile}] one, such as key-env or an oauth table"))
+            };
+            self.named(profile, said)?.key.clone().ok_or_else(none)
+        };
+        let places = self.profiles.iter().flat_map(|profile| &profile.places);
+        let lenders = places.filter_map(|place| place.lender.as_ref());
+        let keys: Vec<_> = lenders.map(lent).collect::<Result<_, _>>()?;
+        let places = self.profiles.iter_mut().flat_map(|profile| &mut profile.places);
+        for (place, key) in places.filter(|place| place.lender.is_some()).zip(keys) {
+            place.key = Some(key);
+        }
+        Ok(())
     }
 
     fn named(&self, name: &str, source: &str) -> Result<&Profile, Error> {

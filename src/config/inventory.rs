@@ -9,8 +9,9 @@ use crate::units::{MASK, Money, Span};
 
 use super::credential::Pick;
 use super::file::{File, place};
+use super::places::Place;
 use super::price::Price;
-use super::profile::{Profile, ProfileKey};
+use super::profile::Profile;
 use super::target::Bindings;
 use super::{
     Environment, Error, Given, PolicyDefaults, Source, Sources, Upkeep, credential, headers, sign, sync,
@@ -119,15 +120,15 @@ fn add_target(settings: &mut Vec<Setting>, from: Sources<'_>) -> Result<(), Erro
 /// One of several endpoints, with what is said of it.
 fn of_endpoint(from: Sources<'_>, base: &target::Base) -> Setting {
     let Endpoint { zone, region, weight, priority, .. } = base.endpoint();
-    let key = from.profile.and_then(|profile| profile.place_at(&base.url)?.key.as_ref());
+    let own = from.profile.and_then(|profile| profile.place_at(&base.url)).map(Place::own_settings);
     let parts = [
         zone.map(|zone| format!("zone {zone}")),
         region.map(|region| format!("region {region}")),
         (weight != 1).then(|| format!("weight {weight}")),
         (priority != 0).then(|| format!("priority {priority}")),
-        key.map(ProfileKey::setting),
     ];
-    let detail = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let parts = parts.into_iter().flatten().chain(own.into_iter().flatten());
+    let detail = parts.collect::<Vec<_>>().join(", ");
     Setting { detail, ..Setting::new("endpoint", base.url.to_string(), base.source.clone()) }
 }
 

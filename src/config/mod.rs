@@ -49,7 +49,7 @@ pub use self::oauth::{keeper, token_folder};
 pub use self::owned::{FileLock, PrivateFile};
 pub use self::price::Prices;
 pub use self::private::{read_private, refuse_exposed};
-pub use self::sign::SignDefaults;
+pub use self::sign::{SignDefaults, SignPlace};
 pub use self::sync::{News, Update, Upkeep};
 
 /// What was typed on the command line, as far as it names the relay and how to speak to it.
@@ -182,8 +182,8 @@ pub struct Settings {
     pub credential_story: String,
     /// What the profile sets of the policy.
     pub policy: PolicyDefaults,
-    /// What the profile says of signatures.
-    pub sign: SignDefaults,
+    /// What the profile says of signatures, for each endpoint.
+    pub signs: Vec<SignDefaults>,
     /// What models cost.
     pub prices: Prices,
     /// What keeps a run in step with the synced configuration, where its endpoints and limits come from one.
@@ -193,14 +193,20 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// What keeps the tokens, where one is sent: a profile has one login, whose keeper its endpoints share.
-    pub fn keeper(&self) -> Option<&Arc<Keeper>> {
-        self.stations.iter().find_map(|station| station.credential.as_ref()?.keeper())
+    /// What keeps the tokens, where some are sent: one for each login, which the endpoints that use it share.
+    pub fn keepers(&self) -> Vec<&Arc<Keeper>> {
+        let mut keepers: Vec<&Arc<Keeper>> = Vec::new();
+        for keeper in self.stations.iter().filter_map(|station| station.credential.as_ref()?.keeper()) {
+            if !keepers.iter().any(|known| Arc::ptr_eq(known, keeper)) {
+                keepers.push(keeper);
+            }
+        }
+        keepers
     }
 
     /// How long tokens have taken in this process so far.
     pub fn token_times(&self) -> TokenTimes {
-        self.keeper().map(|keeper| keeper.times()).unwrap_or_default()
+        self.keepers().into_iter().map(|keeper| keeper.times()).sum()
     }
 }
 
@@ -285,12 +291,10 @@ fn resolve_over(given: &Given, environment: &Environment, file: File) -> Result<
     let bases = target::bases(from, dialect)?;
     let base = bases.first().expect("there is at least one");
     let model = target::model(from, dialect).map(|(model, _)| model.to_owned());
-    let bound = target::bindings(from, dialect, base)?;
     notices.extend(target::overruled(from, base));
     let mut made = Vec::new();
-    let (headers, stations) = stations(from, (dialect, &bases), &mut made)?;
-    notices.extend(made.iter_mut().flat_map(|there| std::mem::take(&mut there.notices)));
-    notices.extend(sign::withheld(from, &bound));
+    let Resolved { headers, stations, signs, notices: more } = stations(from, (dialect, &bases), &mut made)?;
+    notices.extend(more);
     notices.sort();
     notices.dedup();
     let chosen = made.first().expect("something is chosen for the first");
@@ -303,7 +307,7 @@ fn resolve_over(given: &Given, environment: &Environment, file: File) -> Result<
         credential,
         credential_story,
         policy: profile.map(|profile| profile.policy).unwrap_or_default(),
-        sign: sign::defaults(from, &bound),
+        signs,
         base: base.url.clone(),
         stations,
         profile: own,
@@ -314,21 +318,34 @@ fn resolve_over(given: &Given, environment: &Environment, file: File) -> Result<
     })
 }
 
-/// The user's headers and what goes to each of these addresses; what was read for one of them, or before, is not read again.
+/// What goes where.
+struct Resolved {
+    /// To all of them.
+    headers: HeaderMap,
+    stations: Vec<Station>,
+    /// What the profile says of signatures, for each.
+    signs: Vec<SignDefaults>,
+    notices: Vec<String>,
+}
+
+/// What goes to each of these addresses; what was read for one of them, or before, is not read again.
 fn stations(
     from: Sources<'_>,
     (dialect, bases): (Dialect, &[target::Base]),
     made: &mut Vec<Chosen>,
-) -> Result<(HeaderMap, Vec<Station>), Error> {
+) -> Result<Resolved, Error> {
     let first = target::bindings(from, dialect, bases.first().expect("there is at least one"))?;
     let headers = headers::collect(from, &first)?;
-    let mut stations = Vec::new();
+    let (mut stations, mut signs, mut notices) = (Vec::new(), Vec::new(), Vec::new());
     for base in bases {
         let bound = target::bindings(from, dialect, base)?;
         headers::refuse_other(from, (&headers, &first), &bound)?;
-        let there = credential::choose_beside(from, made, (&bound, &headers))?;
+        let mut there = credential::choose_beside(from, made, (&bound, &headers))?;
+        notices.append(&mut there.notices);
+        notices.extend(sign::withheld(from, &bound));
         stations.push(base.station(there.credential.clone()));
+        signs.push(sign::defaults(from, &bound));
         made.push(there);
     }
-    Ok((headers, stations))
+    Ok(Resolved { headers, stations, signs, notices })
 }

@@ -112,8 +112,13 @@ pub fn keeper(given: &super::Given, environment: &Environment) -> Result<Keeper,
         return Err(Error::new("no profile is named, and a login is a profile's")
             .hint("give one with --profile, or set BATON_PROFILE"));
     };
-    let Some(ProfileKey::Token(oauth)) = &profile.key else {
-        return Err(Error::new(format!("profile {} has no login", profile.name)).hint(hint));
+    let Some(ProfileKey::Token(oauth)) = profile.key.as_deref() else {
+        let error = Error::new(format!("profile {} has no login", profile.name));
+        let lender = profile.places.iter().find_map(|place| place.lender.as_ref());
+        return Err(error.hint(match lender {
+            Some(lender) => format!("an endpoint of it uses the one of --profile {}", lender.profile),
+            None => hint.to_owned(),
+        }));
     };
     oauth.keeper(Sources { given, environment, profile: Some(profile) })
 }

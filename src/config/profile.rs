@@ -13,7 +13,7 @@ use crate::wire::Dialect;
 use super::document::{Entry, Section};
 use super::headers::{CREDENTIAL_HEADERS, field};
 use super::oauth::OAuth;
-use super::places::{Place, read_places};
+use super::places::{Place, Surroundings, read_places};
 use super::service::Service;
 use super::sync::{Limits, Subscription, Synced};
 use super::{Error, PolicyDefaults, SignDefaults};
@@ -28,7 +28,7 @@ pub(super) struct Profile {
     pub(super) places: Vec<Place>,
     /// How one of several is chosen.
     pub(super) strategy: Option<Strategy>,
-    pub(super) key: Option<ProfileKey>,
+    pub(super) key: Option<Arc<ProfileKey>>,
     /// All headers but a credential, which is the key.
     pub(super) headers: HeaderMap,
     pub(super) policy: PolicyDefaults,
@@ -141,14 +141,15 @@ impl Profile {
         known.extend(SignDefaults::KEYS);
         section.only(&known)?;
         let text = |key| section.entry(key).map(|entry| entry.text()).transpose();
+        let sign = SignDefaults::read(&section, folders)?;
         let mut profile = Self {
             name: entry.key.to_owned(),
             api: read_api(&section)?,
             model: text("model")?.map(str::to_owned),
-            places: read_places(&section, folders)?,
+            places: read_places(&section, Surroundings { folders, scheme: sign.scheme })?,
             strategy: section.entry("strategy").map(|entry| entry.parsed()).transpose()?,
             policy: PolicyDefaults::read(&section)?,
-            sign: SignDefaults::read(&section, folders)?,
+            sign,
             subscription: Subscription::read(&section)?,
             ..Self::default()
         };
@@ -221,9 +222,13 @@ impl Profile {
         self.places.iter().find(|place| place.endpoint.url == *url)
     }
 
-    /// The key that goes to this address: the endpoint's own, or else the profile's.
-    pub(super) fn key_at(&self, url: &Url) -> Option<&ProfileKey> {
-        self.place_at(url).and_then(|place| place.key.as_ref()).or(self.key.as_ref())
+    /// The key that goes to this address, with the profile that has it: the endpoint's own, or else the profile's.
+    pub(super) fn key_at(&self, url: &Url) -> Option<(&str, &ProfileKey)> {
+        let own = self.place_at(url).and_then(|place| {
+            let lender = place.lender.as_ref().map_or(&self.name, |lender| &lender.profile);
+            Some((lender.as_str(), place.key.as_deref()?))
+        });
+        own.or_else(|| Some((self.name.as_str(), self.key.as_deref()?)))
     }
 
     fn read_headers(&mut self, section: &Section<'_>) -> Result<(), Error> {
@@ -248,7 +253,7 @@ impl Profile {
             let error = entry.refuse(format_args!("a second key, beside {first}"));
             return Err(error.hint("exactly one credential is sent: leave one of them out"));
         }
-        self.key = Some(key);
+        self.key = Some(Arc::new(key));
         Ok(())
     }
 }

@@ -26,7 +26,7 @@ impl Base {
 
     /// The endpoint there, with what goes to it.
     pub(super) fn station(&self, credential: Option<Credential>) -> Station {
-        Station { endpoint: self.endpoint(), credential }
+        Station { endpoint: self.endpoint(), credential, signer: None }
     }
 
     /// The profile that names it, where one does.

@@ -309,7 +309,7 @@ fn endpoints_that_come_after_one_with_a_key_of_its_own_share_the_profiles_login(
         settings.stations.iter().map(|station| station.credential.as_ref().unwrap().keeper()).collect();
     assert!(keepers[0].is_none(), "the first has a key");
     assert!(Arc::ptr_eq(keepers[1].unwrap(), keepers[2].unwrap()), "one login has one keeper");
-    assert!(Arc::ptr_eq(settings.keeper().unwrap(), keepers[1].unwrap()));
+    assert!(matches!(settings.keepers()[..], [one] if Arc::ptr_eq(one, keepers[1].unwrap())));
 }
 
 #[test]
@@ -319,11 +319,77 @@ fn a_profile_that_signs_says_so_where_another_relay_gets_no_signature() {
         let given = Given { urls: url.into_iter().map(str::to_owned).collect(), ..profile("p") };
         resolve_over(&given, &Environment::of(&[]), parsed(text).unwrap()).unwrap()
     };
-    assert!(settings(None).notices.is_empty() && settings(None).sign.scheme.is_some());
+    assert!(settings(None).notices.is_empty() && settings(None).signs[0].scheme.is_some());
     let other = settings(Some("https://b.example"));
-    assert_eq!(other.sign.scheme, None);
+    assert_eq!(other.signs[0].scheme, None);
     assert_eq!(
         other.notices,
         ["profile p signs for its own url: requests to https://b.example are not signed"]
     );
+}
+
+#[test]
+fn endpoints_that_use_one_login_of_another_profile_share_its_keeper() {
+    let text = "[profile.p]\nmodel = 'm'\n[[profile.p.endpoint]]\nurl = 'https://a.example'\ncredential-of = 'eu'\n\
+                [[profile.p.endpoint]]\nurl = 'https://b.example'\ncredential-of = 'us'\n\
+                [[profile.p.endpoint]]\nurl = 'https://c.example'\ncredential-of = 'eu'\n";
+    let login = |name: &str| {
+        format!(
+            "[profile.{name}]\nurl = 'https://{name}.example'\n[profile.{name}.oauth]\ngrant = 'device-code'\n\
+             issuer = 'https://id.example'\nclient-id = 'c'\n"
+        )
+    };
+    let file = parsed(&format!("{text}{}{}", login("eu"), login("us"))).unwrap();
+    let environment = Environment::of(&[("HOME", "/home/me")]);
+    let settings = resolve_over(&profile("p"), &environment, file).unwrap();
+    let keepers = settings.keepers();
+    let stores: Vec<_> = keepers.iter().map(|keeper| keeper.store().path().file_name().unwrap()).collect();
+    assert_eq!(stores, ["eu.json", "us.json"]);
+    let last = settings.stations[2].credential.as_ref().unwrap();
+    assert!(Arc::ptr_eq(last.keeper().unwrap(), keepers[0]));
+    assert!(settings.credential_story.contains("profile eu, oauth"), "{}", settings.credential_story);
+}
+
+#[test]
+fn what_does_not_go_together_at_an_endpoint_is_refused_with_its_line_and_both_names() {
+    for (own, endpoint, line, words) in [
+        (
+            "",
+            "key-env = 'K'\nservice-token = {}",
+            5,
+            "service-token: a second key for one endpoint, beside key-env",
+        ),
+        (
+            "",
+            "key-file = 'k'\ncredential-of = 'q'",
+            5,
+            "credential-of: a second key for one endpoint, beside key-file",
+        ),
+        ("", "credential-of = 'r'", 4, "has no profile 'r'"),
+        ("", "credential-of = 'q'", 4, "profile q has no key and no login"),
+        ("", "service-token = {issuer = 'i'}", 4, "service-token has no key-file"),
+        ("", "sign-region = 'eu-west-1'", 4, "sign-region: it has no effect"),
+        ("sign = 'kong'", "sign-region = 'eu-west-1'", 4, "sign-region: it has no effect"),
+        ("sign = 'kong'", "sign-key-id = 'a'", 4, "sign-key-id: half of a signing key"),
+        ("sign = 'sigv4'", "sign-key-file = 'a'", 4, "sign-key-file: half of a signing key"),
+        ("sign = 'sigv4'", "key-env = 'K'", 4, "key-env: a key beside sign = \"sigv4\""),
+        ("sign = 'sigv4'", "credential-of = 'q'", 4, "credential-of: a key beside sign = \"sigv4\""),
+    ] {
+        let text = format!(
+            "[profile.p]\n{own}\n[[profile.p.endpoint]]\n{endpoint}\nurl = 'http://a'\n[profile.q]\nmodel = 'm'\n"
+        );
+        let error = parsed(&text).unwrap_err();
+        assert!(error.message.starts_with(&format!("/c/config.toml:{line}: ")), "{endpoint}: {error:?}");
+        assert!(error.message.contains(words) && error.hint.is_some(), "{endpoint}: {error:?}");
+    }
+}
+
+#[test]
+fn an_endpoint_outside_of_a_profile_is_not_signed_by_it() {
+    let text = "[profile.p]\nmodel = 'm'\nurl = 'https://a.example'\nsign = 'simple'\nsign-key-id = 'k'\n";
+    let urls = ["https://a.example", "https://b.example"].map(str::to_owned).to_vec();
+    let settings =
+        resolve_over(&Given { urls, ..profile("p") }, &Environment::of(&[]), parsed(text).unwrap()).unwrap();
+    assert!(settings.signs[0].scheme.is_some() && settings.signs[1].scheme.is_none());
+    assert!(settings.notices[0].contains("https://b.example are not signed"), "{:?}", settings.notices);
 }

@@ -17,6 +17,7 @@ mod compress;
 mod config;
 mod connect;
 mod crash;
+mod credentials;
 mod edges;
 mod extract;
 mod flags;

@@ -8,7 +8,7 @@ fn station(host: &str) -> Station {
     let url = Url::parse(&format!("http://{host}.example/api")).unwrap();
     let key = HeaderValue::try_from(format!("sk-{host}")).unwrap();
     let credential = Credential::new(HeaderName::from_static("x-api-key"), key, Origin::of(&url), "test");
-    Station { endpoint: Endpoint::at(url), credential: Some(credential) }
+    Station { endpoint: Endpoint::at(url), credential: Some(credential), signer: None }
 }
 
 /// A client of endpoints with these hosts, which wants to wait for nothing.

@@ -9,7 +9,9 @@ use crate::client::Station;
 
 use super::super::credential::Chosen;
 use super::super::profile::Profile;
-use super::super::{Environment, Error, Given, PolicyDefaults, Sources, stations, target};
+use super::super::{
+    Environment, Error, Given, PolicyDefaults, Resolved, SignDefaults, Sources, stations, target,
+};
 use super::{Follower, Report, Synced};
 
 /// Keeps a run in step with its profile's sources.
@@ -48,6 +50,8 @@ pub struct Update {
     pub version: u64,
     /// All endpoints, with the credential of each.
     pub stations: Vec<Station>,
+    /// What the profile says of signatures, for each of them.
+    pub signs: Vec<SignDefaults>,
     /// The profile's policy with the limits of this version.
     pub policy: PolicyDefaults,
 }
@@ -182,7 +186,7 @@ impl Upkeep {
         let from = Sources { given: &self.given, environment: &self.environment, profile: Some(&profile) };
         let (dialect, _) = target::dialect(from)?;
         let bases = target::bases(from, dialect)?;
-        let (_, stations) = stations(from, (dialect, &bases), &mut self.made)?;
-        Ok(Update { version: synced.version, stations, policy: profile.policy })
+        let Resolved { stations, signs, .. } = stations(from, (dialect, &bases), &mut self.made)?;
+        Ok(Update { version: synced.version, stations, signs, policy: profile.policy })
     }
 }
