@@ -143,7 +143,7 @@ async fn a_search_stopped_in_a_warm_up_does_not_take_the_level_before_for_the_on
     let control = Control::new();
     let stopper = control.clone();
     let make = move |index| Napper { stops: Some(stopper.clone()), ..napper(index) };
-    let plan = search(Extent::Window(Duration::from_millis(50)));
+    let plan = search(Extent::Requests(5));
     let run = run(&plan, make, control, unseen()).await.unwrap();
     assert_eq!(run.levels.len(), 1);
     let found = run.capacity.unwrap();
