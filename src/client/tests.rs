@@ -13,6 +13,7 @@ use crate::wire::{Delta, Dialect, Prompt};
 mod compression;
 mod limits;
 mod routes;
+mod storms;
 
 const WHOLE: &str = r#"{"type":"message","id":"m1","model":"m","role":"assistant","content":[{"type":"text","text":"Hi"}],"stop_reason":"end_turn","usage":{"input_tokens":3,"output_tokens":2}}"#;
 

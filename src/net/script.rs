@@ -67,10 +67,17 @@ impl Transport for Script {
     async fn send(&self, request: Request) -> Result<Reply, Error> {
         self.seen.borrow_mut().push(request);
         let turn = self.turns.borrow_mut().pop_front().expect("the script has a turn for every attempt");
-        match turn {
-            Turn::Fail(error) => Err(error),
-            Turn::Silence => std::future::pending().await,
-            Turn::Reply(status, fields, steps) => {
+        turn.play().await
+    }
+}
+
+impl Turn {
+    /// What comes of the request whose turn it is.
+    pub(crate) async fn play(self) -> Result<Reply, Error> {
+        match self {
+            Self::Fail(error) => Err(error),
+            Self::Silence => std::future::pending().await,
+            Self::Reply(status, fields, steps) => {
                 let mut headers = HeaderMap::new();
                 for (name, value) in fields {
                     headers.append(HeaderName::from_static(name), value.parse().expect("a header value"));
