@@ -1046,7 +1046,7 @@ _baton() {
             return 0
             ;;
         baton__subcmd__check)
-            opts="-u -a -H -m -o -t -k -x -q -h --url --mock --api --header --forwarded-for --key-file --key-command --require-scope --profile --config --model --upstream --only --skip --severity --max-requests --max-cost --intrusive --limit --soak --pid --metrics-url --time-scale --self --dry-run --list-checks --format --output --baseline --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --cert --cert-key --proxy --resolve --connect-to --unix-socket --max-connections --no-keepalive --quiet --error-format --help"
+            opts="-u -a -H -m -o -t -k -x -q -h --url --mock --api --header --forwarded-for --key-file --key-command --require-scope --profile --config --model --upstream --only --skip --severity --max-requests --max-cost --intrusive --limit --soak --pid --metrics-url --time-scale --self --dry-run --list-checks --format --output --baseline --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --cert --cert-key --proxy --resolve --connect-to --unix-socket --max-connections --no-keepalive --sign --sign-key-id --sign-key-file --sign-region --sign-service --quiet --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1233,6 +1233,26 @@ _baton() {
                     return 0
                     ;;
                 --max-connections)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign)
+                    COMPREPLY=($(compgen -W "off simple kong sigv4" -- "${cur}"))
+                    return 0
+                    ;;
+                --sign-key-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign-region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign-service)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1500,7 +1520,7 @@ _baton() {
             return 0
             ;;
         baton__subcmd__models)
-            opts="-u -a -H -t -k -x -q -h --url --mock --api --header --forwarded-for --key-file --key-command --require-scope --profile --config --format --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --cert --cert-key --proxy --resolve --connect-to --unix-socket --max-connections --no-keepalive --quiet --error-format --help"
+            opts="-u -a -H -t -k -x -q -h --url --mock --api --header --forwarded-for --key-file --key-command --require-scope --profile --config --format --connect-timeout --first-byte-timeout --first-token-timeout --idle-timeout --stall-timeout --timeout --http1 --http2 --cacert --insecure --cert --cert-key --proxy --resolve --connect-to --unix-socket --max-connections --no-keepalive --sign --sign-key-id --sign-key-file --sign-region --sign-service --quiet --error-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1623,6 +1643,26 @@ _baton() {
                     return 0
                     ;;
                 --max-connections)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign)
+                    COMPREPLY=($(compgen -W "off simple kong sigv4" -- "${cur}"))
+                    return 0
+                    ;;
+                --sign-key-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign-region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sign-service)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

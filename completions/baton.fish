@@ -512,6 +512,14 @@ complete -c baton -n "__fish_baton_using_subcommand check" -l resolve -d 'Take t
 complete -c baton -n "__fish_baton_using_subcommand check" -l connect-to -d 'Connect to HOST2:PORT2 for HOST1:PORT1, whose name is still asked for (repeatable, as in curl); the environment\'s proxy is not used then' -r
 complete -c baton -n "__fish_baton_using_subcommand check" -l unix-socket -d 'Connect to this Unix socket' -r -F
 complete -c baton -n "__fish_baton_using_subcommand check" -l max-connections -d 'Have at most this many requests, and so connections, under way at once [default: no limit]' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l sign -d 'Sign each attempt by HMAC-SHA256; `sigv4` in place of a credential [default: off]' -r -f -a "off\t''
+simple\t''
+kong\t''
+sigv4\t''"
+complete -c baton -n "__fish_baton_using_subcommand check" -l sign-key-id -d 'What the relay finds the key by [default: `BATON_SIGN_KEY_ID`; for sigv4 `AWS_ACCESS_KEY_ID`]' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l sign-key-file -d 'Read the signing key from a file, and for `simple` the one that it replaces from a second line [default: `BATON_SIGN_KEY`; for sigv4 `AWS_SECRET_ACCESS_KEY`]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand check" -l sign-region -d 'The region that sigv4 signs for [default: `AWS_REGION` or `AWS_DEFAULT_REGION`]' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l sign-service -d 'The service that sigv4 signs for [default: bedrock]' -r
 complete -c baton -n "__fish_baton_using_subcommand check" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
 json\t'One JSON object'"
 complete -c baton -n "__fish_baton_using_subcommand check" -l intrusive -d 'Also make checks that load the relay: large bodies, one that unpacks to far more, and those of --limit and --soak'
@@ -572,7 +580,7 @@ complete -c baton -n "__fish_baton_using_subcommand mock" -l accept-encoding -d 
 complete -c baton -n "__fish_baton_using_subcommand mock" -l require-key -d 'Let in only requests with one key, which is in this file (one a line; only you can read it); others get a 401' -r -F
 complete -c baton -n "__fish_baton_using_subcommand mock" -l allow-ip -d 'Let in only requests from these addresses (repeatable); others get a 403' -r
 complete -c baton -n "__fish_baton_using_subcommand mock" -l trusted-proxies -d 'With --allow-ip: take the client\'s address from X-Forwarded-For, to which this many proxies have appended; counted from its right end, so that a client\'s own claims do not count [default: 0, the connection\'s address]' -r
-complete -c baton -n "__fish_baton_using_subcommand mock" -l sign -d 'Answer prompts only where they are signed by this scheme, no more than 5 minutes ago, and not twice by one signature' -r -f -a "simple\t''
+complete -c baton -n "__fish_baton_using_subcommand mock" -l sign -d 'Answer prompts, and list models, only where that is asked for with a signature of this scheme, no more than 5 minutes ago, and not twice by one signature' -r -f -a "simple\t''
 kong\t''
 sigv4\t''"
 complete -c baton -n "__fish_baton_using_subcommand mock" -l sign-key-id -d 'With --sign: the name of the key' -r
@@ -623,6 +631,14 @@ complete -c baton -n "__fish_baton_using_subcommand models" -l resolve -d 'Take 
 complete -c baton -n "__fish_baton_using_subcommand models" -l connect-to -d 'Connect to HOST2:PORT2 for HOST1:PORT1, whose name is still asked for (repeatable, as in curl); the environment\'s proxy is not used then' -r
 complete -c baton -n "__fish_baton_using_subcommand models" -l unix-socket -d 'Connect to this Unix socket' -r -F
 complete -c baton -n "__fish_baton_using_subcommand models" -l max-connections -d 'Have at most this many requests, and so connections, under way at once [default: no limit]' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l sign -d 'Sign each attempt by HMAC-SHA256; `sigv4` in place of a credential [default: off]' -r -f -a "off\t''
+simple\t''
+kong\t''
+sigv4\t''"
+complete -c baton -n "__fish_baton_using_subcommand models" -l sign-key-id -d 'What the relay finds the key by [default: `BATON_SIGN_KEY_ID`; for sigv4 `AWS_ACCESS_KEY_ID`]' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l sign-key-file -d 'Read the signing key from a file, and for `simple` the one that it replaces from a second line [default: `BATON_SIGN_KEY`; for sigv4 `AWS_SECRET_ACCESS_KEY`]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand models" -l sign-region -d 'The region that sigv4 signs for [default: `AWS_REGION` or `AWS_DEFAULT_REGION`]' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l sign-service -d 'The service that sigv4 signs for [default: bedrock]' -r
 complete -c baton -n "__fish_baton_using_subcommand models" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
 json\t'One JSON object'"
 complete -c baton -n "__fish_baton_using_subcommand models" -l http1 -d 'Speak HTTP/1.1 only'

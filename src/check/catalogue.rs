@@ -130,7 +130,6 @@ impl Kind {
     pub const fn requests(self) -> u32 {
         match self {
             Self::HttpVersions
-            | Self::WrongKey
             | Self::Usage
             | Self::ModelName
             | Self::Compressed
@@ -138,7 +137,7 @@ impl Kind {
             | Self::Retries
             | Self::Dialects => 2,
             Self::Buffered | Self::LargeBodies => 3,
-            Self::Forwarded => 4,
+            Self::Forwarded | Self::WrongKey => 4,
             Self::KeepAlive => 7,
             Self::Slots => 32,
             Self::Own | Self::RateLimit | Self::Memory => 0,

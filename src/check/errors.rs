@@ -6,14 +6,24 @@ use super::dress::Dress;
 use super::subject::{Ask, Key, Subject, Trouble};
 use super::{Ruling, Verdict};
 
-/// C25: a wrong key, and none, are refused with 401 or 403 in the dialect's shape.
+/// C25: a wrong key, and none, are refused with 401 or 403 in the dialect's shape; so is a signature by a wrong key, and none.
 pub(super) async fn wrong_key(subject: &Subject) -> Result<Ruling, Trouble> {
-    if subject.credential.is_none() {
+    let with = |key, signature| Ask { key, signature, ..subject.question() };
+    let mut asks = Vec::new();
+    if subject.credential.is_some() {
+        asks.push((with(Key::Wrong, Key::Own), "a wrong key"));
+        asks.push((with(Key::Absent, Key::Own), "no key"));
+    }
+    if subject.signer.is_some() {
+        asks.push((with(Key::Own, Key::Wrong), "a signature by a wrong key"));
+        asks.push((with(Key::Own, Key::Absent), "no signature"));
+    }
+    if asks.is_empty() {
         return Ok(Ruling::skip("no key was given, so that a wrong one cannot be told from it"));
     }
     let mut ruling = Ruling { verdict: Verdict::Pass, evidence: Vec::new() };
-    for (key, name) in [(Key::Wrong, "a wrong key"), (Key::Absent, "no key")] {
-        let seen = subject.ask(&Ask { key, ..subject.question() }).await?;
+    for (ask, name) in asks {
+        let seen = subject.ask(&ask).await?;
         let verdict = match seen.status {
             401 | 403 if seen.misshapen().is_none() => Verdict::Pass,
             401 | 403 => Verdict::Warn,

@@ -1,6 +1,7 @@
 //! The relay under examination, and how it is asked: one request at a time, out of a purse that has an end.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout};
@@ -9,7 +10,7 @@ use crate::client::{Call, Content, Ids};
 use crate::mock::{Sighting, Sightings};
 use crate::net;
 use crate::net::{
-    Body, Connection, Credential, HeaderMap, HeaderName, HeaderValue, Journey, Method, Pool, Request,
+    Body, Connection, Credential, HeaderMap, HeaderName, HeaderValue, Journey, Method, Pool, Request, Signer,
     Transport, Url,
 };
 use crate::units::{Money, Rate};
@@ -39,6 +40,8 @@ pub struct Subject {
     pub headers: HeaderMap,
     /// The right key, if there is one.
     pub credential: Option<Credential>,
+    /// Signs questions as they leave, where the relay wants that.
+    pub signer: Option<Arc<Signer>>,
     /// How connections are made.
     pub connection: Connection,
     /// What every wait is multiplied by.
@@ -79,6 +82,8 @@ pub(super) struct Ask {
     pub(super) dialect: Dialect,
     pub(super) stream: bool,
     pub(super) key: Key,
+    /// By which key it is signed, where questions are.
+    pub(super) signature: Key,
     /// Headers beside the usual ones.
     pub(super) headers: Vec<(&'static str, String)>,
     /// What becomes of the body before it leaves.
@@ -124,6 +129,7 @@ impl Subject {
             model: String::new(),
             headers: HeaderMap::new(),
             credential: None,
+            signer: None,
             connection,
             scale: 1.0,
             upstream: None,
@@ -149,6 +155,7 @@ impl Subject {
             dialect: self.dialect,
             stream: false,
             key: Key::Own,
+            signature: Key::Own,
             headers: Vec::new(),
             dress: Dress::Plain,
             leave: false,
@@ -187,12 +194,37 @@ impl Subject {
         self.converse(pool, ask).await
     }
 
+    /// Asks, and once more where the relay has refused a signature for its time.
     async fn converse(&self, pool: &Pool, ask: &Ask) -> Result<Seen, Trouble> {
         if let Some(credential) = &self.credential {
             // Without a new token the old one goes, and what the relay says to it is what was asked for.
             let _ = credential.ready(&self.base).await;
         }
-        let request = self.request(ask);
+        let mut seen = self.hear(pool, ask).await?;
+        if self.corrects_clock(ask, &seen) && self.purse.take().is_ok() {
+            seen = self.hear(pool, ask).await?;
+        }
+        if ask.is_scenario && self.upstream_saw(ask, NOTED, |seen| !seen.is_empty()).await.is_empty() {
+            return Err(Trouble::Elsewhere { status: seen.status, said: seen.quote() });
+        }
+        Ok(seen)
+    }
+
+    /// Takes over the time of a relay that has refused a question by it; whether another signature may be taken.
+    fn corrects_clock(&self, ask: &Ask, seen: &Seen) -> bool {
+        let refused = matches!(seen.status, 401 | 403) && ask.signature == Key::Own;
+        let Some(signer) = self.signer.as_deref().filter(|_| refused) else { return false };
+        net::clock_ahead(&seen.headers, SystemTime::now()).is_some_and(|ahead| signer.follow(ahead))
+    }
+
+    /// Sends a question, signed over what leaves, and reads what comes.
+    async fn hear(&self, pool: &Pool, ask: &Ask) -> Result<Seen, Trouble> {
+        let mut request = self.request(ask);
+        match (ask.signature, self.signer.as_deref()) {
+            (Key::Own, Some(signer)) => signer.sign(&mut request),
+            (Key::Wrong, Some(signer)) => signer.impostor().sign(&mut request),
+            (Key::Absent, _) | (_, None) => {}
+        }
         let limit = self.limit + ask.patience;
         let asked = Instant::now();
         let answered = async {
@@ -215,9 +247,6 @@ impl Subject {
             let told = seen.told();
             let models = [told.model.as_deref().unwrap_or(&ask.model), &ask.model, &self.model];
             self.purse.pay(&models, told.usage, TOKENS);
-        }
-        if ask.is_scenario && self.upstream_saw(ask, NOTED, |seen| !seen.is_empty()).await.is_empty() {
-            return Err(Trouble::Elsewhere { status: seen.status, said: seen.quote() });
         }
         Ok(seen)
     }

@@ -47,7 +47,7 @@ pub static CHECKS: [Check; 38] = [
     check("C25", WrongKey, (High, Relay), [
         "A wrong key is refused with 401 in the dialect's own shape",
         "SDKs raise their authentication error on 401 alone. LiteLLM without a database answers 400 to a wrong key.",
-        "One prompt with a wrong key, one with none. 401 or 403 passes in the dialect's shape and warns in another; everything else fails. Skipped where no key was given.",
+        "One prompt with a wrong key, one with none; with `--sign` one that a wrong key has signed, one unsigned. 401 or 403 passes in the dialect's shape and warns in another; everything else fails. Skipped where no key was given.",
         "LiteLLM: connect a database, so that virtual keys can be told apart. A proxy of your own: answer 401 with `{\"type\":\"error\",…}` (Anthropic) or `{\"error\":{…}}` (OpenAI).",
     ]),
     check("C26", ErrorShape, (Medium, Relay), [

@@ -31,7 +31,7 @@ pub(super) struct GuardOptions {
     /// from its right end, so that a client's own claims do not count [default: 0, the connection's address]
     #[arg(long, value_name = "N", requires = "allow_ip", value_parser = |text: &str| whole::<u8>(text, 0..=16))]
     trusted_proxies: Option<u8>,
-    /// Answer prompts only where they are signed by this scheme, no more than 5 minutes ago, and not twice by one signature
+    /// Answer prompts, and list models, only where that is asked for with a signature of this scheme, no more than 5 minutes ago, and not twice by one signature
     #[arg(long, value_name = "SCHEME", conflicts_with = "upstream", value_parser = schemes())]
     #[arg(requires = "sign_key_id", requires = "sign_key_file")]
     sign: Option<SchemeName>,

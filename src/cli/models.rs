@@ -6,7 +6,7 @@ use clap::{Arg, Args};
 use serde_json::json;
 
 use crate::client::{Call, Client, Failed, Policy, Timeouts};
-use crate::config::Settings;
+use crate::config::{Environment, Settings};
 use crate::net::{Pool, Url};
 use crate::units::Span;
 use crate::wire::{Dialect, Model};
@@ -15,6 +15,7 @@ use super::connection::{ConnectionOptions, Unasked, without_limit_of_requests};
 use super::listing::{Format, in_columns, print};
 use super::options::TargetOptions;
 use super::relay::{authorise, only_one, settle};
+use super::sign::SignOptions;
 use super::{Talk, Usage};
 
 /// The flags of `baton models`.
@@ -31,6 +32,8 @@ pub(super) struct ModelsOptions {
     format: Format,
     #[command(flatten)]
     connection: ConnectionOptions,
+    #[command(flatten)]
+    sign: SignOptions,
 }
 
 /// A limit that no list can meet has no effect: it is refused, and not shown.
@@ -45,8 +48,9 @@ fn without_limits_of_streams(arg: Arg) -> Arg {
 
 /// Fetches the list, page by page, and prints it.
 pub(super) fn run(options: &ModelsOptions, talk: Talk) -> anyhow::Result<()> {
-    let (embedded, settings) = settle(&options.target, None, talk)?;
+    let (embedded, mut settings) = settle(&options.target, None, talk)?;
     only_one(&options.target, &settings, talk)?;
+    let signer = options.sign.signer(&Environment::of_process(), &options.target, &mut settings)?;
     let connection = options.connection.connection(Unasked::Negotiated, &settings.policy)?;
     if settings.dialect == Dialect::Raw {
         let hint = "--api chooses the vendor whose form and key are used: messages or chat";
@@ -58,7 +62,8 @@ pub(super) fn run(options: &ModelsOptions, talk: Talk) -> anyhow::Result<()> {
     let given = options.connection.timeouts(&settings.policy);
     // A list need not be generated, so that its first byte comes as soon as that of a stream.
     let timeouts = Timeouts { first_byte_whole: given.first_byte_stream, ..given };
-    let client = Client::new(pool, settings.credential.clone(), Policy::default(), timeouts);
+    let client =
+        Client::new(pool, settings.credential.clone(), Policy::default(), timeouts).with_signer(signer);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (url, models) = runtime.block_on(list(&client, &settings, talk))?;
     drop(embedded);

@@ -15,11 +15,12 @@ use super::fold::Fold;
 use super::ids::Ids;
 use super::mask::Mask;
 use super::reader::halted;
+use super::repair::Repairs;
 use super::{Call, Client};
 
 impl<T: Transport> Client<T> {
-    /// Fetches one page of the list that [`Call::models`] asks for, outside of the retry loop: once, and once more with
-    /// another token where the relay refuses the first.
+    /// Fetches one page of the list that [`Call::models`] asks for, outside of the retry loop: once, and once more for
+    /// each repair.
     ///
     /// # Errors
     ///
@@ -27,18 +28,17 @@ impl<T: Transport> Client<T> {
     pub async fn models(&self, call: &Call) -> Result<ModelPage, Box<Exchange>> {
         let ids = call.ids(|| format!("{}{}", self.request_id_prefix, Uuid::new_v4()));
         let began = Instant::now();
-        let mut past = Vec::new();
+        let (mut past, mut repairs) = (Vec::new(), Repairs::new(began));
         loop {
             let mut exchange = match self.page(call, &ids, began).await {
                 Ok(page) => return Ok(page),
                 Err(exchange) => exchange,
             };
             let ended = began.elapsed();
-            let is_replaced =
-                past.is_empty() && self.replace_token(self.credential.as_ref(), &mut exchange, began).await;
-            let number = if past.is_empty() { 1 } else { 2 };
+            let change = self.repair((call, self.credential.as_ref()), &mut exchange, &mut repairs).await;
+            let number = u32::try_from(past.len()).unwrap_or(u32::MAX).saturating_add(1);
             past.push(exchange.summarise(number, ended));
-            if !is_replaced {
+            if change.is_none() {
                 exchange.ids.request = ids.request;
                 exchange.attempts = past;
                 return Err(exchange);

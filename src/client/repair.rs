@@ -99,7 +99,7 @@ impl<T: Transport> Client<T> {
 
     /// Replaces the token that a relay has refused; what keeps it from being replaced is the exchange's trouble from then on.
     /// Whether there is a new one.
-    pub(super) async fn replace_token(
+    async fn replace_token(
         &self,
         credential: Option<&Credential>,
         exchange: &mut Exchange,

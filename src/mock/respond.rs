@@ -128,7 +128,7 @@ async fn beside(
         }
         Route::Models | Route::CountTokens => match admit(shared, peer, headers) {
             Err(failure) => refused(headers, &failure),
-            Ok(()) if route == Route::Models => json_reply(200, models(headers)),
+            Ok(()) if route == Route::Models => list_models(shared, head),
             Ok(()) => return None,
         },
         Route::Answer(_) | Route::Unknown => return None,
@@ -222,6 +222,15 @@ fn admit(shared: &Shared, peer: Option<IpAddr>, headers: &HeaderMap) -> Result<(
     match admission::admit(shared, peer, headers) {
         Ok(()) | Err(Refusal::Scope) => Ok(()),
         Err(refusal) => Err(refusal.failure()),
+    }
+}
+
+/// The list of models, to a request that is signed where that is wanted.
+fn list_models(shared: &Shared, head: &Parts) -> Response<Body> {
+    let signatures = shared.guards.signatures.as_ref();
+    match signatures.map_or(Ok(()), |signatures| signatures.check(head, b"")) {
+        Ok(()) => json_reply(200, models(&head.headers)),
+        Err(fault) => refused(&head.headers, &Failure::signature(&fault)),
     }
 }
 

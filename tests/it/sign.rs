@@ -84,6 +84,42 @@ fn a_clock_that_is_ten_minutes_off_costs_one_request() {
     assert_eq!(far.stats().statuses, [(401, 1)].into());
 }
 
+/// Asks with the planted key, and finds it in nothing that is said.
+fn ask(relay: &Relay, scheme: &str, command: &[&str]) -> Said {
+    let folder = tempfile::tempdir().unwrap();
+    let (url, key) = (relay.base_url(), key_file(folder.path(), KEY));
+    let region: &[&str] = if scheme == "sigv4" { &["--sign-region", "eu-west-1"] } else { &[] };
+    let sign = ["--url", &url, "--sign", scheme, "--sign-key-id", "reader", "--sign-key-file", &key];
+    let said = run(&[command, &sign, region].concat());
+    assert!(!format!("{said:?}").contains("planted"), "{said:?}");
+    said
+}
+
+#[test]
+fn models_are_listed_to_whom_signs() {
+    for scheme in ["simple", "kong", "sigv4"] {
+        let slow = relay(scheme, Duration::from_secs(600));
+        let said = ask(&slow, scheme, &["models"]);
+        assert!(said.code == 0 && said.out.contains("mock-model"), "{scheme}: {said:?}");
+        let bare = run(&["models", "--url", &slow.base_url()]);
+        assert!(bare.code == 3 && bare.err.contains("not signed"), "{scheme}: {bare:?}");
+    }
+}
+
+#[test]
+fn a_relay_that_wants_signatures_can_be_checked() {
+    let command = ["check", "-m", "m", "--only", "C21,C24,C25,C26,C27,C36,C38", "--format", "json"];
+    for scheme in ["simple", "kong", "sigv4"] {
+        let slow = relay(scheme, Duration::from_secs(600));
+        let said = ask(&slow, scheme, &command);
+        assert!(said.out.contains("a signature by a wrong key was answered 401"), "{scheme}: {said:?}");
+        assert!(said.out.contains("no signature was answered 401"), "{scheme}: {said:?}");
+        assert_eq!(said.code, 0, "{scheme}: {said:?}");
+        let bare = run(&["check", "-u", &slow.base_url(), "-m", "m", "--only", "C24"]);
+        assert_ne!(bare.code, 0, "{scheme}: {bare:?}");
+    }
+}
+
 #[test]
 fn a_dry_run_shows_that_a_request_is_signed_and_no_signature() {
     let relay = relay("simple", Duration::ZERO);

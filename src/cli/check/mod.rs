@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::check::own::{OWN, examine_own};
 use crate::check::{CHECKS, Finding, Kind, Needs, Purse, SILENCE, Subject, examine, rate};
-use crate::config::Settings;
+use crate::config::{Environment, Settings};
 use crate::mock::{Gateway, GatewayOptions, Options, Relay};
 use crate::net::{Reuse, shown_url};
 use crate::report;
@@ -65,7 +65,7 @@ pub(super) fn run(options: &CheckOptions, talk: Talk) -> anyhow::Result<()> {
         return own(options, talk);
     }
     let known = options.baseline.as_deref().map(baseline::read).transpose()?;
-    let (embedded, settings) = settle(&options.target, options.model.as_deref(), talk)?;
+    let (embedded, mut settings) = settle(&options.target, options.model.as_deref(), talk)?;
     only_one(&options.target, &settings, talk)?;
     let model = match (&settings.model, &embedded) {
         (Some(model), _) => model.clone(),
@@ -76,7 +76,9 @@ pub(super) fn run(options: &CheckOptions, talk: Talk) -> anyhow::Result<()> {
                 .into());
         }
     };
+    let signer = options.sign.signer(&Environment::of_process(), &options.target, &mut settings)?;
     let mut subject = subject(options, &settings, model)?;
+    subject.signer = signer;
     if options.dry_run {
         return dry_run(options, &settings, talk);
     }

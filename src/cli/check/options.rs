@@ -9,6 +9,7 @@ use crate::check::{CHECKS, ENOUGH, Gauge, Kind, Plan, Severity, Soak, rate};
 use crate::cli::Usage;
 use crate::cli::connection::{ConnectionOptions, without_limit_of_requests};
 use crate::cli::options::TargetOptions;
+use crate::cli::sign::SignOptions;
 use crate::net::Url;
 use crate::units::{Money, Rate, Span, nearest, whole};
 
@@ -64,7 +65,7 @@ pub(in crate::cli) struct CheckOptions {
     #[arg(long, value_name = "FACTOR", default_value = "1", help_heading = "Checks", value_parser = scale)]
     pub(super) time_scale: f64,
     /// Examine this machine and this installation, and ask no relay
-    #[arg(long = "self", help_heading = "Checks", conflicts_with_all = ["only", "skip", "severity", "upstream", "max_requests", "max_cost", "intrusive", "time_scale", "dry_run", "baseline", "mock", "limit", "soak", "pid", "metrics_url", "ConnectionOptions"])]
+    #[arg(long = "self", help_heading = "Checks", conflicts_with_all = ["only", "skip", "severity", "upstream", "max_requests", "max_cost", "intrusive", "time_scale", "dry_run", "baseline", "mock", "limit", "soak", "pid", "metrics_url", "ConnectionOptions", "SignOptions"])]
     pub(super) own: bool,
     /// Say what would be asked, and ask nothing
     #[arg(long, help_heading = "Checks")]
@@ -83,6 +84,8 @@ pub(in crate::cli) struct CheckOptions {
     pub(super) baseline: Option<PathBuf>,
     #[command(flatten)]
     pub(super) connection: ConnectionOptions,
+    #[command(flatten)]
+    pub(super) sign: SignOptions,
 }
 
 /// Which checks.

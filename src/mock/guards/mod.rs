@@ -22,6 +22,6 @@ pub struct Guards {
     pub keys: Option<Keys>,
     /// The addresses that requests may come from.
     pub addresses: Addresses,
-    /// How prompts must be signed, if they must be.
+    /// How prompts and requests for the list of models must be signed, if they must be.
     pub signatures: Option<Arc<Signatures>>,
 }

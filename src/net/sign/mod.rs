@@ -139,6 +139,13 @@ impl Signer {
         self.sign_at(request, moment);
     }
 
+    /// One that signs as this one does, under the same name, by a key that no relay knows.
+    #[must_use]
+    pub fn impostor(&self) -> Self {
+        let secrets = vec![Secret::new(Uuid::new_v4().to_string())];
+        Self::new(self.scheme.clone(), SigningKeys { id: self.keys.id.clone(), secrets })
+    }
+
     /// Follows the clock of a relay that refused a request, whose date was so many seconds ahead of this machine's clock;
     /// whether another signature may be taken.
     pub fn follow(&self, ahead: i64) -> bool {
