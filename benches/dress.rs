@@ -7,7 +7,7 @@ use std::path::Path;
 use baton::config::{Environment, Given, resolve};
 use baton::mock::{Options, Relay};
 use baton::net::{Compress, CompressRules, Compressor, Connection, Credential, HeaderMap, Journey};
-use baton::net::{Method, Request, Scheme, Scope, Signer, SigningKeys, Url};
+use baton::net::{Method, Request, Scheme, Scope, Signer, SigningKey, Url};
 use baton::units::Secret;
 use bytes::Bytes;
 use criterion::{Criterion, Throughput};
@@ -78,9 +78,9 @@ fn schemes() -> [(&'static str, Signer); 3] {
     let scope = Scope { region: name("eu-west-1"), service: name("bedrock"), session: None };
     [("simple", Scheme::Simple), ("kong", Scheme::Kong), ("sigv4", Scheme::SigV4(scope))].map(
         |(called, scheme)| {
-            let secrets = vec![Secret::new("0123456789abcdef0123456789abcdef")];
-            let keys = SigningKeys { id: "reader".parse().expect("a name"), secrets };
-            (called, Signer::new(scheme, keys))
+            let secret = Secret::new("0123456789abcdef0123456789abcdef");
+            let key = SigningKey { id: "reader".parse().expect("a name"), secret };
+            (called, Signer::new(scheme, vec![key]))
         },
     )
 }

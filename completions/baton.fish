@@ -125,8 +125,8 @@ complete -c baton -n "__fish_baton_using_subcommand send" -l sign -d 'Sign each 
 simple\t''
 kong\t''
 sigv4\t''"
-complete -c baton -n "__fish_baton_using_subcommand send" -l sign-key-id -d 'What the relay finds the key by [default: `BATON_SIGN_KEY_ID`; for sigv4 `AWS_ACCESS_KEY_ID`]' -r
-complete -c baton -n "__fish_baton_using_subcommand send" -l sign-key-file -d 'Read the signing key from a file, and for `simple` the one that it replaces from a second line [default: `BATON_SIGN_KEY`; for sigv4 `AWS_SECRET_ACCESS_KEY`]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand send" -l sign-key-id -d 'What the relay finds the key by; for kong and sigv4 NEW,OLD where the file has two keys [default: `BATON_SIGN_KEY_ID`; for sigv4 `AWS_ACCESS_KEY_ID`]' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l sign-key-file -d 'Read the signing key from a file, and the one that it replaces from a second line [default: `BATON_SIGN_KEY`; for sigv4 `AWS_SECRET_ACCESS_KEY`]' -r -F
 complete -c baton -n "__fish_baton_using_subcommand send" -l sign-region -d 'The region that sigv4 signs for [default: `AWS_REGION` or `AWS_DEFAULT_REGION`]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l sign-service -d 'The service that sigv4 signs for [default: bedrock]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l rate -d 'Let at most so many requests leave in a time, repeated ones included: 60/m, 10/s [default: no limit]' -r
@@ -221,8 +221,8 @@ complete -c baton -n "__fish_baton_using_subcommand stream" -l sign -d 'Sign eac
 simple\t''
 kong\t''
 sigv4\t''"
-complete -c baton -n "__fish_baton_using_subcommand stream" -l sign-key-id -d 'What the relay finds the key by [default: `BATON_SIGN_KEY_ID`; for sigv4 `AWS_ACCESS_KEY_ID`]' -r
-complete -c baton -n "__fish_baton_using_subcommand stream" -l sign-key-file -d 'Read the signing key from a file, and for `simple` the one that it replaces from a second line [default: `BATON_SIGN_KEY`; for sigv4 `AWS_SECRET_ACCESS_KEY`]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand stream" -l sign-key-id -d 'What the relay finds the key by; for kong and sigv4 NEW,OLD where the file has two keys [default: `BATON_SIGN_KEY_ID`; for sigv4 `AWS_ACCESS_KEY_ID`]' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l sign-key-file -d 'Read the signing key from a file, and the one that it replaces from a second line [default: `BATON_SIGN_KEY`; for sigv4 `AWS_SECRET_ACCESS_KEY`]' -r -F
 complete -c baton -n "__fish_baton_using_subcommand stream" -l sign-region -d 'The region that sigv4 signs for [default: `AWS_REGION` or `AWS_DEFAULT_REGION`]' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -l sign-service -d 'The service that sigv4 signs for [default: bedrock]' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -l rate -d 'Let at most so many requests leave in a time, repeated ones included: 60/m, 10/s [default: no limit]' -r
@@ -330,8 +330,8 @@ complete -c baton -n "__fish_baton_using_subcommand batch" -l sign -d 'Sign each
 simple\t''
 kong\t''
 sigv4\t''"
-complete -c baton -n "__fish_baton_using_subcommand batch" -l sign-key-id -d 'What the relay finds the key by [default: `BATON_SIGN_KEY_ID`; for sigv4 `AWS_ACCESS_KEY_ID`]' -r
-complete -c baton -n "__fish_baton_using_subcommand batch" -l sign-key-file -d 'Read the signing key from a file, and for `simple` the one that it replaces from a second line [default: `BATON_SIGN_KEY`; for sigv4 `AWS_SECRET_ACCESS_KEY`]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand batch" -l sign-key-id -d 'What the relay finds the key by; for kong and sigv4 NEW,OLD where the file has two keys [default: `BATON_SIGN_KEY_ID`; for sigv4 `AWS_ACCESS_KEY_ID`]' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l sign-key-file -d 'Read the signing key from a file, and the one that it replaces from a second line [default: `BATON_SIGN_KEY`; for sigv4 `AWS_SECRET_ACCESS_KEY`]' -r -F
 complete -c baton -n "__fish_baton_using_subcommand batch" -l sign-region -d 'The region that sigv4 signs for [default: `AWS_REGION` or `AWS_DEFAULT_REGION`]' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l sign-service -d 'The service that sigv4 signs for [default: bedrock]' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
@@ -445,8 +445,8 @@ complete -c baton -n "__fish_baton_using_subcommand bench" -l sign -d 'Sign each
 simple\t''
 kong\t''
 sigv4\t''"
-complete -c baton -n "__fish_baton_using_subcommand bench" -l sign-key-id -d 'What the relay finds the key by [default: `BATON_SIGN_KEY_ID`; for sigv4 `AWS_ACCESS_KEY_ID`]' -r
-complete -c baton -n "__fish_baton_using_subcommand bench" -l sign-key-file -d 'Read the signing key from a file, and for `simple` the one that it replaces from a second line [default: `BATON_SIGN_KEY`; for sigv4 `AWS_SECRET_ACCESS_KEY`]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand bench" -l sign-key-id -d 'What the relay finds the key by; for kong and sigv4 NEW,OLD where the file has two keys [default: `BATON_SIGN_KEY_ID`; for sigv4 `AWS_ACCESS_KEY_ID`]' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l sign-key-file -d 'Read the signing key from a file, and the one that it replaces from a second line [default: `BATON_SIGN_KEY`; for sigv4 `AWS_SECRET_ACCESS_KEY`]' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -l sign-region -d 'The region that sigv4 signs for [default: `AWS_REGION` or `AWS_DEFAULT_REGION`]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l sign-service -d 'The service that sigv4 signs for [default: bedrock]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
@@ -516,8 +516,8 @@ complete -c baton -n "__fish_baton_using_subcommand check" -l sign -d 'Sign each
 simple\t''
 kong\t''
 sigv4\t''"
-complete -c baton -n "__fish_baton_using_subcommand check" -l sign-key-id -d 'What the relay finds the key by [default: `BATON_SIGN_KEY_ID`; for sigv4 `AWS_ACCESS_KEY_ID`]' -r
-complete -c baton -n "__fish_baton_using_subcommand check" -l sign-key-file -d 'Read the signing key from a file, and for `simple` the one that it replaces from a second line [default: `BATON_SIGN_KEY`; for sigv4 `AWS_SECRET_ACCESS_KEY`]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand check" -l sign-key-id -d 'What the relay finds the key by; for kong and sigv4 NEW,OLD where the file has two keys [default: `BATON_SIGN_KEY_ID`; for sigv4 `AWS_ACCESS_KEY_ID`]' -r
+complete -c baton -n "__fish_baton_using_subcommand check" -l sign-key-file -d 'Read the signing key from a file, and the one that it replaces from a second line [default: `BATON_SIGN_KEY`; for sigv4 `AWS_SECRET_ACCESS_KEY`]' -r -F
 complete -c baton -n "__fish_baton_using_subcommand check" -l sign-region -d 'The region that sigv4 signs for [default: `AWS_REGION` or `AWS_DEFAULT_REGION`]' -r
 complete -c baton -n "__fish_baton_using_subcommand check" -l sign-service -d 'The service that sigv4 signs for [default: bedrock]' -r
 complete -c baton -n "__fish_baton_using_subcommand check" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
@@ -583,9 +583,8 @@ complete -c baton -n "__fish_baton_using_subcommand mock" -l trusted-proxies -d 
 complete -c baton -n "__fish_baton_using_subcommand mock" -l sign -d 'Answer prompts, and list models, only where that is asked for with a signature of this scheme, no more than 5 minutes ago, and not twice by one signature' -r -f -a "simple\t''
 kong\t''
 sigv4\t''"
-complete -c baton -n "__fish_baton_using_subcommand mock" -l sign-key-id -d 'With --sign: the name of the key' -r
-complete -c baton -n "__fish_baton_using_subcommand mock" -l sign-key-file -d 'With --sign: the file of the key; for `simple` a second line is a key that serves, too' -r -F
-complete -c baton -n "__fish_baton_using_subcommand mock" -l sign-region -d 'With --sign sigv4: let in only signatures for this region' -r
+complete -c baton -n "__fish_baton_using_subcommand mock" -l sign-key-id -d 'With --sign: the name of the key; for kong and sigv4 A,B where the file has two' -r
+complete -c baton -n "__fish_baton_using_subcommand mock" -l sign-key-file -d 'With --sign: the file of the key; a second line is a key that serves, too' -r -F
 complete -c baton -n "__fish_baton_using_subcommand mock" -l sign-clock -d 'With --sign: tell a time that is so far ahead of this machine\'s, and judge signatures by it' -r
 complete -c baton -n "__fish_baton_using_subcommand mock" -l service-key-file -d 'Let in only tokens that this key verifies: a public key (RSA or P-256) in PEM form, or a secret; the tokens are for mock-relay, and for an hour at most' -r -F
 complete -c baton -n "__fish_baton_using_subcommand mock" -l threads -d 'Threads to serve with [default: one a core]' -r
@@ -635,8 +634,8 @@ complete -c baton -n "__fish_baton_using_subcommand models" -l sign -d 'Sign eac
 simple\t''
 kong\t''
 sigv4\t''"
-complete -c baton -n "__fish_baton_using_subcommand models" -l sign-key-id -d 'What the relay finds the key by [default: `BATON_SIGN_KEY_ID`; for sigv4 `AWS_ACCESS_KEY_ID`]' -r
-complete -c baton -n "__fish_baton_using_subcommand models" -l sign-key-file -d 'Read the signing key from a file, and for `simple` the one that it replaces from a second line [default: `BATON_SIGN_KEY`; for sigv4 `AWS_SECRET_ACCESS_KEY`]' -r -F
+complete -c baton -n "__fish_baton_using_subcommand models" -l sign-key-id -d 'What the relay finds the key by; for kong and sigv4 NEW,OLD where the file has two keys [default: `BATON_SIGN_KEY_ID`; for sigv4 `AWS_ACCESS_KEY_ID`]' -r
+complete -c baton -n "__fish_baton_using_subcommand models" -l sign-key-file -d 'Read the signing key from a file, and the one that it replaces from a second line [default: `BATON_SIGN_KEY`; for sigv4 `AWS_SECRET_ACCESS_KEY`]' -r -F
 complete -c baton -n "__fish_baton_using_subcommand models" -l sign-region -d 'The region that sigv4 signs for [default: `AWS_REGION` or `AWS_DEFAULT_REGION`]' -r
 complete -c baton -n "__fish_baton_using_subcommand models" -l sign-service -d 'The service that sigv4 signs for [default: bedrock]' -r
 complete -c baton -n "__fish_baton_using_subcommand models" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'

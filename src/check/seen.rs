@@ -1,12 +1,12 @@
 //! What came back for one question: status, headers, and the body with the time of each read.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::net::HeaderMap;
+use crate::net::{HeaderMap, clock_ahead};
 use crate::wire::{ApiError, BodyKind, Delta, Dialect, Event, StopKind, StreamDecoder, Usage};
 use crate::wire::{decode_error, decode_whole, sniff};
 
@@ -64,6 +64,16 @@ impl Seen {
     /// Whether the status speaks of success.
     pub(super) const fn is_success(&self) -> bool {
         matches!(self.status, 200..=299)
+    }
+
+    /// Whether the status speaks of who asks.
+    pub(super) const fn is_unauthorised(&self) -> bool {
+        matches!(self.status, 401 | 403)
+    }
+
+    /// By how many seconds the relay's clock is ahead of ours, where it tells its time.
+    pub(super) fn clock_ahead(&self) -> Option<i64> {
+        clock_ahead(&self.headers, SystemTime::now())
     }
 
     /// A header as text.

@@ -1,7 +1,7 @@
 //! The relay under examination, and how it is asked: one request at a time, out of a purse that has an end.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout};
@@ -10,8 +10,8 @@ use crate::client::{Call, Content, Ids};
 use crate::mock::{Sighting, Sightings};
 use crate::net;
 use crate::net::{
-    Body, Connection, Credential, HeaderMap, HeaderName, HeaderValue, Journey, Method, Pool, Request, Signer,
-    Transport, Url,
+    Body, Connection, Credential, HeaderMap, HeaderName, HeaderValue, Journey, Method, Pool, Request,
+    SignedBy, Signer, Transport, Url,
 };
 use crate::units::{Money, Rate};
 use crate::wire::{Dialect, Prompt};
@@ -194,15 +194,20 @@ impl Subject {
         self.converse(pool, ask).await
     }
 
-    /// Asks, and once more where the relay has refused a signature for its time.
+    /// Asks, and once more where the relay has refused a signature for its time, and where it may know the other key.
     async fn converse(&self, pool: &Pool, ask: &Ask) -> Result<Seen, Trouble> {
         if let Some(credential) = &self.credential {
             // Without a new token the old one goes, and what the relay says to it is what was asked for.
             let _ = credential.ready(&self.base).await;
         }
-        let mut seen = self.hear(pool, ask).await?;
-        if self.corrects_clock(ask, &seen) && self.purse.take().is_ok() {
-            seen = self.hear(pool, ask).await?;
+        let (mut seen, mut by) = self.hear(pool, ask).await?;
+        if self.follows_clock(by, &seen) && self.purse.take().is_ok() {
+            (seen, by) = self.hear(pool, ask).await?;
+        }
+        if ask.key == Key::Own && self.turns_key(by, &seen) && self.purse.take().is_ok() {
+            (seen, by) = self.hear(pool, ask).await?;
+            // Where both are refused, the next question begins with the first again.
+            self.turns_key(by, &seen);
         }
         if ask.is_scenario && self.upstream_saw(ask, NOTED, |seen| !seen.is_empty()).await.is_empty() {
             return Err(Trouble::Elsewhere { status: seen.status, said: seen.quote() });
@@ -211,19 +216,24 @@ impl Subject {
     }
 
     /// Takes over the time of a relay that has refused a question by it; whether another signature may be taken.
-    fn corrects_clock(&self, ask: &Ask, seen: &Seen) -> bool {
-        let refused = matches!(seen.status, 401 | 403) && ask.signature == Key::Own;
-        let Some(signer) = self.signer.as_deref().filter(|_| refused) else { return false };
-        net::clock_ahead(&seen.headers, SystemTime::now()).is_some_and(|ahead| signer.follow(ahead))
+    fn follows_clock(&self, by: Option<SignedBy>, seen: &Seen) -> bool {
+        let signer = self.signer.as_deref().filter(|_| by.is_some() && seen.is_unauthorised());
+        signer.zip(seen.clock_ahead()).is_some_and(|(signer, ahead)| signer.follow(ahead))
     }
 
-    /// Sends a question, signed over what leaves, and reads what comes.
-    async fn hear(&self, pool: &Pool, ask: &Ask) -> Result<Seen, Trouble> {
+    /// Lets the other of two keys sign, where the relay has refused one; whether another signature may be taken.
+    fn turns_key(&self, by: Option<SignedBy>, seen: &Seen) -> bool {
+        let signer = self.signer.as_deref().filter(|_| seen.is_unauthorised());
+        signer.zip(by).is_some_and(|(signer, by)| signer.turn(by, seen.clock_ahead()))
+    }
+
+    /// Sends a question, signed over what leaves, and reads what comes; tells by which of the right keys it was signed.
+    async fn hear(&self, pool: &Pool, ask: &Ask) -> Result<(Seen, Option<SignedBy>), Trouble> {
         let mut request = self.request(ask);
-        match (ask.signature, self.signer.as_deref()) {
-            (Key::Own, Some(signer)) => signer.sign(&mut request),
-            (Key::Wrong, Some(signer)) => signer.impostor().sign(&mut request),
-            (Key::Absent, _) | (_, None) => {}
+        let signer = self.signer.as_deref();
+        let by = signer.filter(|_| ask.signature == Key::Own).map(|signer| signer.sign(&mut request));
+        if let (Key::Wrong, Some(signer)) = (ask.signature, signer) {
+            signer.impostor().sign(&mut request);
         }
         let limit = self.limit + ask.patience;
         let asked = Instant::now();
@@ -248,7 +258,7 @@ impl Subject {
             let models = [told.model.as_deref().unwrap_or(&ask.model), &ask.model, &self.model];
             self.purse.pay(&models, told.usage, TOKENS);
         }
-        Ok(seen)
+        Ok((seen, by))
     }
 
     /// What the upstream's end has seen of a question, once that satisfies the condition or the time is over.

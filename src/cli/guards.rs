@@ -9,7 +9,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::config;
 use crate::mock::{AcceptEncoding, Addresses, Guards, Keys, Range, Signatures};
-use crate::net::{KeyName, SchemeName, ScopeName};
+use crate::net::{KeyNames, SchemeName, ScopeName};
 use crate::units::{Span, whole};
 
 use super::{Usage, sign};
@@ -35,10 +35,10 @@ pub(super) struct GuardOptions {
     #[arg(long, value_name = "SCHEME", conflicts_with = "upstream", value_parser = schemes())]
     #[arg(requires = "sign_key_id", requires = "sign_key_file")]
     sign: Option<SchemeName>,
-    /// With --sign: the name of the key
+    /// With --sign: the name of the key; for kong and sigv4 A,B where the file has two
     #[arg(long, value_name = "ID", requires = "sign")]
-    sign_key_id: Option<KeyName>,
-    /// With --sign: the file of the key; for `simple` a second line is a key that serves, too
+    sign_key_id: Option<KeyNames>,
+    /// With --sign: the file of the key; a second line is a key that serves, too
     #[arg(long, value_name = "PATH", requires = "sign")]
     sign_key_file: Option<PathBuf>,
     /// With --sign sigv4: let in only signatures for this region
@@ -68,17 +68,18 @@ impl GuardOptions {
     }
 
     fn signatures(&self) -> anyhow::Result<Option<Signatures>> {
-        let (Some(scheme), Some(id), Some(path)) = (self.sign, &self.sign_key_id, &self.sign_key_file) else {
+        let (Some(scheme), Some(ids), Some(path)) = (self.sign, &self.sign_key_id, &self.sign_key_file)
+        else {
             return Ok(None);
         };
         let source = format!("--sign-key-file {}", path.display());
-        let keys = sign::keys(&config::read_private(path, &source)?, scheme, &source)?;
+        let keys = sign::keys(ids, &config::read_private(path, &source)?, (scheme, &source))?;
         if self.sign_region.is_some() && scheme != SchemeName::SigV4 {
             let error = Usage::new(format!("--sign-region has no effect with --sign {scheme}"));
             return Err(error.hint("--sign sigv4 alone has one").into());
         }
         let ahead = self.sign_clock.unwrap_or_default().0;
-        let signatures = Signatures::new(scheme, id.to_string(), keys).ahead_by(ahead);
+        let signatures = Signatures::new(scheme, keys).ahead_by(ahead);
         Ok(Some(match &self.sign_region {
             Some(region) => signatures.for_region(region.to_string()),
             None => signatures,

@@ -8,7 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::client::Station;
 use crate::config::{Environment, Settings, SignDefaults, read_private};
-use crate::net::{KeyName, Scheme, SchemeName, Scope, ScopeName, Signer, SigningKeys, Url};
+use crate::net::{KeyNames, Scheme, SchemeName, Scope, ScopeName, Signer, SigningKey, Url};
 use crate::units::Secret;
 
 use super::Usage;
@@ -27,11 +27,12 @@ pub(super) struct SignOptions {
     /// Sign each attempt by HMAC-SHA256; `sigv4` in place of a credential [default: off]
     #[arg(long, value_name = "SCHEME", value_parser = schemes())]
     sign: Option<Chosen>,
-    /// What the relay finds the key by [default: `BATON_SIGN_KEY_ID`; for sigv4 `AWS_ACCESS_KEY_ID`]
+    /// What the relay finds the key by; for kong and sigv4 NEW,OLD where the file has two keys [default:
+    /// `BATON_SIGN_KEY_ID`; for sigv4 `AWS_ACCESS_KEY_ID`]
     #[arg(long, value_name = "ID")]
-    sign_key_id: Option<KeyName>,
-    /// Read the signing key from a file, and for `simple` the one that it replaces from a second line [default:
-    /// `BATON_SIGN_KEY`; for sigv4 `AWS_SECRET_ACCESS_KEY`]
+    sign_key_id: Option<KeyNames>,
+    /// Read the signing key from a file, and the one that it replaces from a second line [default: `BATON_SIGN_KEY`; for
+    /// sigv4 `AWS_SECRET_ACCESS_KEY`]
     #[arg(long, value_name = "PATH")]
     sign_key_file: Option<PathBuf>,
     /// The region that sigv4 signs for [default: `AWS_REGION` or `AWS_DEFAULT_REGION`]
@@ -65,7 +66,7 @@ enum KeyPlace {
 }
 
 /// Keys that have been read, with where from: some files can be read only once.
-type Read = Vec<(KeyPlace, Vec<Secret>)>;
+type Read = Vec<(KeyPlace, Secret)>;
 
 impl SignOptions {
     /// Gives each endpoint the signer that the flags, the environment and the profile ask for, if they ask for one. A signature
@@ -89,6 +90,17 @@ impl SignOptions {
             "the credential is a signature (sigv4)".clone_into(&mut settings.credential_story);
         }
         Ok(signing)
+    }
+
+    /// The same where requests go to the first endpoint alone: its signer, if it has one.
+    pub(super) fn signer(
+        &self,
+        environment: &Environment,
+        target: &TargetOptions,
+        settings: &mut Settings,
+    ) -> anyhow::Result<Option<Arc<Signer>>> {
+        self.signing(environment, target, settings)?;
+        Ok(settings.stations[0].signer.clone())
     }
 
     /// How requests to an endpoint are signed of which the profile says this.
@@ -149,19 +161,19 @@ impl Signing {
 
 impl Sources<'_> {
     fn signer(&self, name: SchemeName, read: &mut Read) -> anyhow::Result<Signer> {
-        let keys = SigningKeys { id: self.id(name)?, secrets: self.secrets(name, read)? };
+        let keys = self.keys(name, read)?;
         let scheme = match name {
             SchemeName::Simple => Scheme::Simple,
             SchemeName::Kong => Scheme::Kong,
-            SchemeName::SigV4 => Scheme::SigV4(self.scope()?),
+            SchemeName::SigV4 => Scheme::SigV4(self.scope(&keys)?),
         };
         Ok(Signer::new(scheme, keys))
     }
 
-    fn id(&self, name: SchemeName) -> Result<KeyName, Usage> {
-        let own = self.own.place.key.as_ref().map(|(id, _)| id);
-        if let Some(id) = self.flags.sign_key_id.as_ref().or(own) {
-            return Ok(id.clone());
+    fn ids(&self, name: SchemeName) -> Result<KeyNames, Usage> {
+        let own = self.own.place.key.as_ref().map(|(ids, _)| ids);
+        if let Some(ids) = self.flags.sign_key_id.as_ref().or(own) {
+            return Ok(ids.clone());
         }
         let variables = variables("BATON_SIGN_KEY_ID", "AWS_ACCESS_KEY_ID", name);
         if let Some((variable, id)) = self.first(&variables) {
@@ -175,23 +187,22 @@ impl Sources<'_> {
         })
     }
 
-    fn secrets(&self, name: SchemeName, read: &mut Read) -> anyhow::Result<Vec<Secret>> {
-        let place = self.key_place(name)?;
-        if let Some((_, known)) = read.iter().find(|(known, _)| *known == place) {
-            return Ok(known.clone());
-        }
-        let secrets = match &place {
-            KeyPlace::Variable(variable) => {
-                let text = self.environment.value(variable).unwrap_or_default();
-                keys(&Secret::new(text), name, variable)?
-            }
-            KeyPlace::File(flag, path) => {
-                let source = format!("{flag} {}", path.display());
-                keys(&read_private(path, &source)?, name, &source)?
-            }
+    fn keys(&self, name: SchemeName, read: &mut Read) -> anyhow::Result<Vec<SigningKey>> {
+        let (ids, place) = (self.ids(name)?, self.key_place(name)?);
+        let source = match &place {
+            KeyPlace::Variable(variable) => (*variable).to_owned(),
+            KeyPlace::File(flag, path) => format!("{flag} {}", path.display()),
         };
-        read.push((place, secrets.clone()));
-        Ok(secrets)
+        if let Some((_, text)) = read.iter().find(|(known, _)| *known == place) {
+            return Ok(keys(&ids, text, (name, &source))?);
+        }
+        let text = match &place {
+            KeyPlace::Variable(variable) => Secret::new(self.environment.value(variable).unwrap_or_default()),
+            KeyPlace::File(_, path) => read_private(path, &source)?,
+        };
+        let keys = keys(&ids, &text, (name, &source))?;
+        read.push((place, text));
+        Ok(keys)
     }
 
     fn key_place(&self, name: SchemeName) -> Result<KeyPlace, Usage> {
@@ -207,7 +218,7 @@ impl Sources<'_> {
         })
     }
 
-    fn scope(&self) -> Result<Scope, Usage> {
+    fn scope(&self, keys: &[SigningKey]) -> Result<Scope, Usage> {
         let told = self.flags.sign_region.as_ref().or(self.own.place.region.as_ref());
         let region = match (told, self.first(&["AWS_REGION", "AWS_DEFAULT_REGION"])) {
             (Some(region), _) => Some(region.clone()),
@@ -222,7 +233,14 @@ impl Sources<'_> {
         })?;
         let service = self.flags.sign_service.clone().or_else(|| self.own.service.clone());
         let service = service.unwrap_or_else(|| SERVICE.parse().expect("it is letters"));
-        Ok(Scope { region, service, session: self.session()? })
+        let session = self.session()?;
+        if session.is_some() && keys.len() > 1 {
+            return Err(Usage::new(
+                "AWS_SESSION_TOKEN belongs to one key, and AWS_SECRET_ACCESS_KEY holds two",
+            )
+            .hint("a temporary key is replaced by another, and needs no second one beside it"));
+        }
+        Ok(Scope { region, service, session })
     }
 
     /// What goes beside the temporary key of the environment, and beside no other key.
@@ -264,21 +282,39 @@ fn refuse_second(target: &TargetOptions, settings: &Settings) -> Result<(), Usag
         .hint("exactly one credential is sent: leave one of them out"))
 }
 
-/// Takes keys out of a text, a line each, the one in force first, and looks at their number and lengths.
-pub(super) fn keys(text: &Secret, name: SchemeName, source: &str) -> Result<Vec<Secret>, Usage> {
+/// Takes keys out of a text, a line each, the one in force first, and looks at their number, names and lengths.
+pub(super) fn keys(
+    ids: &KeyNames,
+    text: &Secret,
+    (name, source): (SchemeName, &str),
+) -> Result<Vec<SigningKey>, Usage> {
     let keys: Vec<_> = text.expose().lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let named = |problem: String| Usage::new(format!("{source}: {problem}"));
-    let most = name.most_keys();
-    if keys.len() > most {
-        let hint = "while keys are changed, simple signs by the new one on the first line and the old one on the second";
-        return Err(named(format!("{} keys, and {name} signs by {most}", keys.len())).hint(hint));
+    let ids = ids.as_slice();
+    let hint = match (name.names_each_key(), ids.len(), keys.len()) {
+        (_, _, 3..) => {
+            "while keys are changed there are two: the new one on the first line and the old one on the second"
+        }
+        (true, 1, 2) => "each key has a name of its own there: --sign-key-id NEW,OLD",
+        (true, 2, 1) | (_, _, 0) => "the file has a line for each name, the new key's first",
+        (false, 2, _) => "requests are signed by both keys under one name: give that name alone",
+        _ => "",
+    };
+    if !hint.is_empty() {
+        let problem = format!("{} keys and {} names for them, with --sign {name}", keys.len(), ids.len());
+        return Err(named(problem).hint(hint));
     }
     let least = name.shortest_key();
     if let Some(short) = keys.iter().find(|key| key.len() < least) {
         let problem = format!("a key of {} bytes, and {name} needs at least {least}", short.len());
         return Err(named(problem).hint("openssl rand -hex 32 makes one"));
     }
-    Ok(keys.into_iter().map(Secret::new).collect())
+    let ids = ids.iter().cycle();
+    Ok(keys
+        .into_iter()
+        .zip(ids)
+        .map(|(key, id)| SigningKey { id: id.clone(), secret: Secret::new(key) })
+        .collect())
 }
 
 impl Chosen {

@@ -8,6 +8,7 @@ use crate::net::route::Ticket;
 use crate::net::{Advice, Credential, Request, Transport};
 
 use super::deadlines::{Deadlines, Progress};
+use super::dress::Dressed;
 use super::exchange::Exchange;
 use super::fold::Fold;
 use super::ids::Ids;
@@ -79,7 +80,7 @@ impl<T: Transport> Client<T> {
         // The credential is added after every wait, so that it is in force when it leaves.
         let token = aim.credential.and_then(Credential::generation);
         let form = self.form((call, aim.url), repairs);
-        let (request, body) = self.request(call, ids, (form, aim));
+        let Dressed { request, size, signed } = self.request(call, ids, (form, aim));
         let secrets = Mask::of(&request.headers);
         leave.depart();
         let departure = Departure { request, began, token, secrets: &secrets, ticket: heading.ticket() };
@@ -92,7 +93,7 @@ impl<T: Transport> Client<T> {
             Err(exchange) => *exchange,
         };
         exchange.ids.request.clone_from(&ids.request);
-        exchange.body = body;
+        (exchange.body, exchange.signed) = (size, signed);
         exchange.authorised = authorised;
         heading.mark(&mut exchange);
         heading.end(&exchange);

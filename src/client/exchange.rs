@@ -199,6 +199,8 @@ pub struct Exchange {
     pub(super) token: Option<u64>,
     /// By how many seconds the clock of a relay that refused the last attempt is ahead of ours, where it told its time.
     pub(super) clock_ahead: Option<i64>,
+    /// The key that has signed the last attempt, where one has.
+    pub(super) signed: Option<net::SignedBy>,
     /// How long the last attempt waited for the client's own limits.
     pub(super) limited: Duration,
     /// How long a token was waited for, before the last attempt and after its refusal.
@@ -242,6 +244,7 @@ impl Exchange {
             cached: false,
             token: None,
             clock_ahead: None,
+            signed: None,
             limited: Duration::ZERO,
             authorised: Duration::ZERO,
         }

@@ -9,7 +9,7 @@ use crate::wire::{ModelPage, decode_models};
 
 use super::attempt::{Arrival, Departure};
 use super::call::Usage;
-use super::dress::Form;
+use super::dress::{Dressed, Form};
 use super::exchange::Exchange;
 use super::fold::Fold;
 use super::ids::Ids;
@@ -35,7 +35,7 @@ impl<T: Transport> Client<T> {
                 Err(exchange) => exchange,
             };
             let ended = began.elapsed();
-            let change = self.repair((call, self.credential.as_ref()), &mut exchange, &mut repairs).await;
+            let change = self.repair((call, self.straight(call)), &mut exchange, &mut repairs).await;
             let number = u32::try_from(past.len()).unwrap_or(u32::MAX).saturating_add(1);
             past.push(exchange.summarise(number, ended));
             if change.is_none() {
@@ -53,7 +53,8 @@ impl<T: Transport> Client<T> {
             return Err(Box::new(halted(starting, &Fold::default(), halt)));
         }
         let token = aim.credential.and_then(Credential::generation);
-        let (request, _) = self.request(call, ids, (Form { usage: Usage::Unasked, coding: None }, aim));
+        let form = Form { usage: Usage::Unasked, coding: None };
+        let Dressed { request, signed, .. } = self.request(call, ids, (form, aim));
         let secrets = Mask::of(&request.headers);
         let departure = Departure { request, began, token, secrets: &secrets, ticket: None };
         let arrived = async {
@@ -62,6 +63,7 @@ impl<T: Transport> Client<T> {
             decode_models(&body).map_err(|error| Box::new(exchange.fail(Class::Protocol, error)))
         };
         arrived.await.map_err(|mut exchange| {
+            exchange.signed = signed;
             exchange.mask(&secrets);
             exchange
         })

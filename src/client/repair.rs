@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use tokio::time::Instant;
 
-use crate::net::{Credential, Transport, Trial, Url};
+use crate::net::{Credential, Signer, Transport, Trial, Url};
 
 use super::call::Usage;
 use super::deadlines::Progress;
@@ -22,6 +22,8 @@ pub(super) struct Repairs<'a> {
     body: Body<'a>,
     /// Whether the relay's time was taken over.
     clock_followed: bool,
+    /// Whether the other of two keys has signed.
+    key_turned: bool,
     /// Whether another token was sent.
     token_replaced: bool,
     /// When the first attempt began.
@@ -44,7 +46,14 @@ enum Body<'a> {
 impl Repairs<'_> {
     /// Nothing has been found out yet by an exchange whose first attempt begins now.
     pub(super) fn new(began: Instant) -> Self {
-        Self { usage: Usage::Asked, body: Body::Open, clock_followed: false, token_replaced: false, began }
+        Self {
+            usage: Usage::Asked,
+            body: Body::Open,
+            clock_followed: false,
+            key_turned: false,
+            token_replaced: false,
+            began,
+        }
     }
 }
 
@@ -90,6 +99,10 @@ impl<T: Transport> Client<T> {
             repairs.clock_followed = true;
             return Some("signed anew by the relay's clock");
         }
+        // Where the other key is refused as well, the next request begins with this one again.
+        if turn_key(aim.signer, exchange) && !std::mem::replace(&mut repairs.key_turned, true) {
+            return Some("signed anew by the other key");
+        }
         if !repairs.token_replaced && self.replace_token(aim.credential, exchange, repairs.began).await {
             repairs.token_replaced = true;
             return Some("sent again with a new token");
@@ -124,6 +137,14 @@ impl<T: Transport> Client<T> {
             Err(_) => false,
         }
     }
+}
+
+/// Lets the other of two signing keys sign from here on, where a relay has refused a signature and its time was right.
+fn turn_key(signer: Option<&Signer>, exchange: &Exchange) -> bool {
+    let (Some(401 | 403), Some(signer), Some(by)) = (exchange.status, signer, exchange.signed) else {
+        return false;
+    };
+    signer.turn(by, exchange.clock_ahead)
 }
 
 impl Body<'_> {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::net::{KeyName, SchemeName, ScopeName};
+use crate::net::{KeyNames, SchemeName, ScopeName};
 
 use super::Error;
 use super::document::{Entry, Section};
@@ -17,7 +17,7 @@ pub struct SignDefaults {
     /// As `--sign`; none where nothing is signed.
     pub scheme: Option<SchemeName>,
     /// As `--sign-key-id`.
-    pub key_id: Option<KeyName>,
+    pub key_id: Option<KeyNames>,
     /// As `--sign-key-file`.
     pub key_file: Option<PathBuf>,
     /// As `--sign-region`.
@@ -32,7 +32,7 @@ pub struct SignDefaults {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SignPlace {
     /// Its key's name and file.
-    pub key: Option<(KeyName, PathBuf)>,
+    pub key: Option<(KeyNames, PathBuf)>,
     /// The region that it is signed for.
     pub region: Option<ScopeName>,
 }

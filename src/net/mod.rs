@@ -50,7 +50,8 @@ pub use self::own_file::{make_folder_of, open_own};
 pub use self::pool::{Body, Pool, environment_proxy};
 pub use self::probe::Journey;
 pub use self::sign::UnknownScheme;
-pub use self::sign::{BadName, KeyName, Scheme, SchemeName, Scope, ScopeName, Signer, SigningKeys};
+pub use self::sign::{BadName, KeyName, KeyNames, Scheme, SchemeName, Scope, ScopeName};
+pub use self::sign::{SignedBy, Signer, SigningKey};
 pub use self::tls::{Handshake, handshake};
 
 /// One HTTP attempt as it leaves.

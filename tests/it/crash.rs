@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use baton::config::{Environment, Given, Settings, resolve};
-use baton::net::{Scheme, Signer, SigningKeys};
+use baton::net::{Scheme, Signer, SigningKey};
 use baton::units::Secret;
 
 const PLANTED: &str = "sk-planted-5e7c1d";
@@ -58,8 +58,8 @@ fn crash(with: impl Debug) {
 
 fn crash_in(place: &str) {
     if place == "signature" {
-        let keys = SigningKeys { id: "client".parse().unwrap(), secrets: vec![Secret::new(PLANTED)] };
-        return crash(Signer::new(Scheme::Simple, keys));
+        let key = SigningKey { id: "client".parse().unwrap(), secret: Secret::new(PLANTED) };
+        return crash(Signer::new(Scheme::Simple, vec![key]));
     }
     let settings = settings(place);
     assert!(settings.credential.is_some() || !settings.headers.is_empty(), "there is no secret to be shown");

@@ -4,6 +4,7 @@ use std::fs;
 use std::sync::Arc;
 
 use baton::mock::{Guards, Keys, Options, Relay, ServiceKey, Signatures};
+use baton::net::SigningKey;
 use baton::units::Secret;
 use tempfile::TempDir;
 
@@ -47,7 +48,10 @@ fn goes_over(folder: &TempDir, relays: [&Relay; 2]) {
 }
 
 fn signed(spec: &str, secret: &str, region: &str) -> Relay {
-    let by = Signatures::new("sigv4".parse().unwrap(), "reader".to_owned(), vec![Secret::new(secret)]);
+    let by = Signatures::new(
+        "sigv4".parse().unwrap(),
+        vec![SigningKey { id: "reader".parse().unwrap(), secret: Secret::new(secret) }],
+    );
     let signatures = Some(Arc::new(by.for_region(region)));
     guarded(spec, Guards { signatures, ..Guards::default() })
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton::mock::{Guards, Relay, Signatures};
+use baton::net::SigningKey;
 use baton::units::Secret;
 
 use crate::baton::{Said, baton, guarded, run};
@@ -16,7 +17,13 @@ const SPEC: &str = "ttft=0,gap=0,tokens=3,slots=inf";
 const KEY: &str = "planted-signing-key-0123456789";
 
 fn relay(scheme: &str, ahead: Duration) -> Relay {
-    let signatures = Signatures::new(scheme.parse().unwrap(), "reader".to_owned(), vec![Secret::new(KEY)]);
+    knowing(scheme, &[("reader", KEY)], ahead)
+}
+
+/// One that knows these keys, each by its name.
+fn knowing(scheme: &str, keys: &[(&str, &str)], ahead: Duration) -> Relay {
+    let key = |(id, key): &(&str, &str)| SigningKey { id: id.parse().unwrap(), secret: Secret::new(*key) };
+    let signatures = Signatures::new(scheme.parse().unwrap(), keys.iter().map(key).collect());
     let accept_encoding = "gzip".parse().unwrap();
     guarded(
         SPEC,
@@ -120,6 +127,87 @@ fn a_relay_that_wants_signatures_can_be_checked() {
     }
 }
 
+/// The flags of a client that has two keys.
+fn with_two(scheme: &str, folder: &Path) -> Vec<String> {
+    let key = key_file(folder, &format!("{NEW}\n{OLD}\n"));
+    let id = if scheme == "simple" { "new" } else { "new,old" };
+    ["--sign", scheme, "--sign-key-id", id, "--sign-key-file", &key, "--sign-region", "eu-west-1"]
+        .iter()
+        .take(if scheme == "sigv4" { 8 } else { 6 })
+        .map(ToString::to_string)
+        .collect()
+}
+
+const NEW: &str = "planted-new-key-0123456789";
+const OLD: &str = "planted-old-key-0123456789";
+
+#[test]
+fn keys_are_changed_at_either_end_first_without_a_request_that_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = folder.path().join("rows.jsonl");
+    fs::write(&rows, "\"one\"\n\"two\"\n\"three\"\n").unwrap();
+    for scheme in ["simple", "kong", "sigv4"] {
+        let old = if scheme == "simple" { "new" } else { "old" };
+        let flags = with_two(scheme, folder.path());
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        for (known, refused) in [
+            (&[(old, OLD)][..], u64::from(scheme != "simple")),
+            (&[("new", NEW), (old, OLD)], 0),
+            (&[("new", NEW)], 0),
+        ] {
+            let relay = knowing(scheme, known, Duration::ZERO);
+            let url = relay.base_url();
+            let batch = [
+                "batch",
+                rows.to_str().unwrap(),
+                "-o",
+                "-",
+                "--url",
+                &url,
+                "-m",
+                "m",
+                "-c",
+                "1",
+                "--attempts",
+                "1",
+            ];
+            let said = run(&[&batch[..], &flags].concat());
+            assert_eq!(said.code, 0, "{scheme}: {said:?}");
+            assert!(!format!("{said:?}").contains("planted"), "{said:?}");
+            let statuses = relay.stats().statuses;
+            assert_eq!(
+                (statuses[&200], statuses.get(&401).copied().unwrap_or_default()),
+                (3, refused),
+                "{scheme}"
+            );
+            for command in [&["models"][..], &["check", "-m", "m", "--only", "C21,C24"]] {
+                let said = run(&[command, &["--url", &url], &flags].concat());
+                assert_eq!(said.code, 0, "{scheme}: {said:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_other_key_is_tried_once_and_not_for_a_clock_that_is_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let flags = with_two("kong", folder.path());
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let ask = |relay: &Relay| {
+        run(&[&["send", "--url", &relay.base_url(), "-m", "m", "-v", "Hello"], &flags[..]].concat())
+    };
+    let strange = knowing("kong", &[("new", KEY)], Duration::ZERO);
+    let said = ask(&strange);
+    assert!(said.code == 3 && said.err.contains("signed anew by the other key"), "{said:?}");
+    assert_eq!(strange.stats().statuses, [(401, 2)].into());
+    let late = knowing("kong", &[("old", OLD)], Duration::from_secs(600));
+    assert_eq!(ask(&late).code, 0);
+    assert_eq!(late.stats().statuses, [(200, 1), (401, 2)].into(), "first the clock, then the key");
+    let far = knowing("kong", &[("old", OLD)], Duration::from_secs(3600));
+    assert_eq!(ask(&far).code, 3);
+    assert_eq!(far.stats().statuses, [(401, 1)].into());
+}
+
 #[test]
 fn a_dry_run_shows_that_a_request_is_signed_and_no_signature() {
     let relay = relay("simple", Duration::ZERO);
@@ -150,7 +238,15 @@ fn keys_that_cannot_sign_are_refused_before_anything_is_sent() {
     };
     assert!(signed("simple", "short").contains("at least 16"));
     assert!(signed("simple", "").contains("empty"));
-    assert!(signed("kong", &format!("{KEY}\n{KEY}\n")).contains("2 keys"));
+    let two = format!("{KEY}\n{KEY}\n");
+    assert!(signed("kong", &two).contains("--sign-key-id NEW,OLD"));
+    assert!(signed("simple", &format!("{two}{KEY}\n")).contains("3 keys"));
+    let two = key_file(folder.path(), &two);
+    assert!(ask(&["--sign", "simple", "--sign-key-id", "a,b", "--sign-key-file", &two]).contains("one name"));
+    let one = key_file(folder.path(), KEY);
+    assert!(
+        ask(&["--sign", "kong", "--sign-key-id", "a,b", "--sign-key-file", &one]).contains("a line for each")
+    );
     assert!(signed("sigv4", KEY).contains("--sign-region"));
     assert!(ask(&["--sign", "simple"]).contains("--sign-key-id"));
     assert!(ask(&["--sign", "simple", "--sign-key-id", "reader"]).contains("--sign-key-file"));

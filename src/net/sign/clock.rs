@@ -27,12 +27,16 @@ impl RelayClock {
 
     /// Takes over how far a relay's clock is ahead; whether that makes a difference.
     pub(super) fn follow(&self, ahead: i64) -> bool {
-        let known = self.ahead.load(Ordering::Relaxed);
-        if ahead.abs_diff(known) <= SLIGHT || ahead.unsigned_abs() > FURTHEST {
+        if !self.differs(ahead) || ahead.unsigned_abs() > FURTHEST {
             return false;
         }
         self.ahead.store(ahead, Ordering::Relaxed);
         true
+    }
+
+    /// Whether a relay whose clock is so far ahead may refuse this one's time.
+    pub(super) fn differs(&self, ahead: i64) -> bool {
+        ahead.abs_diff(self.ahead.load(Ordering::Relaxed)) > SLIGHT
     }
 }
 

@@ -8,13 +8,13 @@ use base64::prelude::BASE64_STANDARD;
 
 use crate::net::{Request, is_secret_header};
 
-use super::{Moment, SigningKeys, hmac_sha256, host, set, set_secret, sha256, target};
+use super::{Moment, SigningKey, hmac_sha256, host, set, set_secret, sha256, target};
 
 /// What is signed, in the order of [`sign`]; the host is, so that no other relay can use the signature.
 const SIGNED: &str = "host date @request-target digest x-nonce";
 
-/// Signs by the first key, and leaves `Authorization` to a credential where there is one.
-pub(super) fn sign(keys: &SigningKeys, request: &mut Request, moment: Moment) {
+/// Signs by a key, and leaves `Authorization` to a credential where there is one.
+pub(super) fn sign(key: &SigningKey, request: &mut Request, moment: Moment) {
     let date = httpdate::fmt_http_date(moment.at);
     let digest = digest(&request.body);
     let (host, method, nonce) = (host(request), request.method.name().to_lowercase(), moment.nonce());
@@ -22,7 +22,7 @@ pub(super) fn sign(keys: &SigningKeys, request: &mut Request, moment: Moment) {
     let text = format!(
         "host: {host}\ndate: {date}\n@request-target: {method} {target}\ndigest: {digest}\nx-nonce: {nonce}"
     );
-    let authorization = authorization(keys, SIGNED, &text);
+    let authorization = authorization(key, SIGNED, &text);
     let stands_beside = request.headers.keys().any(is_secret_header);
     set(request, "date", &date);
     set(request, "digest", &digest);
@@ -36,10 +36,9 @@ fn digest(body: &[u8]) -> String {
 }
 
 /// The header's value for a text in which these headers stand, a line each.
-fn authorization(keys: &SigningKeys, names: &str, text: &str) -> String {
-    let key = keys.secrets[0].expose().as_bytes();
-    let signature = BASE64_STANDARD.encode(hmac_sha256(key, text.as_bytes()));
-    let id = &keys.id;
+fn authorization(key: &SigningKey, names: &str, text: &str) -> String {
+    let signature = BASE64_STANDARD.encode(hmac_sha256(key.secret.expose().as_bytes(), text.as_bytes()));
+    let id = &key.id;
     format!(r#"hmac username="{id}", algorithm="hmac-sha256", headers="{names}", signature="{signature}""#)
 }
 
@@ -47,11 +46,6 @@ fn authorization(keys: &SigningKeys, names: &str, text: &str) -> String {
 mod tests {
     use super::super::tests::{moment, request};
     use super::*;
-    use crate::units::Secret;
-
-    fn keys(id: &str, secret: &str) -> SigningKeys {
-        SigningKeys { id: id.parse().unwrap(), secrets: vec![Secret::new(secret)] }
-    }
 
     /// The two examples in Kong's documentation of the plugin, and one of a manual (joeden, "Using HMAC Authentication in
     /// Kong") that a Kong took.
@@ -59,8 +53,8 @@ mod tests {
     fn the_examples_of_the_documentation_have_their_signatures() {
         let body = digest(b"A small body");
         assert_eq!(body, "SHA-256=SBH7QEtqnYUpEcIhDbmStNd1MxtHg2+feBfWc1105MA=");
-        let alice = keys("alice123", "secret");
-        for (keys, names, text, signature) in [
+        let alice = SigningKey::of("alice123", "secret");
+        for (key, names, text, signature) in [
             (
                 &alice,
                 "date request-line",
@@ -74,7 +68,7 @@ mod tests {
                 "gaweQbATuaGmLrUr3HE0DzU1keWGCt3H96M28sSHTG8=",
             ),
             (
-                &keys("johnsmith", "!Qwaszxerdfcv"),
+                &SigningKey::of("johnsmith", "!Qwaszxerdfcv"),
                 "date dummy @request-target",
                 "date: Mon, 02 Dec 2024 16:23:54 GMT\ndummy: Kong\n@request-target: get /kong/healthy"
                     .to_owned(),
@@ -83,9 +77,9 @@ mod tests {
         ] {
             let expected = format!(
                 r#"hmac username="{}", algorithm="hmac-sha256", headers="{names}", signature="{signature}""#,
-                keys.id
+                key.id
             );
-            assert_eq!(authorization(keys, names, &text), expected);
+            assert_eq!(authorization(key, names, &text), expected);
         }
     }
 
@@ -94,9 +88,9 @@ mod tests {
         let mut bare = request("http://relay.example/v1/messages?a");
         let mut keyed = bare.clone();
         keyed.headers.insert("authorization", "Bearer sk-1".parse().unwrap());
-        let keys = keys("alice123", "secret");
-        sign(&keys, &mut bare, moment());
-        sign(&keys, &mut keyed, moment());
+        let key = SigningKey::of("alice123", "secret");
+        sign(&key, &mut bare, moment());
+        sign(&key, &mut keyed, moment());
         assert_eq!(keyed.headers["authorization"], "Bearer sk-1");
         assert_eq!(keyed.headers["proxy-authorization"], bare.headers["authorization"]);
         assert_eq!(bare.headers["date"], "Sun, 30 Aug 2015 12:36:00 GMT");

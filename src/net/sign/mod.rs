@@ -1,9 +1,11 @@
 //! Signs requests with a shared key by HMAC-SHA256, in the scheme that the relay, or the gateway before it, verifies.
 //!
 //! A [`Signer`] dresses a request last, over exactly the bytes that leave: each attempt has a time, a nonce and a signature of
-//! its own. A relay whose clock differs refuses them; [`Signer::follow`] then makes the signer tell the relay's time.
+//! its own. A relay whose clock differs refuses them; [`Signer::follow`] then makes the signer tell the relay's time. While keys
+//! are changed a relay may know the other of two; [`Signer::turn`] then makes that one sign.
 
 mod clock;
+mod keys;
 mod kong;
 mod names;
 mod sigv4;
@@ -11,6 +13,7 @@ mod simple;
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -24,7 +27,8 @@ use super::{HeaderName, HeaderValue, Request, Url};
 
 use self::clock::RelayClock;
 
-pub use self::names::{BadName, KeyName, ScopeName};
+pub use self::keys::SigningKey;
+pub use self::names::{BadName, KeyName, KeyNames, ScopeName};
 
 /// How requests are signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,11 +72,11 @@ impl SchemeName {
         }
     }
 
-    /// How many keys a request can be signed with.
-    pub const fn most_keys(self) -> usize {
+    /// Whether each key has a name of its own: in Kong a name is that of one key, and an `AccessKeyId` of AWS's, too.
+    pub const fn names_each_key(self) -> bool {
         match self {
-            Self::Simple => 2,
-            Self::Kong | Self::SigV4 => 1,
+            Self::Simple => false,
+            Self::Kong | Self::SigV4 => true,
         }
     }
 }
@@ -105,22 +109,20 @@ impl FromStr for SchemeName {
     }
 }
 
-/// The keys that sign, under one name that the relay knows.
-#[derive(Debug, Clone)]
-pub struct SigningKeys {
-    /// What the relay finds the key by.
-    pub id: KeyName,
-    /// The one in force, then the one that it replaces while keys are changed.
-    pub secrets: Vec<Secret>,
-}
-
 /// Signs requests.
 #[derive(Debug)]
 pub struct Signer {
     scheme: Scheme,
-    keys: SigningKeys,
+    /// The one in force, then the one that it replaces while keys are changed.
+    keys: Vec<SigningKey>,
+    /// The place of the key that signs, where one does at a time.
+    turn: AtomicUsize,
     clock: RelayClock,
 }
+
+/// The key that has signed a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignedBy(usize);
 
 impl Signer {
     /// A signer that trusts this machine's clock until it learns better.
@@ -128,22 +130,29 @@ impl Signer {
     /// # Panics
     ///
     /// Without a key.
-    pub fn new(scheme: Scheme, keys: SigningKeys) -> Self {
-        assert!(!keys.secrets.is_empty(), "somebody who signs has a key");
-        Self { scheme, keys, clock: RelayClock::default() }
+    pub fn new(scheme: Scheme, keys: Vec<SigningKey>) -> Self {
+        assert!(!keys.is_empty(), "somebody who signs has a key");
+        Self { scheme, keys, turn: AtomicUsize::new(0), clock: RelayClock::default() }
     }
 
-    /// Signs a request as it stands now; nothing of it may change after that.
-    pub fn sign(&self, request: &mut Request) {
+    /// Signs a request as it stands now, and tells by which key; nothing of it may change after that.
+    pub fn sign(&self, request: &mut Request) -> SignedBy {
         let moment = Moment { at: self.clock.time(SystemTime::now()), nonce: Uuid::new_v4() };
-        self.sign_at(request, moment);
+        let by = self.turn.load(Ordering::Relaxed);
+        let key = &self.keys[by];
+        match &self.scheme {
+            Scheme::Simple => simple::sign(&self.keys, request, moment),
+            Scheme::Kong => kong::sign(key, request, moment),
+            Scheme::SigV4(scope) => sigv4::sign((key, scope), request, moment),
+        }
+        SignedBy(by)
     }
 
     /// One that signs as this one does, under the same name, by a key that no relay knows.
     #[must_use]
     pub fn impostor(&self) -> Self {
-        let secrets = vec![Secret::new(Uuid::new_v4().to_string())];
-        Self::new(self.scheme.clone(), SigningKeys { id: self.keys.id.clone(), secrets })
+        let secret = Secret::new(Uuid::new_v4().to_string());
+        Self::new(self.scheme.clone(), vec![SigningKey { id: self.keys[0].id.clone(), secret }])
     }
 
     /// Follows the clock of a relay that refused a request, whose date was so many seconds ahead of this machine's clock;
@@ -152,12 +161,16 @@ impl Signer {
         self.clock.follow(ahead)
     }
 
-    fn sign_at(&self, request: &mut Request, moment: Moment) {
-        match &self.scheme {
-            Scheme::Simple => simple::sign(&self.keys, request, moment),
-            Scheme::Kong => kong::sign(&self.keys, request, moment),
-            Scheme::SigV4(scope) => sigv4::sign((&self.keys, scope), request, moment),
+    /// Lets the other key sign, after a relay has refused one whose date was so many seconds ahead of this machine's clock,
+    /// if it told one; whether another signature may be taken. A clock that differs is reason enough for the refusal.
+    pub fn turn(&self, SignedBy(by): SignedBy, ahead: Option<i64>) -> bool {
+        let other = 1 - by.min(1);
+        let is_known = self.scheme != Scheme::Simple && other < self.keys.len();
+        if !is_known || ahead.is_some_and(|ahead| self.clock.differs(ahead)) {
+            return false;
         }
+        self.turn.store(other, Ordering::Relaxed);
+        true
     }
 }
 
@@ -262,8 +275,7 @@ mod tests {
             (Scheme::Kong, "authorization"),
             (Scheme::SigV4(scope), "authorization"),
         ] {
-            let secrets = vec![Secret::new("planted-planted-planted")];
-            let signer = Signer::new(scheme, SigningKeys { id: "reader".parse().unwrap(), secrets });
+            let signer = Signer::new(scheme, vec![SigningKey::of("reader", "planted-planted-planted")]);
             let mut first = request("http://relay.example/v1/messages");
             let mut second = first.clone();
             signer.sign(&mut first);
@@ -272,6 +284,32 @@ mod tests {
             assert!(first.headers[header].is_sensitive());
             assert!(!format!("{signer:?}{first:?}").contains("planted"));
         }
+    }
+
+    #[test]
+    fn of_two_keys_the_other_signs_once_one_is_refused_for_itself() {
+        let keys = || {
+            vec![
+                SigningKey::of("new", "the-new-key-0123456789"),
+                SigningKey::of("old", "the-old-key-0123456789"),
+            ]
+        };
+        let signer = Signer::new(Scheme::Kong, keys());
+        let attempt = || {
+            let mut request = request("http://relay.example/v1");
+            (signer.sign(&mut request), request.headers["authorization"].to_str().unwrap().to_owned())
+        };
+        let (by, header) = attempt();
+        assert!(header.contains("\"new\""), "{header}");
+        assert!(!signer.turn(by, Some(600)), "the clock is the reason");
+        assert!(signer.turn(by, Some(3)) && attempt().1.contains("\"old\""));
+        assert!(
+            signer.turn(by, None) && attempt().1.contains("\"old\""),
+            "the refusal of another that left before"
+        );
+        assert!(signer.turn(attempt().0, None) && attempt().1.contains("\"new\""));
+        assert!(!Signer::new(Scheme::Simple, keys()).turn(by, None), "both have signed");
+        assert!(!Signer::new(Scheme::Kong, keys()[..1].to_vec()).turn(by, None));
     }
 
     #[test]

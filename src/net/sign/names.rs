@@ -7,6 +7,10 @@ use std::str::FromStr;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyName(String);
 
+/// The names of one key or of two, the one in force first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyNames(Vec<KeyName>);
+
 /// A region or a service of AWS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScopeName(String);
@@ -19,6 +23,9 @@ pub enum BadName {
         "write the name of the key in ASCII without white space, quotes, commas, slashes and backslashes"
     )]
     Key,
+    /// They are no [`KeyNames`].
+    #[error("write one name, or two with a comma between them: the new key's and the old one's")]
+    Keys,
     /// It is no [`ScopeName`].
     #[error("write letters, digits and dashes, as in eu-west-1 or bedrock")]
     Scope,
@@ -43,6 +50,33 @@ impl FromStr for KeyName {
 impl fmt::Display for KeyName {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.0)
+    }
+}
+
+impl KeyNames {
+    /// One or two, the one in force first.
+    pub fn as_slice(&self) -> &[KeyName] {
+        &self.0
+    }
+}
+
+impl FromStr for KeyNames {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<Self, BadName> {
+        let names = text.split(',').map(|name| name.trim().parse()).collect::<Result<Vec<KeyName>, _>>()?;
+        match names.as_slice() {
+            [_] => Ok(Self(names)),
+            [new, old] if new != old => Ok(Self(names)),
+            _ => Err(BadName::Keys),
+        }
+    }
+}
+
+impl fmt::Display for KeyNames {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.0.iter().map(KeyName::as_str).collect();
+        out.write_str(&names.join(","))
     }
 }
 
@@ -83,6 +117,11 @@ mod tests {
             assert_eq!(bad.parse::<ScopeName>(), Err(BadName::Scope), "{bad}");
         }
         assert_eq!("team.blue_1".parse::<KeyName>().unwrap().as_str(), "team.blue_1");
+        let two: KeyNames = "new, old".parse().unwrap();
+        assert_eq!((two.to_string().as_str(), two.as_slice().len()), ("new,old", 2));
+        for bad in ["", "a,", "a,a", "a,b,c"] {
+            assert!(bad.parse::<KeyNames>().is_err(), "{bad}");
+        }
         assert_eq!("us-gov-1".parse::<ScopeName>().unwrap().to_string(), "us-gov-1");
     }
 }

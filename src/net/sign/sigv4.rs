@@ -7,10 +7,10 @@ use jiff::Timestamp;
 
 use crate::net::Request;
 
-use super::{Moment, Scope, SigningKeys, hex, hmac_sha256, host, set, set_secret, sha256, sorted_query};
+use super::{Moment, Scope, SigningKey, hex, hmac_sha256, host, set, set_secret, sha256, sorted_query};
 
-/// Signs by the first key, in place of any credential.
-pub(super) fn sign((keys, scope): (&SigningKeys, &Scope), request: &mut Request, moment: Moment) {
+/// Signs by a key, in place of any credential.
+pub(super) fn sign((key, scope): (&SigningKey, &Scope), request: &mut Request, moment: Moment) {
     let time = stamp(moment);
     let (body, nonce, host) = (hex(&sha256(&request.body)), moment.nonce(), host(request));
     set(request, "x-amz-date", &time);
@@ -23,7 +23,7 @@ pub(super) fn sign((keys, scope): (&SigningKeys, &Scope), request: &mut Request,
     }
     signed.push(("x-nonce", &nonce));
     let authorization =
-        authorization((keys, scope), &Canonical { request, signed: &signed, body: &body, time: &time });
+        authorization((key, scope), &Canonical { request, signed: &signed, body: &body, time: &time });
     set_secret(request, "authorization", &authorization);
 }
 
@@ -38,15 +38,15 @@ struct Canonical<'a> {
     time: &'a str,
 }
 
-fn authorization((keys, scope): (&SigningKeys, &Scope), canonical: &Canonical<'_>) -> String {
+fn authorization((key, scope): (&SigningKey, &Scope), canonical: &Canonical<'_>) -> String {
     let (day, time) = (&canonical.time[..8], canonical.time);
     let place = format!("{day}/{}/{}/aws4_request", scope.region, scope.service);
     let hash = hex(&sha256(canonical.text().as_bytes()));
     let text = format!("AWS4-HMAC-SHA256\n{time}\n{place}\n{hash}");
-    let secret = format!("AWS4{}", keys.secrets[0].expose()).into_bytes();
+    let secret = format!("AWS4{}", key.secret.expose()).into_bytes();
     let parts = [day, scope.region.as_str(), scope.service.as_str(), "aws4_request", &text];
     let signature = hex(&parts.iter().fold(secret, |key, part| hmac_sha256(&key, part.as_bytes())));
-    let (id, names) = (&keys.id, canonical.names());
+    let (id, names) = (&key.id, canonical.names());
     format!("AWS4-HMAC-SHA256 Credential={id}/{place}, SignedHeaders={names}, Signature={signature}")
 }
 
@@ -123,14 +123,13 @@ mod tests {
     use crate::net::Method;
     use crate::units::Secret;
 
-    fn suite() -> (SigningKeys, Scope) {
-        let secrets = vec![Secret::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")];
+    fn suite() -> (SigningKey, Scope) {
         let scope = Scope {
             region: "us-east-1".parse().unwrap(),
             service: "service".parse().unwrap(),
             session: None,
         };
-        (SigningKeys { id: "AKIDEXAMPLE".parse().unwrap(), secrets }, scope)
+        (SigningKey::of("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"), scope)
     }
 
     fn signature(method: Method, path: &str, (kind, body): (Option<&str>, &'static str)) -> String {
@@ -139,11 +138,11 @@ mod tests {
         request.body = body.into();
         let mut signed: Vec<_> = kind.map(|kind| ("content-type", kind)).into_iter().collect();
         signed.extend([("host", "example.amazonaws.com"), ("x-amz-date", "20150830T123600Z")]);
-        let (keys, scope) = suite();
+        let (key, scope) = suite();
         let body = hex(&sha256(&request.body));
         let canonical =
             Canonical { request: &request, signed: &signed, body: &body, time: "20150830T123600Z" };
-        authorization((&keys, &scope), &canonical).rsplit_once("Signature=").unwrap().1.to_owned()
+        authorization((&key, &scope), &canonical).rsplit_once("Signature=").unwrap().1.to_owned()
     }
 
     /// AWS's Signature Version 4 test suite: get-vanilla, get-slashes, post-vanilla, get-vanilla-query-order-key-case,
@@ -188,10 +187,10 @@ mod tests {
 
     #[test]
     fn what_goes_beside_a_temporary_key_is_signed_and_not_shown() {
-        let (keys, mut scope) = suite();
+        let (key, mut scope) = suite();
         scope.session = Some(Secret::new("planted-session"));
         let mut request = request("https://bedrock.example/");
-        sign((&keys, &scope), &mut request, moment());
+        sign((&key, &scope), &mut request, moment());
         let authorization = request.headers["authorization"].to_str().unwrap();
         assert!(
             authorization.contains(

@@ -18,7 +18,7 @@ use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 use sha2::{Digest, Sha256};
 
-use crate::net::SchemeName;
+use crate::net::{SchemeName, SigningKey};
 use crate::units::Secret;
 
 /// How far the time of a signature may be from the relay's.
@@ -73,8 +73,7 @@ struct Claim<'a> {
 #[derive(Debug)]
 pub struct Signatures {
     scheme: SchemeName,
-    id: String,
-    secrets: Vec<Secret>,
+    keys: Vec<SigningKey>,
     /// The only region that is taken, where there is one.
     region: Option<String>,
     ahead: Duration,
@@ -83,9 +82,9 @@ pub struct Signatures {
 }
 
 impl Signatures {
-    /// Takes those of one scheme by these keys of one name.
-    pub fn new(scheme: SchemeName, id: String, secrets: Vec<Secret>) -> Self {
-        Self { scheme, id, secrets, region: None, ahead: Duration::ZERO, seen: Mutex::default() }
+    /// Takes those of one scheme by these keys.
+    pub fn new(scheme: SchemeName, keys: Vec<SigningKey>) -> Self {
+        Self { scheme, keys, region: None, ahead: Duration::ZERO, seen: Mutex::default() }
     }
 
     /// Takes those alone that are for this region.
@@ -117,7 +116,8 @@ impl Signatures {
         }?;
         let now = self.now();
         let apart = now.duration_since(claim.at).unwrap_or_else(|behind| behind.duration());
-        if claim.id != self.id {
+        let known: Vec<_> = self.keys.iter().filter(|key| key.id.as_str() == claim.id).collect();
+        if known.is_empty() {
             Err(SignatureFault::Key)
         } else if let Some(wanted) = &self.region
             && claim.region != Some(wanted)
@@ -127,7 +127,7 @@ impl Signatures {
             Err(SignatureFault::Body)
         } else if apart > WINDOW {
             Err(SignatureFault::Stale)
-        } else if !self.secrets.iter().any(|secret| claim.is_signed_by(secret)) {
+        } else if !known.iter().any(|key| claim.is_signed_by(&key.secret)) {
             Err(SignatureFault::Mismatch)
         } else {
             self.remember(&claim.text, now)

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::*;
-use crate::net::{HeaderMap, Journey, Method, Request, Scheme, Scope, Signer, SigningKeys, Url};
+use crate::net::{HeaderMap, Journey, Method, Request, Scheme, Scope, Signer, SigningKey, Url};
 
 const NEW: &str = "the-new-key-0123456789";
 const OLD: &str = "the-old-key-0123456789";
@@ -19,7 +19,6 @@ fn signed(name: SchemeName, secrets: &[&str]) -> Request {
             session: Some(Secret::new("session/+=")),
         }),
     };
-    let secrets = secrets.iter().map(|secret| Secret::new(*secret)).collect();
     let mut request = Request {
         method: Method::Post,
         url: Url::parse("http://relay.example:8080/model/a%3A0/b:1?z=%20&b=2&a=1&a-b=%2f").unwrap(),
@@ -27,7 +26,7 @@ fn signed(name: SchemeName, secrets: &[&str]) -> Request {
         body: Bytes::from_static(b"{\"prompt\":\"Hi\"}"),
         journey: Journey::default(),
     };
-    Signer::new(scheme, SigningKeys { id: "reader".parse().unwrap(), secrets }).sign(&mut request);
+    Signer::new(scheme, keys("reader", secrets)).sign(&mut request);
     request
 }
 
@@ -42,8 +41,12 @@ fn arrived(request: &Request, target: &str) -> Parts {
 const TARGET: &str = "/model/a%3A0/b:1?z=%20&b=2&a=1&a-b=%2f";
 
 fn guard(scheme: SchemeName, secrets: &[&str]) -> Signatures {
-    let secrets = secrets.iter().map(|secret| Secret::new(*secret)).collect();
-    Signatures::new(scheme, "reader".to_owned(), secrets)
+    Signatures::new(scheme, keys("reader", secrets))
+}
+
+fn keys(id: &str, secrets: &[&str]) -> Vec<SigningKey> {
+    let key = |secret: &&str| SigningKey { id: id.parse().unwrap(), secret: Secret::new(*secret) };
+    secrets.iter().map(key).collect()
 }
 
 #[test]
@@ -100,6 +103,15 @@ fn a_key_is_changed_without_a_refusal_in_between() {
         let refused = guard(scheme, &[NEW]).check(&arrived(&request, TARGET), &request.body);
         assert_eq!(refused, Err(SignatureFault::Mismatch), "{scheme}");
     }
+    for scheme in [SchemeName::Kong, SchemeName::SigV4] {
+        // Each key has a name of its own there, and is no good under the other's.
+        let two = || [keys("writer", &[OLD]), keys("reader", &[NEW])].concat();
+        let (by_new, by_old) = (signed(scheme, &[NEW]), signed(scheme, &[OLD]));
+        let check = |request: &Request| {
+            Signatures::new(scheme, two()).check(&arrived(request, TARGET), &request.body)
+        };
+        assert_eq!((check(&by_new), check(&by_old)), (Ok(()), Err(SignatureFault::Mismatch)), "{scheme}");
+    }
     let both = signed(SchemeName::Simple, &[NEW, OLD]);
     let old_relay = guard(SchemeName::Simple, &[OLD]);
     assert_eq!(old_relay.check(&arrived(&both, TARGET), &both.body), Ok(()));
@@ -109,7 +121,7 @@ fn a_key_is_changed_without_a_refusal_in_between() {
 fn what_is_not_signed_or_by_somebody_else_is_refused() {
     for scheme in ALL {
         let mut request = signed(scheme, &[NEW]);
-        let stranger = Signatures::new(scheme, "writer".to_owned(), vec![Secret::new(NEW)]);
+        let stranger = Signatures::new(scheme, keys("writer", &[NEW]));
         let head = arrived(&request, TARGET);
         assert_eq!(stranger.check(&head, &request.body), Err(SignatureFault::Key), "{scheme}");
         request.headers.clear();
