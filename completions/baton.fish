@@ -131,8 +131,8 @@ complete -c baton -n "__fish_baton_using_subcommand send" -l sign-region -d 'The
 complete -c baton -n "__fish_baton_using_subcommand send" -l sign-service -d 'The service that sigv4 signs for [default: bedrock]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l rate -d 'Let at most so many requests leave in a time, repeated ones included: 60/m, 10/s [default: no limit]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l burst -d 'Let so many requests of --rate leave at once after a pause [default: 1, all evenly spaced]' -r
-complete -c baton -n "__fish_baton_using_subcommand send" -l rate-scope -d 'Whose requests --rate counts; tokens are counted by each process for itself' -r -f -a "process\t'Those of this process'
-machine\t'Those of all processes on this machine that ask the same relay with this scope'"
+complete -c baton -n "__fish_baton_using_subcommand send" -l rate-scope -d 'Whose requests --rate counts: those of this process, or of all on this machine that ask the same relay with `machine`; tokens are counted by each process for itself [default: process]' -r -f -a "process\t''
+machine\t''"
 complete -c baton -n "__fish_baton_using_subcommand send" -l token-rate -d 'Let at most so many tokens go in a time: 40000/m for both directions together, input=40000/m,output=8000/m for each [default: no limit]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l cache -d 'Keep answers, and give them to the same request without asking the relay; with `normalized` also to prompts that differ in white space, case or Unicode form only [default: off]' -r -f -a "off\t''
 exact\t''
@@ -227,8 +227,8 @@ complete -c baton -n "__fish_baton_using_subcommand stream" -l sign-region -d 'T
 complete -c baton -n "__fish_baton_using_subcommand stream" -l sign-service -d 'The service that sigv4 signs for [default: bedrock]' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -l rate -d 'Let at most so many requests leave in a time, repeated ones included: 60/m, 10/s [default: no limit]' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -l burst -d 'Let so many requests of --rate leave at once after a pause [default: 1, all evenly spaced]' -r
-complete -c baton -n "__fish_baton_using_subcommand stream" -l rate-scope -d 'Whose requests --rate counts; tokens are counted by each process for itself' -r -f -a "process\t'Those of this process'
-machine\t'Those of all processes on this machine that ask the same relay with this scope'"
+complete -c baton -n "__fish_baton_using_subcommand stream" -l rate-scope -d 'Whose requests --rate counts: those of this process, or of all on this machine that ask the same relay with `machine`; tokens are counted by each process for itself [default: process]' -r -f -a "process\t''
+machine\t''"
 complete -c baton -n "__fish_baton_using_subcommand stream" -l token-rate -d 'Let at most so many tokens go in a time: 40000/m for both directions together, input=40000/m,output=8000/m for each [default: no limit]' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -l error-format -d 'How an error is printed on standard error' -r -f -a "text\t'Lines for people'
 json\t'One JSON object'"
@@ -292,8 +292,8 @@ complete -c baton -n "__fish_baton_using_subcommand batch" -l max-cost -d 'Stop 
 complete -c baton -n "__fish_baton_using_subcommand batch" -l max-requests -d 'Stop after so many requests, retries included; rows in flight still finish' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l rate -d 'Let at most so many requests leave in a time, repeated ones included: 60/m, 10/s [default: no limit]' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l burst -d 'Let so many requests of --rate leave at once after a pause [default: 1, all evenly spaced]' -r
-complete -c baton -n "__fish_baton_using_subcommand batch" -l rate-scope -d 'Whose requests --rate counts; tokens are counted by each process for itself' -r -f -a "process\t'Those of this process'
-machine\t'Those of all processes on this machine that ask the same relay with this scope'"
+complete -c baton -n "__fish_baton_using_subcommand batch" -l rate-scope -d 'Whose requests --rate counts: those of this process, or of all on this machine that ask the same relay with `machine`; tokens are counted by each process for itself [default: process]' -r -f -a "process\t''
+machine\t''"
 complete -c baton -n "__fish_baton_using_subcommand batch" -l token-rate -d 'Let at most so many tokens go in a time: 40000/m for both directions together, input=40000/m,output=8000/m for each [default: no limit]' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l cache -d 'Keep answers, and give them to the same request without asking the relay; with `normalized` also to prompts that differ in white space, case or Unicode form only [default: off]' -r -f -a "off\t''
 exact\t''

@@ -3,25 +3,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::client::{Call, Station};
 use crate::config;
 use crate::config::{Environment, PolicyDefaults, Settings};
-use crate::net::{Adapt, Ledger, LedgerError, Limiter, Limits, Origin, TokenRates};
+use crate::net::{Adapt, Ledger, LedgerError, Limiter, Limits, Origin, RateScope, TokenRates};
 use crate::units::{Rate, whole};
 
 use super::Usage;
 use super::relay::Site;
-
-/// Whose requests a rate counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum RateScope {
-    /// Those of this process
-    Process,
-    /// Those of all processes on this machine that ask the same relay with this scope
-    Machine,
-}
 
 /// How many requests and tokens leave in a time.
 #[derive(Debug, Clone, Copy, Args)]
@@ -33,9 +25,10 @@ pub(super) struct LimitOptions {
     /// Let so many requests of --rate leave at once after a pause [default: 1, all evenly spaced]
     #[arg(long, value_name = "N", value_parser = |text: &str| whole::<u32>(text, 1..=1_000_000))]
     burst: Option<u32>,
-    /// Whose requests --rate counts; tokens are counted by each process for itself
-    #[arg(long, value_enum, value_name = "SCOPE", default_value = "process")]
-    rate_scope: RateScope,
+    /// Whose requests --rate counts: those of this process, or of all on this machine that ask the same relay with `machine`;
+    /// tokens are counted by each process for itself [default: process]
+    #[arg(long, value_name = "SCOPE", value_parser = scopes())]
+    rate_scope: Option<RateScope>,
     /// Let at most so many tokens go in a time: 40000/m for both directions together, input=40000/m,output=8000/m for
     /// each [default: no limit]
     #[arg(long, value_name = "RATES")]
@@ -61,7 +54,7 @@ impl LimitOptions {
         if self.burst.is_some() && requests.is_none() {
             return Err(Usage::new("--burst has no effect without a rate").hint("--rate 60/m sets one"));
         }
-        if self.rate_scope == RateScope::Machine && requests.is_none() {
+        if self.rate_scope == Some(RateScope::Machine) && requests.is_none() {
             return Err(Usage::new(
                 "--rate-scope machine has no effect without a rate: tokens are not shared",
             )
@@ -74,8 +67,10 @@ impl LimitOptions {
         }
         let limits = Limits { adapt, ..self.limits(own) };
         let limiter = Limiter::new(&limits);
-        Ok(Some(Arc::new(match (self.rate_scope, requests) {
-            (RateScope::Machine, Some(rate)) => limiter.sharing(ledger(site, rate, limits.burst)?),
+        // Nobody else asks the embedded relay, so that what the profile says of others is moot there.
+        let own_scope = own.rate_scope.filter(|_| site.embedded.is_none());
+        Ok(Some(Arc::new(match (self.rate_scope.or(own_scope), requests) {
+            (Some(RateScope::Machine), Some(rate)) => limiter.sharing(ledger(site, rate, limits.burst)?),
             _ => limiter,
         })))
     }
@@ -109,6 +104,11 @@ impl Throttle {
             self.now = limits;
         }
     }
+}
+
+/// A scope; help, completions and the refusal of another word list both.
+fn scopes() -> impl TypedValueParser<Value = RateScope> {
+    PossibleValuesParser::new(RateScope::NAMES).try_map(|name| name.parse::<RateScope>())
 }
 
 /// What the processes of this machine share towards the relay's endpoints.

@@ -179,6 +179,7 @@ fn add_policy(settings: &mut Vec<Setting>, profile: Option<&Profile>) {
     let limits = [
         ("rate", policy.rate.map(|rate| rate.to_string())),
         ("burst", policy.burst.map(|burst| burst.to_string())),
+        ("rate-scope", policy.rate_scope.map(|scope| scope.to_string())),
         ("token-rate", policy.token_rate.map(|rates| rates.to_string())),
         ("cache", policy.cache.map(|cache| cache.to_string())),
         ("cache-ttl", policy.cache_ttl.map(|time| time.to_string())),

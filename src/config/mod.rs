@@ -32,7 +32,7 @@ use sha2::{Digest, Sha256};
 use crate::client::Station;
 use crate::client::cache::CacheUse;
 use crate::net::route::{Endpoint, Strategy};
-use crate::net::{Compress, Credential, HeaderMap, Keeper, TokenRates, Url};
+use crate::net::{Compress, Credential, HeaderMap, Keeper, RateScope, TokenRates, Url};
 use crate::outcome::TokenTimes;
 use crate::units::{Rate, Size, Span};
 use crate::wire::Dialect;
@@ -143,6 +143,8 @@ pub struct PolicyDefaults {
     pub rate: Option<Rate>,
     /// As `--burst`.
     pub burst: Option<u32>,
+    /// As `--rate-scope`.
+    pub rate_scope: Option<RateScope>,
     /// As `--token-rate`.
     pub token_rate: Option<TokenRates>,
     /// As `--cache`.

@@ -134,8 +134,8 @@ impl Profile {
             "headers",
             "oauth",
         ];
-        known.extend(["service-token", "attempts", "rate", "burst", "token-rate", "cache", "cache-ttl"]);
-        known.extend(["cache-size", "compress", "compress-level", "compress-above"]);
+        known.extend(["service-token", "attempts", "rate", "burst", "rate-scope", "token-rate", "cache"]);
+        known.extend(["cache-ttl", "cache-size", "compress", "compress-level", "compress-above"]);
         known.extend(PolicyDefaults::TIMES);
         known.extend(Subscription::KEYS);
         known.extend(SignDefaults::KEYS);
@@ -327,6 +327,13 @@ impl PolicyDefaults {
             policy.burst = Some(entry.number(1..=1_000_000)?);
             if policy.rate.is_none() {
                 return Err(entry.refuse("a burst without a rate").hint("rate = \"60/m\" sets one"));
+            }
+        }
+        if let Some(entry) = section.entry("rate-scope") {
+            policy.rate_scope = Some(entry.parsed()?);
+            if policy.rate.is_none() {
+                let error = entry.refuse("a scope without a rate, and tokens are not shared");
+                return Err(error.hint("rate = \"60/m\" sets one"));
             }
         }
         for (key, slot) in Self::TIMES.into_iter().zip(policy.times_mut()) {

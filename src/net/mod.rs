@@ -45,7 +45,7 @@ pub use self::error::{Error, TlsFault};
 pub use self::follow::{Moved, Names};
 pub use self::hint::{clock_ahead, lacks_scope, retry_after, should_retry};
 pub use self::limit::{Adapt, Advice, Cost, Grant, Limiter, Limits, Report, TokenRateError, TokenRates};
-pub use self::limit::{Ledger, LedgerError, Refusal, TooLarge, Used};
+pub use self::limit::{Ledger, LedgerError, RateScope, Refusal, TooLarge, UnknownScope, Used};
 pub use self::own_file::{make_folder_of, open_own};
 pub use self::pool::{Body, Pool, environment_proxy};
 pub use self::probe::Journey;

@@ -70,6 +70,9 @@ fn the_profile_sets_limits_too_and_a_measurement_leaves_them_out() {
         said.code == 2 && said.err.contains("config.toml:5: profile.p.rate: 'often' is not a rate"),
         "{said:?}"
     );
+    profile("rate-scope = 'machine'\n");
+    let said = run(&["config", "show", "--config", config]);
+    assert!(said.code == 2 && said.err.contains("profile.p.rate-scope: a scope without a rate"), "{said:?}");
     profile("burst = 5\n");
     let said = run(&["config", "show", "--config", config]);
     assert!(said.code == 2 && said.err.contains("profile.p.burst: a burst without a rate"), "{said:?}");
@@ -132,9 +135,25 @@ fn a_rate_of_the_machine_wants_a_rate_a_relay_of_others_and_a_sound_file() {
         Said::from(command.output().unwrap())
     };
     assert_eq!(ask().code, 0);
+    assert_eq!(fs::read_dir(folder.path().join("baton/rate")).unwrap().count(), 1);
     let file = fs::read_dir(folder.path().join("baton/rate")).unwrap().next().unwrap().unwrap().path();
     fs::write(&file, "not ours").unwrap();
     let said = ask();
     assert!(said.code == 2 && said.err.contains(file.to_str().unwrap()), "{said:?}");
+    let config = folder.path().join("config.toml");
+    let profile = format!("[profile.p]\nurl = '{url}'\nmodel = 'm'\nrate = '9/s'\nrate-scope = 'machine'\n");
+    fs::write(&config, profile).unwrap();
+    let by_profile = |more: &[&str]| {
+        let mut command = baton();
+        command.env("XDG_STATE_HOME", folder.path()).env("BATON_CONFIG", &config);
+        Said::from(command.args(["send", "--profile", "p", "Hello"]).args(more).output().unwrap())
+    };
+    let said = by_profile(&[]);
+    assert!(
+        said.code == 2 && said.err.contains(file.to_str().unwrap()),
+        "the profile shares it, too: {said:?}"
+    );
+    assert_eq!(by_profile(&["--rate-scope", "process"]).code, 0);
+    assert_eq!(by_profile(&["--mock"]).code, 0);
     assert_eq!(fs::read_to_string(&file).unwrap(), "not ours");
 }

@@ -1,10 +1,12 @@
 //! A rate that the processes of one machine share: a file tells when the next request of any of them is due.
 
+use std::fmt;
 use std::fs;
 use std::fs::File;
 use std::io;
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -24,6 +26,47 @@ const POLL: Duration = Duration::from_millis(1);
 const UNIT: usize = 512;
 /// The most that such a file holds.
 const ROOM: u64 = 16 * UNIT as u64;
+
+/// Whose requests a rate counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RateScope {
+    /// Those of this process.
+    #[default]
+    Process,
+    /// Those of all processes on this machine that ask the same relay with this scope.
+    Machine,
+}
+
+/// A word that names no [`RateScope`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is no scope of a rate: write process or machine")]
+pub struct UnknownScope(String);
+
+impl RateScope {
+    /// The names on the command line.
+    pub const NAMES: [&str; 2] = ["process", "machine"];
+}
+
+impl FromStr for RateScope {
+    type Err = UnknownScope;
+
+    fn from_str(text: &str) -> Result<Self, UnknownScope> {
+        match text {
+            "process" => Ok(Self::Process),
+            "machine" => Ok(Self::Machine),
+            _ => Err(UnknownScope(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for RateScope {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Process => "process",
+            Self::Machine => "machine",
+        })
+    }
+}
 
 /// The file is of no use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +91,7 @@ pub struct Ledger {
     relay: String,
     /// The boot that moments are of.
     boot: String,
+    clock: Clock,
     /// Nanoseconds from one request to the next.
     interval: AtomicU64,
     /// Nanoseconds by which requests may come before their time: what a burst takes.
@@ -80,6 +124,7 @@ impl Ledger {
             file,
             relay: relay.into(),
             boot: boot().map_err(|error| LedgerError { path: path.into(), detail: error.to_string() })?,
+            clock: Clock::Machine,
             interval: AtomicU64::new(0),
             tolerance: AtomicU64::new(0),
             behind: AtomicU64::new(0),
@@ -88,7 +133,7 @@ impl Ledger {
         // One that is locked is in use by another process, which has read it.
         if ledger.file.try_lock().is_ok() {
             let _lock = Lock(&ledger.file);
-            ledger.read(now())?;
+            ledger.read(ledger.clock.now())?;
         }
         Ok(ledger)
     }
@@ -108,11 +153,11 @@ impl Ledger {
         let slot = {
             let _lock = self.lock().await?;
             let late = nanos(LATE).min(nanos(waited).max(self.behind.load(Ordering::Relaxed)));
-            let now = now();
+            let now = self.clock.now();
             self.reserve(now, now.saturating_sub(late))?
         };
-        sleep(Duration::from_nanos(slot.saturating_sub(now()))).await;
-        let behind = now().saturating_sub(slot);
+        sleep(Duration::from_nanos(slot.saturating_sub(self.clock.now()))).await;
+        let behind = self.clock.now().saturating_sub(slot);
         self.behind.store(behind, Ordering::Relaxed);
         Ok(behind <= nanos(LATE))
     }
@@ -174,6 +219,27 @@ impl Drop for Lock<'_> {
     }
 }
 
+/// What tells the time.
+#[derive(Debug, Clone, Copy)]
+enum Clock {
+    /// The clock that all processes share.
+    Machine,
+    /// The runtime's, for tests in which it stands still.
+    #[cfg(test)]
+    Runtime(tokio::time::Instant),
+}
+
+impl Clock {
+    /// Nanoseconds since a moment that all who share the file agree on.
+    fn now(self) -> u64 {
+        match self {
+            Self::Machine => now(),
+            #[cfg(test)]
+            Self::Runtime(origin) => nanos(origin.elapsed()),
+        }
+    }
+}
+
 /// What tells this boot of the machine from any other.
 fn boot() -> io::Result<String> {
     if cfg!(target_os = "linux") {
@@ -206,6 +272,7 @@ fn nanos(time: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+    use std::task::{Context, Waker};
 
     use super::*;
 
@@ -263,5 +330,51 @@ mod tests {
             assert!(error.to_string().contains("relay.json"), "{error}");
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
         }
+    }
+
+    /// Ledgers of several processes on a clock that stands still unless somebody waits.
+    fn paused<const N: usize>(path: &Path, rate: &str) -> ([Ledger; N], tokio::time::Instant) {
+        let origin = tokio::time::Instant::now();
+        let ledger = |_| Ledger { clock: Clock::Runtime(origin), ..open(path, rate, 1) };
+        (std::array::from_fn(ledger), origin)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slot_is_waited_for_in_turn_and_one_that_is_given_up_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let ([one, two], origin) = paused(&folder.path().join("relay.json"), "10/s");
+        let at = || origin.elapsed().as_millis();
+        for turn in 0..6 {
+            let ledger = if turn % 2 == 0 { &one } else { &two };
+            assert_eq!((ledger.slot(Duration::ZERO).await, at()), (Ok(true), turn * 100));
+        }
+        let both = tokio::join!(one.slot(Duration::ZERO), two.slot(Duration::ZERO));
+        assert_eq!((both, at()), ((Ok(true), Ok(true)), 700));
+        let given_up = tokio::time::timeout(Duration::from_millis(30), one.slot(Duration::ZERO)).await;
+        assert!(given_up.is_err());
+        assert_eq!((two.slot(Duration::ZERO).await, at()), (Ok(true), 900));
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(
+            (one.slot(Duration::ZERO).await, at()),
+            (Ok(true), 5900),
+            "what was not used is not saved"
+        );
+        assert_eq!((two.slot(Duration::ZERO).await, at()), (Ok(true), 6000));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_late_timer_slows_nothing_down_and_a_slot_that_was_slept_through_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let ([one, two], origin) = paused(&folder.path().join("relay.json"), "10/s");
+        let at = || origin.elapsed().as_millis();
+        assert_eq!(one.slot(Duration::ZERO).await, Ok(true));
+        for (due, late, is_good) in [(100, 30, true), (200, 51, false)] {
+            let mut slot = std::pin::pin!(one.slot(Duration::ZERO));
+            assert!(slot.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            let ahead = Duration::from_millis(due + late) - origin.elapsed();
+            tokio::time::advance(ahead).await;
+            assert_eq!(slot.await, Ok(is_good), "{late} ms late at {}", at());
+        }
+        assert_eq!((two.slot(Duration::ZERO).await, at()), (Ok(true), 300), "moments stay where they were");
     }
 }

@@ -27,7 +27,7 @@ use self::adapt::History;
 pub use self::advice::Advice;
 use self::bucket::Bucket;
 use self::change::buckets;
-pub use self::ledger::{Ledger, LedgerError};
+pub use self::ledger::{Ledger, LedgerError, RateScope, UnknownScope};
 pub use self::tokens::{TokenRateError, TokenRates};
 
 /// How late a waiting request may be woken and still count as gone when it was due. Timers tick in milliseconds, and a
