@@ -204,8 +204,8 @@ async fn play(subject: &Subject, plan: &Plan, check: &'static Check) -> Finding 
         Needs::Intrusive if !plan.intrusive => return skipped(check, "needs --intrusive"),
         _ => {}
     }
-    let began = Instant::now();
-    let Ruling { verdict, evidence } =
+    let (began, before) = (Instant::now(), subject.secrets());
+    let Ruling { verdict, mut evidence } =
         rule(subject, check.kind).await.unwrap_or_else(|trouble| match trouble {
             Trouble::Purse | Trouble::Cost(_) => Ruling::skip(trouble.to_string()),
             Trouble::Elsewhere { .. } => Ruling::skip(format!(
@@ -214,6 +214,10 @@ async fn play(subject: &Subject, plan: &Plan, check: &'static Check) -> Finding 
             )),
             Trouble::Net(_) | Trouble::Silence(_) => Ruling::fail(format!("no answer: {}", chain(&trouble))),
         });
+    // A relay may say in many ways what it was told; a token may have been renewed meanwhile.
+    for mask in [before, subject.secrets()] {
+        evidence.iter_mut().for_each(|line| mask.apply(line));
+    }
     Finding { check, verdict, evidence, took: began.elapsed() }
 }
 

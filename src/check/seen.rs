@@ -6,12 +6,15 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::client::Mask;
 use crate::net::{HeaderMap, clock_ahead};
 use crate::wire::{ApiError, BodyKind, Delta, Dialect, Event, StopKind, StreamDecoder, Usage};
 use crate::wire::{decode_error, decode_whole, sniff};
 
 /// The longest text that is quoted as evidence.
 const QUOTED: usize = 160;
+/// Where such a text is taken from: no character is longer than 4 bytes.
+const HEAD: usize = 4 * QUOTED;
 /// Larger than the largest event that a check provokes, so that only a relay can refuse it.
 const LARGEST_EVENT: usize = 64 * 1024 * 1024;
 
@@ -29,6 +32,8 @@ pub(super) struct Seen {
     /// The body, read by read.
     pub(super) chunks: Vec<(Instant, Bytes)>,
     pub(super) end: End,
+    /// What was sent with the question and must not be shown.
+    pub(super) secrets: Mask,
 }
 
 /// How a reply ended.
@@ -102,10 +107,19 @@ impl Seen {
             End::Broken(why) => format!(", then the connection broke ({why})"),
             _ => String::new(),
         };
-        match excerpt(&self.body()) {
+        match self.excerpt() {
             body if body.is_empty() => format!("{} with an empty body{end}", self.status),
             body => format!("{} {body}{end}", self.status),
         }
+    }
+
+    /// The beginning of the body without secrets.
+    fn excerpt(&self) -> String {
+        let body = self.body();
+        let mut head = String::from_utf8_lossy(&body[..body.len().min(HEAD)]).into_owned();
+        self.secrets.apply(&mut head);
+        // What was left out leaves its mark.
+        excerpt(head.as_bytes()) + if body.len() > HEAD && head.len() <= QUOTED { "…" } else { "" }
     }
 
     /// What it says, as a stream or as a whole answer.
@@ -143,14 +157,14 @@ impl Seen {
         let body = self.body();
         let Ok(read) = serde_json::from_slice::<Value>(&body) else {
             let kind = self.header("content-type").unwrap_or("no content type");
-            return Some(format!("the error is no JSON ({kind}): {}", excerpt(&body)));
+            return Some(format!("the error is no JSON ({kind}): {}", self.excerpt()));
         };
         let error = &read["error"];
         if !error["message"].is_string() {
-            return Some(format!("the error has no error.message: {}", excerpt(&body)));
+            return Some(format!("the error has no error.message: {}", self.excerpt()));
         }
         if self.dialect == Dialect::Messages && (read["type"] != "error" || !error["type"].is_string()) {
-            return Some(format!("the error has not Anthropic's shape: {}", excerpt(&body)));
+            return Some(format!("the error has not Anthropic's shape: {}", self.excerpt()));
         }
         None
     }
@@ -190,10 +204,10 @@ impl Told {
 
 /// The beginning of some bytes on one line, without what could move a terminal's cursor.
 pub(super) fn excerpt(bytes: &[u8]) -> String {
-    let head = String::from_utf8_lossy(&bytes[..bytes.len().min(4 * QUOTED)]);
+    let head = String::from_utf8_lossy(&bytes[..bytes.len().min(HEAD)]);
     let mut line: String =
         head.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(QUOTED).collect();
-    if head.trim().chars().count() > QUOTED || bytes.len() > 4 * QUOTED {
+    if head.trim().chars().count() > QUOTED || bytes.len() > HEAD {
         line.push('…');
     }
     line

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::client::{Call, Content, Ids};
+use crate::client::{Call, Content, Ids, Mask};
 use crate::mock::{Sighting, Sightings};
 use crate::net;
 use crate::net::{
@@ -235,6 +235,7 @@ impl Subject {
         if let (Key::Wrong, Some(signer)) = (ask.signature, signer) {
             signer.impostor().sign(&mut request);
         }
+        let secrets = Mask::of(&request.headers);
         let limit = self.limit + ask.patience;
         let asked = Instant::now();
         let answered = async {
@@ -249,6 +250,7 @@ impl Subject {
                 asked,
                 chunks: Vec::new(),
                 end: End::Whole,
+                secrets,
             };
             Ok(read(seen, reply.body, ask.leave).await)
         };
@@ -318,6 +320,15 @@ impl Subject {
         }
         ask.dress.put_on(&mut request);
         request
+    }
+
+    /// What is sent with a question and must not be shown.
+    pub(super) fn secrets(&self) -> Mask {
+        let mut request = self.request(&self.question());
+        self.signer.iter().for_each(|signer| {
+            signer.sign(&mut request);
+        });
+        Mask::of(&request.headers)
     }
 
     /// The value of the right key as it is sent, to look for where it must not be.

@@ -11,11 +11,11 @@ const FRAGMENT: usize = 6;
 
 /// The secrets of one request.
 #[derive(Debug, Default)]
-pub(super) struct Mask(Vec<Secret>);
+pub struct Mask(Vec<Secret>);
 
 impl Mask {
     /// The values of all sensitive headers, a credential's scheme left off.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    pub fn of(headers: &HeaderMap) -> Self {
         let sensitive =
             headers.values().filter(|value| value.is_sensitive()).filter_map(|value| value.to_str().ok());
         let bare = |value: &str| value.split_once(' ').map_or(value, |(_, secret)| secret).trim().to_owned();
@@ -23,7 +23,8 @@ impl Mask {
         Self(sensitive.map(bare).filter(|secret| secret.len() >= 4).map(Secret::new).collect())
     }
 
-    fn apply(&self, text: &mut String) {
+    /// Takes them out of a text.
+    pub fn apply(&self, text: &mut String) {
         for secret in &self.0 {
             let secret = secret.expose();
             if text.contains(secret) {

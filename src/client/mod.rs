@@ -45,6 +45,7 @@ pub use self::call::{Call, Content};
 pub use self::deadlines::Timeouts;
 pub use self::exchange::{ApiErrorText, Attempt, Exchange, Failed, Trouble};
 pub use self::ids::Ids;
+pub use self::mask::Mask;
 pub use self::retry::{Ambiguous, Decision, Evidence, Hints, Partial, Policy, Why};
 pub use self::route::{Routes, Station};
 pub use self::sink::Sink;

@@ -4,15 +4,26 @@ use std::fmt::Debug;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
+use std::time::SystemTime;
 
 use baton::config::{Environment, Given, Settings, resolve};
-use baton::net::{Scheme, Signer, SigningKey};
+use baton::net::{Connection, Pool, Scheme, Signer, SigningKey};
 use baton::units::Secret;
 
 const PLANTED: &str = "sk-planted-5e7c1d";
 /// Set in the process that is to crash: the place of the secret in the structure that it crashes with.
 const CRASH: &str = "CRASH_WITH";
-const PLACES: [&str; 6] = ["environment", "header", "profile", "profile's header", "login", "signature"];
+const PLACES: [&str; 9] = [
+    "environment",
+    "header",
+    "profile",
+    "profile's header",
+    "login",
+    "token store",
+    "signature",
+    "address",
+    "proxy",
+];
 
 /// What was resolved with a key in the place with this name.
 fn settings(place: &str) -> Settings {
@@ -32,6 +43,10 @@ fn settings(place: &str) -> Settings {
             "{relay}[profile.p.oauth]\ngrant = 'client-credentials'\ntoken-url = 'http://127.0.0.1:9/token'\nclient-id = 'c'\nclient-secret-file = '{}'\n",
             key.display()
         ),
+        "token store" => format!(
+            "{relay}[profile.p.oauth]\ngrant = 'device-code'\nissuer = 'http://127.0.0.1:9'\nclient-id = 'c'\nstore = '{}'\n",
+            write("token.json", &stored()).display()
+        ),
         _ => relay.to_owned(),
     };
     let config = write("config.toml", &text);
@@ -47,7 +62,28 @@ fn settings(place: &str) -> Settings {
         "header" => given.headers.push(format!("authorization: Bearer {PLANTED}")),
         _ => {}
     }
-    resolve(&given, &Environment::of(&variables)).unwrap_or_else(|error| panic!("{place}: {error}"))
+    let settings =
+        resolve(&given, &Environment::of(&variables)).unwrap_or_else(|error| panic!("{place}: {error}"));
+    if place == "token store" {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let credential = settings.credential.as_ref().unwrap();
+        credential.keeper().unwrap().reach_by(&Connection::default());
+        runtime.block_on(credential.ready(&settings.base)).unwrap();
+        let mut headers = baton::net::HeaderMap::new();
+        credential.apply(&settings.base, &mut headers);
+        assert!(headers["authorization"].to_str().unwrap().ends_with(PLANTED), "the token was read");
+    }
+    settings
+}
+
+/// What a login has left in its store.
+fn stored() -> String {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
+    serde_json::json!({
+        "authority": "http://127.0.0.1:9/", "client_id": "c", "access_token": PLANTED,
+        "refresh_token": PLANTED, "scope": [], "obtained_ms": now as u64, "lifetime_ms": 3_600_000,
+    })
+    .to_string()
 }
 
 /// Crashes as code does that finds something else than it expected: the structure is in the words of the panic.
@@ -60,6 +96,18 @@ fn crash_in(place: &str) {
     if place == "signature" {
         let key = SigningKey { id: "client".parse().unwrap(), secret: Secret::new(PLANTED) };
         return crash(Signer::new(Scheme::Simple, vec![key]));
+    }
+    if place == "address" {
+        let given = Given {
+            urls: vec![format!("http://user:{PLANTED}@127.0.0.1:9")],
+            model: Some("m".to_owned()),
+            ..Given::default()
+        };
+        return crash(resolve(&given, &Environment::of(&[])).unwrap_err());
+    }
+    if place == "proxy" {
+        let relay = "http://relay.example".parse().unwrap();
+        return crash((Connection::default(), Pool::new(&Connection::default(), &relay).unwrap()));
     }
     let settings = settings(place);
     assert!(settings.credential.is_some() || !settings.headers.is_empty(), "there is no secret to be shown");
@@ -75,6 +123,9 @@ fn a_crash_shows_no_secret() {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["crash::a_crash_shows_no_secret", "--exact", "--nocapture"]);
         command.env(CRASH, place).env("RUST_BACKTRACE", "full").stdin(Stdio::null());
+        if place == "proxy" {
+            command.env("HTTP_PROXY", format!("http://user:{PLANTED}@127.0.0.1:9"));
+        }
         let output = command.output().unwrap();
         let said = format!("{output:?}");
         assert!(!output.status.success() && said.contains("it holds no secret"), "{place}: {said}");

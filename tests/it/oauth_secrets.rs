@@ -10,12 +10,20 @@ fn what_is_printed_and_kept_holds_no_secret() {
     assert_eq!(desk.run(&["send", "Hello"]).code, 0);
     let token = desk.stored()["access_token"].as_str().unwrap().to_owned();
     let save = desk.folder.path().join("run.json");
+    fs::write(desk.path("rows"), "\"one\"\n").unwrap();
     for arguments in [
         &["send", "-v", "--timing", "Hello"][..],
         &["send", "--dry-run", "Hello"],
         &["send", "--curl", "Hello"],
         &["send", "--format", "json", "--model", "mock-401", "Hello"],
         &["send", "--error-format", "json", "--model", "mock-500", "--attempts", "1", "Hello"],
+        &["stream", "-o", &desk.path("stream"), "-v", "Hello"],
+        &["stream", "-o", &desk.path("refused"), "-v", "--model", "mock-401", "Hello"],
+        &["batch", &desk.path("rows"), "-o", &desk.path("rows.out"), "-v"],
+        &["batch", &desk.path("rows"), "-o", "-", "-v", "--model", "mock-401"],
+        &["check", "--only", "C21,C24,C25,C26,C27,C28"],
+        &["check", "--only", "C21,C24", "--format", "json", "--model", "mock-401"],
+        &["models"],
         &["auth", "status"],
         &["auth", "status", "--format", "json"],
         &["auth", "refresh"],
@@ -44,6 +52,7 @@ fn no_file_that_is_written_holds_a_token() {
             &["batch", &desk.path("rows.jsonl"), "-o", &desk.path("out"), "--summary", &desk.path("summary")],
             1,
         ),
+        (&["check", "--only", "C21,C24", "--format", "json", "-o", &desk.path("found")], 0),
         (
             &[
                 "bench",
@@ -79,7 +88,7 @@ fn no_file_that_is_written_holds_a_token() {
             }
         }
     }
-    assert!(looked_at >= 9, "{looked_at}");
+    assert!(looked_at >= 10, "{looked_at}");
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! Plants a key in every place a key can come from, and looks for it in everything that is printed.
 
+use std::fs;
 use std::io::Write;
+use std::path::Path;
 
 use crate::baton::{Said, baton, relay};
 
 const PLANTED: &str = "sk-planted-5e7c1d";
 
-/// Every way to print something, on a success and on failures of each kind.
-const COMMANDS: [&[&str]; 15] = [
+/// Every way to print and to save something, on a success and on failures of each kind; `{}` stands for a folder.
+const COMMANDS: [&[&str]; 25] = [
     &["send", "--model", "m", "Hello"],
     &["send", "--model", "m", "-v", "--timing", "Hello"],
     &["send", "--model", "m", "--format", "json", "Hello"],
@@ -20,7 +22,20 @@ const COMMANDS: [&[&str]; 15] = [
     &["send", "--model", "mock-500", "--attempts", "2", "--backoff-base", "1ms", "-v", "Hello"],
     &["send", "--model", "mock-reset", "--attempts", "1", "-v", "Hello"],
     &["send", "--model", "m", "--nonsense", "Hello"],
+    &["send", "--model", "m", "--cache", "exact", "--cache-dir", "{}/cache", "-o", "{}/answer", "Hello"],
+    &["stream", "--model", "m", "-o", "{}/stream", "--overwrite", "--timing", "Hello"],
+    &["stream", "--model", "mock-cut", "-o", "{}/cut", "--overwrite", "--attempts", "1", "-v", "Hello"],
+    &["stream", "--model", "mock-401", "-o", "{}/refused", "--format", "events", "Hello"],
+    &["batch", "{}/rows.jsonl", "--model", "m", "-o", "{}/rows.out", "--summary", "{}/rows.summary"],
+    &["batch", "{}/rows.jsonl", "--model", "mock-401", "-o", "-", "-v"],
+    &["check", "--model", "m", "--only", "C21,C24,C25,C26,C27,C28,C29,C38"],
+    &["check", "--model", "mock-401", "--only", "C21,C24", "--format", "json", "-o", "{}/check.json"],
+    &["check", "--model", "m", "--dry-run"],
     &["models", "--format", "json"],
+    &[
+        "bench", "-m", "m", "-c", "1", "-n", "2", "--warmup", "0", "--save", "{}/run", "--log", "{}/log",
+        "Hello",
+    ],
     &["bench", "--model", "m", "-c", "2", "-n", "4", "--warmup", "0", "--format", "json", "Hello"],
     &["bench", "--model", "mock-401", "-c", "2", "-n", "4", "--warmup", "0", "Hello"],
 ];
@@ -28,13 +43,43 @@ const COMMANDS: [&[&str]; 15] = [
 /// Runs every command with the key planted by `plant` and fails where it shows.
 fn nothing_shows(plant: impl Fn(&mut std::process::Command)) {
     let relay = relay("ttft=0,gap=0,tokens=2");
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("rows.jsonl"), "\"one\"\n\"two\"\n").unwrap();
     for arguments in COMMANDS {
         let mut command = baton();
-        command.args(arguments).args(["--url", &relay.base_url()]).env("RUST_BACKTRACE", "1");
+        command.args(in_folder(arguments, folder.path()));
+        command.args(["--url", &relay.base_url()]).env("RUST_BACKTRACE", "1");
         plant(&mut command);
         let said: Said = command.output().unwrap().into();
         assert!(!said.out.contains(PLANTED) && !said.err.contains(PLANTED), "{arguments:?}: {said:?}");
     }
+    let saved = saved_in(folder.path());
+    for (path, text) in &saved {
+        assert!(!text.contains(PLANTED), "{}: {text}", path.display());
+    }
+    // The rows themselves, an answer and its cache with a salt, two streams and what is beside the second, a batch and
+    // its summary, a check, a run and its log.
+    assert!(saved.len() >= 10, "{saved:?}");
+}
+
+fn in_folder(arguments: &[&str], folder: &Path) -> Vec<String> {
+    arguments.iter().map(|argument| argument.replace("{}", folder.to_str().unwrap())).collect()
+}
+
+/// All files of a folder, and those within.
+fn saved_in(folder: &Path) -> Vec<(std::path::PathBuf, String)> {
+    let (mut folders, mut saved) = (vec![folder.to_owned()], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+                saved.push((path, text));
+            }
+        }
+    }
+    saved
 }
 
 #[test]
@@ -64,6 +109,17 @@ fn a_key_of_a_file_a_command_or_a_header_shows_nowhere() {
             command.args(["-H", &header]);
         });
     }
+}
+
+#[test]
+fn a_signing_key_and_what_goes_beside_it_show_nowhere() {
+    nothing_shows(|command| {
+        command.args(["--sign", "simple"]).env("BATON_SIGN_KEY_ID", "reader").env("BATON_SIGN_KEY", PLANTED);
+    });
+    nothing_shows(|command| {
+        command.args(["--sign", "sigv4", "--sign-region", "eu-west-1"]).env("AWS_ACCESS_KEY_ID", "reader");
+        command.env("AWS_SECRET_ACCESS_KEY", PLANTED).env("AWS_SESSION_TOKEN", PLANTED);
+    });
 }
 
 #[test]
@@ -139,8 +195,17 @@ fn a_key_that_the_relay_echoes_is_masked_wherever_its_words_go() {
     let folder = tempfile::tempdir().unwrap();
     let save = folder.path().join("run.json");
     let save = save.to_str().unwrap();
+    let rows = folder.path().join("rows.jsonl");
+    fs::write(&rows, "\"one\"\n").unwrap();
+    let rows = rows.to_str().unwrap();
+    let batch = ["batch", rows, "-o", "{}/rows.out", "--summary", "{}/summary", "--attempts", "1", "-v"];
     for arguments in [
         &["send", "-v", "--attempts", "2", "--backoff-base", "1ms"][..],
+        &["stream", "-o", "{}/answer", "--attempts", "1", "-v"],
+        &["check", "--only", "C21,C24,C25,C26,C27,C28"],
+        &["check", "--only", "C21,C24,C25,C26,C27,C28", "--format", "json", "-o", "{}/check.json"],
+        &["models"],
+        &batch,
         &["send", "--format", "json", "--attempts", "1"],
         &["send", "--error-format", "json", "--attempts", "1"],
         &["send", "--dry-run"],
@@ -148,20 +213,55 @@ fn a_key_that_the_relay_echoes_is_masked_wherever_its_words_go() {
         &["bench", "-c", "1", "-n", "2", "--warmup", "0", "--save", save],
     ] {
         let mut command = baton();
-        command
-            .args(arguments)
-            .args(["--url", &url, "--model", "m", "Hello"])
-            .env("ANTHROPIC_API_KEY", PLANTED);
+        command.args(in_folder(arguments, folder.path()));
+        command.args(["--url", &url]).env("ANTHROPIC_API_KEY", PLANTED);
+        match arguments[0] {
+            "models" => {}
+            "batch" | "check" => drop(command.args(["--model", "m"])),
+            _ => drop(command.args(["--model", "m", "Hello"])),
+        }
         let said: Said = command.output().unwrap().into();
         assert!(!said.out.contains(PLANTED) && !said.err.contains(PLANTED), "{arguments:?}: {said:?}");
     }
-    assert!(!std::fs::read_to_string(save).unwrap().contains(PLANTED));
+    let saved = saved_in(folder.path());
+    assert!(saved.iter().all(|(_, text)| !text.contains(PLANTED)), "{saved:?}");
+    // The rows, what became of them and of the stream, the check and the run.
+    assert!(saved.len() >= 5, "{saved:?}");
+}
+
+#[test]
+fn what_stands_in_an_address_before_the_host_shows_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("rows.jsonl"), "\"one\"\n").unwrap();
+    let url = format!("http://user:{PLANTED}@127.0.0.1:9");
+    let config = folder.path().join("config.toml");
+    fs::write(&config, format!("[profile.p]\nurl = '{url}'\n")).unwrap();
+    hide(&config);
+    let shown = |command: &mut std::process::Command, code: Option<i32>| {
+        let said: Said = command.env("RUST_BACKTRACE", "1").output().unwrap().into();
+        assert!(!format!("{said:?}").contains(PLANTED), "{command:?}: {said:?}");
+        assert!(code.is_none_or(|code| said.code == code), "{command:?}: {said:?}");
+    };
+    for arguments in COMMANDS {
+        let arguments = in_folder(arguments, folder.path());
+        shown(baton().args(&arguments).args(["--url", &url]), Some(2));
+        shown(baton().args(&arguments).env("BATON_URL", &url), Some(2));
+        shown(baton().args(&arguments).args(["--profile", "p"]).env("BATON_CONFIG", &config), Some(2));
+        // A proxy of the environment may have a password: nobody answers there.
+        let mut proxied = baton();
+        proxied.args(&arguments).args(["--url", "http://relay.invalid"]).env("HTTP_PROXY", &url);
+        shown(&mut proxied, None);
+    }
+    for (path, text) in saved_in(folder.path()) {
+        assert!(path == config || !text.contains(PLANTED), "{}: {text}", path.display());
+    }
 }
 
 #[test]
 fn a_key_of_a_profile_shows_nowhere_and_is_sent() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("relay.key"), PLANTED).unwrap();
+    let (folder, output) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    fs::write(output.path().join("rows.jsonl"), "\"one\"\n").unwrap();
+    fs::write(folder.path().join("relay.key"), PLANTED).unwrap();
     hide(&folder.path().join("relay.key"));
     let relay = relay("ttft=0,gap=0,tokens=2");
     let config = folder.path().join("config.toml");
@@ -177,14 +277,17 @@ fn a_key_of_a_profile_shows_nowhere_and_is_sent() {
         let shows: &[&[&str]] = &[&["config", "show"], &["config", "show", "--format", "json"]];
         for arguments in COMMANDS.iter().chain(shows) {
             let mut command = baton();
-            command.args(*arguments).env("BATON_CONFIG", &config).env("RELAY_KEY", PLANTED);
+            command.args(in_folder(arguments, output.path()));
+            command.env("BATON_CONFIG", &config).env("RELAY_KEY", PLANTED);
             let said: Said = command.output().unwrap().into();
             assert!(!said.out.contains(PLANTED) && !said.err.contains(PLANTED), "{arguments:?}: {said:?}");
-            if arguments.contains(&"--dry-run") {
+            if arguments[0] == "send" && arguments.contains(&"--dry-run") {
                 assert!(said.out.contains("x-api-key: ***"), "{key}: {said:?}");
             }
         }
     }
+    let saved = saved_in(output.path());
+    assert!(saved.len() >= 10 && saved.iter().all(|(_, text)| !text.contains(PLANTED)), "{saved:?}");
 }
 
 /// Takes the file from the eyes of others, as the configuration asks for where it holds a secret.
