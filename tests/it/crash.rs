@@ -81,7 +81,7 @@ fn stored() -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
     serde_json::json!({
         "authority": "http://127.0.0.1:9/", "client_id": "c", "access_token": PLANTED,
-        "refresh_token": PLANTED, "scope": [], "obtained_ms": now as u64, "lifetime_ms": 3_600_000,
+        "refresh_token": PLANTED, "scope": [], "obtained_ms": u64::try_from(now).unwrap(), "lifetime_ms": 3_600_000,
     })
     .to_string()
 }
