@@ -1,12 +1,15 @@
-//! What choosing among endpoints costs a request: alone, and beside seven other threads.
+//! What choosing among endpoints, and following their names, costs a request: alone, and beside seven other threads.
 
 use std::hint::black_box;
+use std::net::Ipv4Addr;
 use std::sync::Barrier;
 use std::time::Duration;
 
 use baton::net::route::{Endpoint, Report, Router, Strategy, Tried};
+use baton::net::{Led, Names};
 use baton::outcome::Class;
 use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 /// Endpoints to choose among.
@@ -25,9 +28,18 @@ fn main() {
     }
     choose_for_sessions(&mut group);
     tell(&mut group);
+    // A look-up that becomes due is made beside, as in a run.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let _inside = runtime.enter();
+    let led = led();
+    follow(&mut group, &led);
     group.finish();
     choose_together(Strategy::Nearest);
     choose_together(Strategy::Balanced);
+    together("ask whether a name has moved", || {
+        black_box(led.is_current());
+    });
     criterion.final_summary();
 }
 
@@ -63,37 +75,54 @@ fn tell(group: &mut BenchmarkGroup<'_, WallTime>) {
     });
 }
 
-/// Many threads that do nothing but choose: how long one choice keeps a processor busy, beside one thread alone.
+/// What each request asks of the name that it goes to.
+fn follow(group: &mut BenchmarkGroup<'_, WallTime>, led: &Led) {
+    group.bench_function("ask whether a name has moved", |bencher| {
+        bencher.iter(|| black_box(led).is_current());
+    });
+}
+
+/// A name that connections have gone to.
+fn led() -> Led {
+    let led = Names::default().follow("localhost").led();
+    led.went(Ipv4Addr::LOCALHOST.into());
+    led
+}
+
+/// Many threads that do nothing but choose.
 fn choose_together(strategy: Strategy) {
-    const CHOICES: u32 = 1_000_000;
     let router = router(strategy);
+    let tried = Tried::default();
+    together(&format!("{strategy}: a choice"), || drop(black_box(router.choose(None, &tried))));
+}
+
+/// Many threads that do nothing but this: how long it keeps a processor busy, beside one thread alone.
+fn together(what: &str, act: impl Fn() + Sync) {
+    const TIMES: u32 = 1_000_000;
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let mut alone = None;
+    let (mut alone, runtime) = (None, Handle::current());
     for threads in [1, THREADS] {
         let start_line = Barrier::new(threads + 1);
         let took = std::thread::scope(|scope| {
             let run = || {
-                let tried = Tried::default();
+                let _inside = runtime.enter();
                 start_line.wait();
-                for _ in 0..CHOICES {
-                    drop(black_box(router.choose(None, &tried)));
-                }
+                (0..TIMES).for_each(|_| act());
             };
             let workers: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
             start_line.wait();
             let start = Instant::now();
             for worker in workers {
-                worker.join().expect("choosing does not panic");
+                worker.join().expect("it does not panic");
             }
             start.elapsed()
         });
         let busy = u32::try_from(threads.min(processors)).expect("a few");
-        let each = took * busy / (CHOICES * u32::try_from(threads).expect("a few"));
+        let each = took * busy / (TIMES * u32::try_from(threads).expect("a few"));
         let beside = alone.map_or(String::new(), |alone: Duration| {
             format!(", {:.2} times one thread's", each.as_secs_f64() / alone.as_secs_f64())
         });
-        let line =
-            format!("{strategy}: {threads} threads on {processors} processors: {each:?} a choice{beside}\n");
+        let line = format!("{what}, {threads} threads on {processors} processors: {each:?}{beside}\n");
         std::io::Write::write_all(&mut std::io::stdout(), line.as_bytes()).expect("standard output");
         alone.get_or_insert(each);
     }

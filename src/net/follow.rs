@@ -40,11 +40,11 @@ pub struct Moved {
 
 /// A name whose addresses are looked up beside the requests that go there, and not while none does.
 #[derive(Clone)]
-pub(super) struct Followed(Arc<Name>);
+pub struct Followed(Arc<Name>);
 
 /// The name as a pool found it: connections made under one such are given up together.
 #[derive(Debug, Clone)]
-pub(super) struct Led {
+pub struct Led {
     name: Followed,
     generation: u64,
 }
@@ -70,7 +70,7 @@ struct Known {
 
 impl Names {
     /// A name, known to all who share these.
-    pub(super) fn follow(&self, host: &str) -> Followed {
+    pub fn follow(&self, host: &str) -> Followed {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(same) = known.iter().find(|name| name.0.host == host) {
             return same.clone();
@@ -113,7 +113,7 @@ async fn look_up(host: String) -> Vec<IpAddr> {
 
 impl Followed {
     /// The name for a pool that is made now.
-    pub(super) fn led(self) -> Led {
+    pub fn led(self) -> Led {
         let generation = self.0.generation.load(Ordering::Acquire);
         Led { name: self, generation }
     }
@@ -163,7 +163,7 @@ impl Drop for Asking {
 
 impl Led {
     /// Takes in where a connection has gone.
-    pub(super) fn went(&self, address: IpAddr) {
+    pub fn went(&self, address: IpAddr) {
         let mut known = self.name.known();
         if self.is_of(&self.name.0) && !known.used.contains(&address) {
             if known.used.is_empty() {
@@ -175,7 +175,7 @@ impl Led {
 
     /// Whether the name still leads to where its connections have gone, as far as that is known; asks again in the
     /// background where that is too long ago.
-    pub(super) fn is_current(&self) -> bool {
+    pub fn is_current(&self) -> bool {
         if !self.is_of(&self.name.0) {
             return false;
         }

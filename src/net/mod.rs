@@ -42,7 +42,7 @@ pub use self::compress::{Coding, Compress, CompressRules, Compressor, Refusals, 
 pub use self::connection::{ClientCertificate, Connection, HttpVersion, ProxyChoice, Reuse, Trust};
 pub use self::detour::{ConnectTo, DetourError, Detours, Resolve, Route};
 pub use self::error::{Error, TlsFault};
-pub use self::follow::{Moved, Names};
+pub use self::follow::{Followed, Led, Moved, Names};
 pub use self::hint::{clock_ahead, lacks_scope, retry_after, should_retry};
 pub use self::limit::{Adapt, Advice, Cost, Grant, Limiter, Limits, Report, TokenRateError, TokenRates};
 pub use self::limit::{Ledger, LedgerError, RateScope, Refusal, TooLarge, UnknownScope, Used};
