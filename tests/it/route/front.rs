@@ -57,16 +57,21 @@ fn acceptor((certificate, key): &(Certificate, KeyPair)) -> TlsAcceptor {
 impl Front {
     /// In front of what listens at this address.
     pub(super) fn of(mock: &str) -> Self {
+        Self::at(("127.0.0.1:0", "localhost"), mock)
+    }
+
+    /// The same at an address and under a name.
+    pub(super) fn at((listen, host): (&str, &str), mock: &str) -> Self {
         let (past, ahead) = (SystemTime::now() - DAY, SystemTime::now() + 90 * DAY);
-        let made = [("localhost", ahead), ("localhost", past), ("other.example", ahead)]
-            .map(|(host, end)| certificate(host, end));
+        let made =
+            [(host, ahead), (host, past), ("other.example", ahead)].map(|(host, end)| certificate(host, end));
         let trusted = NamedTempFile::new().unwrap();
         std::fs::write(trusted.path(), made.iter().map(|(one, _)| one.pem()).collect::<String>()).unwrap();
         let acceptors: Vec<TlsAcceptor> = made.iter().map(acceptor).collect();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        let listener = runtime.block_on(TcpListener::bind(listen)).unwrap();
+        let url = format!("https://{host}:{}", listener.local_addr().unwrap().port());
         let (face, faces) = watch::channel(Face::Good);
         let behind = mock.trim_start_matches("http://").to_owned();
         runtime.spawn(async move {

@@ -193,15 +193,8 @@ fn one_that_becomes_slower_is_not_left_within_the_dwell_where_the_nearest_is_ask
     moves_nothing(Bench, |mock| mock.change(&json!({ "latency_ms": 500 })), 1);
 }
 
-#[test]
-fn a_name_that_leads_elsewhere_is_followed_within_30_s_and_its_old_connections_are_given_up() {
-    let Some(space) = Space::with_names() else { return };
-    space.lead("relay.test", "127.0.0.1");
-    let (old, beside) = (Mock::start(CALM), Mock::start(CALM));
-    let port = old.url.rsplit_once(':').unwrap().1;
-    let new = Mock::start_as(&format!("127.0.0.2:{port}"), CALM, |command| command);
-    let (named, other) = (format!("http://relay.test:{port}"), beside.url.clone());
-    let cast = Cast::in_order(vec![old, new, beside], &[&named, &other]);
+/// The first of two endpoints is found by a name, behind which the second of three relays takes the place of the first.
+fn is_followed(space: &Space, cast: Cast, named: &str) {
     let mut scene = Scene::over(Batch, cast.within(space.door()));
     assert_eq!(scene.preferred(), 0);
     let struck = Timestamp::now();
@@ -215,6 +208,33 @@ fn a_name_that_leads_elsewhere_is_followed_within_30_s_and_its_old_connections_a
     let shares = scene.shares(200);
     assert!(shares[0] == 0 && shares[1] > 150, "{shares:?}");
     assert!(!scene.end().iter().any(|event| event["change"] == "ejected"));
+}
+
+#[test]
+fn a_name_that_leads_elsewhere_is_followed_within_30_s_and_its_old_connections_are_given_up() {
+    let Some(space) = Space::with_names() else { return };
+    space.lead("relay.test", "127.0.0.1");
+    let (old, beside) = (Mock::start(CALM), Mock::start(CALM));
+    let port = old.url.rsplit_once(':').unwrap().1;
+    let new = Mock::start_as(&format!("127.0.0.2:{port}"), CALM, |command| command);
+    let (named, other) = (format!("http://relay.test:{port}"), beside.url.clone());
+    is_followed(&space, Cast::in_order(vec![old, new, beside], &[&named, &other]), &named);
+}
+
+#[test]
+fn a_name_is_followed_over_tls_too_where_connections_are_another_librarys() {
+    let Some(space) = Space::with_names() else { return };
+    space.lead("relay.test", "127.0.0.1");
+    let mocks: Vec<Mock> = (0..3).map(|_| Mock::start(CALM)).collect();
+    let old = Front::at(("127.0.0.1:0", "relay.test"), &mocks[0].url);
+    let port = old.url.rsplit_once(':').unwrap().1;
+    let new = Front::at((&format!("127.0.0.2:{port}"), "relay.test"), &mocks[1].url);
+    let trusted = [&old, &new].map(|front| std::fs::read(front.trusted.path()).unwrap()).concat();
+    std::fs::write(old.trusted.path(), trusted).unwrap();
+    let other = mocks[2].url.clone();
+    let mut cast = Cast::in_order(mocks, &[&old.url, &other]);
+    cast.flags.extend(["--cacert".to_owned(), old.trusted.path().to_str().unwrap().to_owned()]);
+    is_followed(&space, cast, &old.url);
 }
 
 #[test]
