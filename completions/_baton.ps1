@@ -371,6 +371,8 @@ Register-ArgumentCompleter -Native -CommandName 'baton' -ScriptBlock {
             [CompletionResult]::new('--warmup', '--warmup', [CompletionResultType]::ParameterName, 'Time before each window in which requests are made and not recorded')
             [CompletionResult]::new('--drain', '--drain', [CompletionResultType]::ParameterName, 'How long requests in flight at the end of a window may take to finish and count')
             [CompletionResult]::new('--workers', '--workers', [CompletionResultType]::ParameterName, 'Threads that make the load [default: one a core]')
+            [CompletionResult]::new('--direct', '--direct', [CompletionResultType]::ParameterName, 'Make each request twice, through the relay and straight to this base address, and print what the relay adds; -n counts the pairs, and the relay''s key, headers and certificate do not go there')
+            [CompletionResult]::new('--direct-profile', '--direct-profile', [CompletionResultType]::ParameterName, 'Take the key, the headers and the model for --direct from this profile [default: no key, the same model]')
             [CompletionResult]::new('--fail-if', '--fail-if', [CompletionResultType]::ParameterName, 'Exit with 99 where this is true of a level, as in ''ttft.p99 > 800ms'', ''error_rate > 1%'' or ''rate < 50/s @c=100'' (repeatable)')
             [CompletionResult]::new('--slo', '--slo', [CompletionResultType]::ParameterName, 'Count the requests that meet this, as in ''ttft < 500ms'': the goodput (repeatable)')
             [CompletionResult]::new('--baseline', '--baseline', [CompletionResultType]::ParameterName, 'Exit with 99 where a figure is worse than in this earlier result of the same plan, beyond the noise')

@@ -364,6 +364,8 @@ set edit:completion:arg-completer[baton] = {|@words|
             cand --warmup 'Time before each window in which requests are made and not recorded'
             cand --drain 'How long requests in flight at the end of a window may take to finish and count'
             cand --workers 'Threads that make the load [default: one a core]'
+            cand --direct 'Make each request twice, through the relay and straight to this base address, and print what the relay adds; -n counts the pairs, and the relay''s key, headers and certificate do not go there'
+            cand --direct-profile 'Take the key, the headers and the model for --direct from this profile [default: no key, the same model]'
             cand --fail-if 'Exit with 99 where this is true of a level, as in ''ttft.p99 > 800ms'', ''error_rate > 1%'' or ''rate < 50/s @c=100'' (repeatable)'
             cand --slo 'Count the requests that meet this, as in ''ttft < 500ms'': the goodput (repeatable)'
             cand --baseline 'Exit with 99 where a figure is worse than in this earlier result of the same plan, beyond the noise'

@@ -399,6 +399,8 @@ complete -c baton -n "__fish_baton_using_subcommand bench" -s n -l requests -d '
 complete -c baton -n "__fish_baton_using_subcommand bench" -l warmup -d 'Time before each window in which requests are made and not recorded' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l drain -d 'How long requests in flight at the end of a window may take to finish and count' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l workers -d 'Threads that make the load [default: one a core]' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l direct -d 'Make each request twice, through the relay and straight to this base address, and print what the relay adds; -n counts the pairs, and the relay\'s key, headers and certificate do not go there' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l direct-profile -d 'Take the key, the headers and the model for --direct from this profile [default: no key, the same model]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l fail-if -d 'Exit with 99 where this is true of a level, as in \'ttft.p99 > 800ms\', \'error_rate > 1%\' or \'rate < 50/s @c=100\' (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l slo -d 'Count the requests that meet this, as in \'ttft < 500ms\': the goodput (repeatable)' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l baseline -d 'Exit with 99 where a figure is worse than in this earlier result of the same plan, beyond the noise' -r -F

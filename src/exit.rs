@@ -80,7 +80,11 @@ fn of_usage(error: &clap::Error) -> Story {
 /// Finds the type that owns the error and tells its story.
 fn tell(error: &anyhow::Error) -> Story {
     if let Some(failed) = error.downcast_ref::<Failed>() {
-        return of_exchange(&failed.exchange, &failed.credential);
+        let story = of_exchange(&failed.exchange, &failed.credential);
+        let (told, own) = (error.to_string(), failed.to_string());
+        // Where there are two ways, the error says on which.
+        let message = if told == own { story.message } else { format!("{told}: {}", story.message) };
+        return Story { message, ..story };
     }
     let mut story = Story {
         code: code_of(error),

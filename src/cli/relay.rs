@@ -9,7 +9,7 @@ use crate::config::{Environment, Settings};
 use crate::mock;
 use crate::net;
 use crate::net::{Compressor, Connection, Pool, Reuse, Url};
-use crate::wire::WireError;
+use crate::wire::{Prompt, WireError};
 
 use super::connection::{ConnectionOptions, Unasked};
 use super::limits::Throttle;
@@ -128,6 +128,22 @@ impl Wired {
         Ok(call.with_session(self.session.clone()))
     }
 
+    /// The same call to somebody else, with nothing that is this relay's: no key, header, signature or certificate.
+    pub(super) fn beside(&self, flags: Flags<'_>, settings: Settings) -> anyhow::Result<Self> {
+        let site = self.site.beside(flags.policy, settings)?;
+        let settings = &site.settings;
+        let content = match &self.content {
+            Content::Prompt(prompt) => {
+                Content::Prompt(Box::new(Prompt { model: settings.model.clone(), ..(**prompt).clone() }))
+            }
+            Content::Body(body) => Content::Body(body.clone()),
+        };
+        let call = Call::new(settings.dialect, &settings.base, &content, self.call.stream)
+            .map_err(|error| body_error(&error))?
+            .with_headers(&settings.headers);
+        Ok(Self { site, call, content, session: None })
+    }
+
     /// A client with a pool of its own.
     pub(super) fn client(&self, flags: Flags<'_>) -> anyhow::Result<Client<Pool>> {
         self.site.client(&self.call.url, flags.connection)
@@ -175,6 +191,26 @@ impl Site {
             signing: Some(signing),
             compressor: way.policy.compress.compressor(&own)?,
             embedded,
+        })
+    }
+
+    /// The same way to somebody else.
+    fn beside(&self, policy: &PolicyOptions, settings: Settings) -> anyhow::Result<Self> {
+        for notice in &settings.notices {
+            self.talk.notice(format_args!("note: {notice}"));
+        }
+        let detours = self.connection.detours.meant_for(&settings.base);
+        Ok(Self {
+            connection: Connection { identity: None, detours, ..self.connection.clone() },
+            timeouts: self.timeouts,
+            policy: self.policy,
+            request_id_prefix: self.request_id_prefix.clone(),
+            talk: self.talk,
+            compressor: policy.compress.compressor(&self.settings.policy)?,
+            signing: None,
+            routes: None,
+            embedded: None,
+            settings,
         })
     }
 
@@ -331,9 +367,9 @@ pub(super) fn descriptors_for(way: Way<'_>) -> u32 {
     u32::try_from(connections.clamp(1, MOST)).expect("it is at most MOST")
 }
 
-/// Each user holds a connection, and a connection a descriptor.
-pub(super) fn enough_descriptors(users: u32, way: Way<'_>) -> Result<(), Usage> {
-    let connections = u64::from(way.connection.at_most(users));
+/// Each user holds so many connections, and a connection a descriptor.
+pub(super) fn enough_descriptors((users, each): (u32, u32), way: Way<'_>) -> Result<(), Usage> {
+    let connections = u64::from(way.connection.at_most(users)) * u64::from(each);
     let needed = connections * descriptors_each(way) + RESERVE;
     let Ok((limit, _)) = rlimit::getrlimit(rlimit::Resource::NOFILE) else { return Ok(()) };
     if needed <= limit {

@@ -23,6 +23,7 @@ use super::recorder::Entry;
 use super::recorder::Flight;
 use super::recorder::Recorder;
 use super::schedule::Schedule;
+use super::side::Side;
 use crate::outcome::Class;
 use crate::outcome::Sample;
 
@@ -47,8 +48,10 @@ pub(super) struct Desk<T> {
     pub target: Rc<T>,
     pub schedule: Schedule,
     pub control: Control,
-    /// What is written down; borrowed only between two waits.
+    /// What is written down of the relay; borrowed only between two waits.
     pub recorder: RefCell<Recorder>,
+    /// The same of what stands behind it, where each request is made twice.
+    pub direct: RefCell<Recorder>,
     /// Where each request gets its line, if that is wanted.
     pub journal: Option<Journal>,
     /// What the times of each request should be.
@@ -71,6 +74,7 @@ impl<T: Target> Desk<T> {
             journal,
             objectives: Arc::default(),
             recorder: RefCell::default(),
+            direct: RefCell::default(),
             in_flight: Cell::new(0),
             spare: RefCell::default(),
             streak: Cell::new(Streak { class: Class::Ok, length: 0, began: Instant::now() }),
@@ -80,6 +84,14 @@ impl<T: Target> Desk<T> {
     /// Holds requests to these objectives.
     pub(super) fn with_objectives(self, objectives: Arc<[Objective]>) -> Self {
         Self { objectives, ..self }
+    }
+
+    /// Where requests of a side are written down.
+    pub(super) fn book(&self, side: Side) -> &RefCell<Recorder> {
+        match side {
+            Side::Relay => &self.recorder,
+            Side::Direct => &self.direct,
+        }
     }
 
     /// The end of the window as far as it is known: its planned end, or the moment of a stop.
@@ -165,7 +177,7 @@ impl<T: Target> Seat<T> {
         let start = Instant::now();
         self.sample.restart(start);
         let flight = Flight { start, recorded: !ticket.is_warmup(), ticket, planned };
-        self.desk.recorder.borrow_mut().started(&flight);
+        self.desk.book(ticket.side).borrow_mut().started(&flight);
         self.flight = Some(flight);
         self.desk.in_flight.set(self.desk.in_flight.get() + 1);
     }
@@ -182,7 +194,7 @@ impl<T: Target> Seat<T> {
             self.sample.message = format!("the client panicked: {message}");
         }
         self.log(&flight, now);
-        let mut recorder = self.desk.recorder.borrow_mut();
+        let mut recorder = self.desk.book(flight.ticket.side).borrow_mut();
         if self.sample.class == Class::Cancelled {
             recorder.cut(flight, now, &self.sample);
         } else {
@@ -207,7 +219,7 @@ impl<T: Target> Drop for Seat<T> {
             let now = Instant::now();
             self.log(&flight, now);
             self.desk.in_flight.set(self.desk.in_flight.get() - 1);
-            self.desk.recorder.borrow_mut().cut(flight, now, &self.sample);
+            self.desk.book(flight.ticket.side).borrow_mut().cut(flight, now, &self.sample);
         }
         let now = self.sample.marks.start;
         self.desk.spare.borrow_mut().push(std::mem::replace(&mut self.sample, Sample::starting(now)));

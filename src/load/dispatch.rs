@@ -41,14 +41,18 @@ impl Stripe {
         let before = before.take_while(move |offset| *offset < warmup);
         let (window, most) = match schedule.extent {
             Extent::Window(window) => (window, u64::MAX),
-            Extent::Requests(requests) => (Duration::MAX, requests),
+            Extent::Requests(requests) => (Duration::MAX, requests * schedule.sides.each()),
         };
         let measured = self.arrivals.offsets().take_while(move |offset| *offset < window);
-        let ticket = move |iteration: u64, index: u64| Ticket {
-            level: schedule.level,
-            index: iteration + index,
-            user: u32::try_from(index % u64::from(schedule.users.max(1))).unwrap_or(0),
-            iteration: iteration + index,
+        let ticket = move |iteration: u64, place: u64| {
+            let (index, side) = schedule.sides.at(place, 0);
+            Ticket {
+                level: schedule.level,
+                index: iteration + index,
+                user: u32::try_from(index % u64::from(schedule.users.max(1))).unwrap_or(0),
+                iteration: iteration + index,
+                side,
+            }
         };
         let before = (0..)
             .zip(before)
@@ -157,11 +161,10 @@ impl<T: Target, I: Iterator<Item = (Ticket, Instant)>> Drop for Roll<T, I> {
         let now = Instant::now();
         // Whoever stopped the run did without what was due after that.
         let until = self.desk.control.stopped_at().map_or(now, |at| at.min(now));
-        let mut recorder = self.desk.recorder.borrow_mut();
         let rest = self.next.into_iter().chain(self.tickets.by_ref()).take_while(|(_, due)| *due <= until);
         for (ticket, due) in rest {
             if !ticket.is_warmup() {
-                recorder.unsent(due, now);
+                self.desk.book(ticket.side).borrow_mut().unsent(due, now);
             }
         }
     }

@@ -121,13 +121,16 @@ where
             measured_from: t0 + plan.warmup,
             extent: plan.extent,
             drain: plan.drain,
+            sides: plan.sides,
         };
-        let (recorder, health) = crew.run_level(schedule, (&step, plan.shard), &mut on_live).await?;
+        let Seen { recorder, direct, health } =
+            crew.run_level(schedule, (&step, plan.shard), &mut on_live).await?;
         let stopped_at = crew.control.stopped_at();
         let arrivals = step.arrivals.as_ref();
         let course = Course {
             schedule,
             recorder,
+            direct,
             health,
             stopped_at,
             arrivals,
@@ -154,6 +157,15 @@ struct Crew {
     reports: mpsc::UnboundedReceiver<Box<Report>>,
     /// Whether the workers were dismissed in good order.
     dismissed: bool,
+}
+
+/// What all workers saw of one level.
+#[derive(Debug, Default)]
+struct Seen {
+    recorder: Recorder,
+    /// The other side, where each request is made twice.
+    direct: Recorder,
+    health: Health,
 }
 
 struct Worker {
@@ -198,7 +210,7 @@ impl Crew {
         schedule: Schedule,
         (step, shard): (&Step, Shard),
         on_live: &mut impl FnMut(Live),
-    ) -> Result<(Recorder, Health), LoadError> {
+    ) -> Result<Seen, LoadError> {
         // A worker without a place for a request would never send its share of the arrivals.
         let places = share(step.users.into(), shard.place(), shard.of());
         let carriers = (self.workers.len() as u64).min(places);
@@ -210,15 +222,16 @@ impl Crew {
         }
         let mut views = interval_at(schedule.t0 + INTERVAL, INTERVAL);
         views.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let (mut recorder, mut health) = (Recorder::default(), Health::default());
+        let mut seen = Seen::default();
         let mut missing = self.workers.len();
         while missing > 0 {
             tokio::select! {
                 report = self.reports.recv() => {
                     let Some(report) = report else { return Err(self.post_mortem()) };
-                    recorder.merge(&report.recorder);
+                    seen.recorder.merge(&report.recorder);
+                    seen.direct.merge(&report.direct);
                     if let Some(watch) = &report.watch {
-                        health.add(watch);
+                        seen.health.add(watch);
                     }
                     missing -= 1;
                 }
@@ -230,7 +243,7 @@ impl Crew {
                 }
             }
         }
-        Ok((recorder, health))
+        Ok(seen)
     }
 
     /// Lets the workers go home and waits until they have closed their connections.

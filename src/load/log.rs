@@ -138,7 +138,7 @@ mod tests {
     }
 
     fn note(journal: &Journal, index: u64) {
-        let ticket = Ticket { level: 0, index, user: 0, iteration: index };
+        let ticket = Ticket { level: 0, index, user: 0, iteration: index, ..Ticket::default() };
         let start = Instant::now();
         let flight = Flight { start, recorded: true, ticket, planned: None };
         journal.note(&flight, start, &Sample::starting(start));

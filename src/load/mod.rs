@@ -25,6 +25,7 @@ mod recorder;
 mod schedule;
 mod search;
 mod share;
+mod side;
 mod summary;
 mod tally;
 mod threshold;
@@ -86,7 +87,8 @@ pub use search::Scale;
 pub use search::Search;
 pub use search::SearchEnd;
 pub use share::Share;
-pub use summary::Summary;
+pub use side::{Side, Sides};
+pub use summary::{Direct, Summary};
 pub use tally::ClassCounts;
 pub use tally::Failure;
 pub use threshold::Row;
@@ -121,6 +123,8 @@ pub struct Ticket {
     pub user: u32,
     /// How many requests this user has sent before it; a warm-up counts from [`WARMUP_ITERATIONS`].
     pub iteration: u64,
+    /// Which way it goes; both requests of a pair are the same but for this.
+    pub side: Side,
 }
 
 impl Ticket {

@@ -18,7 +18,7 @@ pub(super) struct Pace {
     warmups: u64,
     /// Measured requests begun so far.
     measured: u64,
-    /// How many measured requests fall to this user; without a limit where the window is a time.
+    /// How many measured requests fall to this user, those of both sides; without a limit where the window is a time.
     quota: u64,
 }
 
@@ -27,7 +27,9 @@ impl Pace {
     pub(super) fn new(schedule: Schedule, user: u32) -> Self {
         let quota = match schedule.extent {
             Extent::Window(_) => u64::MAX,
-            Extent::Requests(requests) => share(requests, u64::from(user), u64::from(schedule.users)),
+            Extent::Requests(requests) => {
+                share(requests, u64::from(user), u64::from(schedule.users)) * schedule.sides.each()
+            }
         };
         Self { schedule, user, warmups: 0, measured: 0, quota }
     }
@@ -40,13 +42,15 @@ impl Pace {
             Phase::Measuring | Phase::Draining => return None,
         };
         let base = if self.schedule.phase(now) == Phase::WarmUp { WARMUP_ITERATIONS } else { 0 };
-        let iteration = base + *counter;
+        let (number, side) = self.schedule.sides.at(*counter, self.user.into());
+        let iteration = base + number;
         *counter += 1;
         Some(Ticket {
             level: self.schedule.level,
             index: iteration * u64::from(self.schedule.users) + u64::from(self.user),
             user: self.user,
             iteration,
+            side,
         })
     }
 }
@@ -55,12 +59,22 @@ impl Pace {
 mod tests {
     use std::time::Duration;
 
+    use super::super::side::{Side, Sides};
     use super::*;
 
     fn schedule(extent: Extent) -> Schedule {
         let t0 = Instant::now();
         let measured_from = t0 + Duration::from_secs(1);
-        Schedule { level: 0, users: 3, rate: None, t0, measured_from, extent, drain: Duration::ZERO }
+        Schedule {
+            level: 0,
+            users: 3,
+            rate: None,
+            t0,
+            measured_from,
+            extent,
+            drain: Duration::ZERO,
+            sides: Sides::One,
+        }
     }
 
     #[test]
@@ -85,5 +99,14 @@ mod tests {
             })
             .collect();
         assert_eq!(sent, [2, 2, 3]);
+    }
+
+    #[test]
+    fn where_each_request_is_made_twice_a_user_makes_both_before_the_next() {
+        let schedule = Schedule { sides: Sides::Pairs, ..schedule(Extent::Requests(5)) };
+        let mut pace = Pace::new(schedule, 2);
+        let sent: Vec<_> = std::iter::from_fn(|| pace.next(schedule.measured_from)).collect();
+        let row: Vec<_> = sent.iter().map(|ticket| (ticket.index, ticket.side)).collect();
+        assert_eq!(row, [(2, Side::Relay), (2, Side::Direct), (5, Side::Direct), (5, Side::Relay)]);
     }
 }

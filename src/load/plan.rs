@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::arrivals::Arrivals;
 use super::objective::Objective;
 use super::search::Search;
+use super::side::Sides;
 use crate::units::Shard;
 use crate::units::Span;
 
@@ -65,6 +66,8 @@ pub struct Plan {
     pub shard: Shard,
     /// When levels begin, where that is fixed beforehand.
     pub slots: Option<Slots>,
+    /// How often each request is made.
+    pub sides: Sides,
 }
 
 /// Moments at which levels begin, the same on every machine that carries a part of the plan.
@@ -314,6 +317,7 @@ mod tests {
             objectives: Arc::default(),
             shard: Shard::WHOLE,
             slots: None,
+            sides: Sides::One,
         }
     }
 

@@ -270,7 +270,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::plan::Extent;
-    use super::super::quantile::Percentile;
+    use super::super::{Sides, quantile::Percentile};
     use super::*;
     use crate::outcome::Tokens;
 
@@ -279,7 +279,16 @@ mod tests {
 
     fn schedule(t0: Instant) -> Schedule {
         let extent = Extent::Window(Duration::from_millis(500));
-        Schedule { level: 0, users: 1, rate: None, t0, measured_from: t0, extent, drain: Duration::ZERO }
+        Schedule {
+            level: 0,
+            users: 1,
+            rate: None,
+            t0,
+            measured_from: t0,
+            extent,
+            drain: Duration::ZERO,
+            sides: Sides::One,
+        }
     }
 
     fn write(recorder: &mut Recorder, schedule: &Schedule, request: &Request) {

@@ -9,6 +9,7 @@ use tokio::time::sleep_until;
 
 use super::control::Order;
 use super::plan::Extent;
+use super::side::Sides;
 
 /// The part of a level that is under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub(super) struct Schedule {
     pub extent: Extent,
     /// How long requests in flight may go on after the last start.
     pub drain: Duration,
+    /// How often each request is made.
+    pub sides: Sides,
 }
 
 impl Schedule {

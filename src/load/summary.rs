@@ -14,6 +14,7 @@ use super::recorder::Metrics;
 use super::recorder::Recorder;
 use super::schedule::Schedule;
 use super::share::Share;
+use super::side::Sides;
 use super::tally::ClassCounts;
 use super::tally::Failure;
 use super::timeline::Timeline;
@@ -69,6 +70,19 @@ pub struct Summary {
     pub late: Option<Duration>,
     /// What each of several endpoints did; empty where there is no choice.
     pub shares: Vec<Share>,
+    /// The other side, where each request was made twice; all figures above are of the relay alone.
+    pub direct: Option<Box<Direct>>,
+}
+
+/// What became of the requests that went past the relay.
+#[derive(Debug, Clone)]
+pub struct Direct {
+    /// Recorded requests by class, cut ones as `cancelled`.
+    pub classes: ClassCounts,
+    /// The distributions.
+    pub metrics: Metrics,
+    /// The first failure of each class that occurred.
+    pub failures: Vec<Failure>,
 }
 
 /// What a summary is made of.
@@ -76,6 +90,8 @@ pub struct Summary {
 pub(super) struct Course<'a> {
     pub schedule: Schedule,
     pub recorder: Recorder,
+    /// What was written down of the other side, where each request was made twice.
+    pub direct: Recorder,
     pub health: Health,
     /// When the run was stopped, if it was.
     pub stopped_at: Option<Instant>,
@@ -93,18 +109,22 @@ impl Summary {
     /// Adds up a level; `None` where it was stopped before anything was measured.
     pub(super) fn of(level: Course<'_>) -> Option<Self> {
         let (from, to) = window(&level)?;
-        let Course { schedule, recorder, health, stopped_at, arrivals, has_objectives, late, previous } =
-            level;
+        let direct = level.other_side();
+        let Course {
+            schedule, recorder, health, stopped_at, arrivals, has_objectives, late, previous, ..
+        } = level;
         let delivery = arrivals.map(|_| recorder.delivery);
         let rates = recorder.throughput.rates(from, to);
         let (ok, errors) = (recorder.classes.ok(), recorder.classes.failures());
         let censored = recorder.classes[Class::Cancelled];
         let (rps, metrics) = (rates.map(|rates| rates.requests), recorder.metrics);
-        let waits = if metrics.ttft.count() > 0 { &metrics.ttft } else { &metrics.latency };
+        // A delay of the client's weighs most where there is least to wait for.
+        let waits =
+            std::iter::once(&metrics).chain(direct.iter().map(|direct| &direct.metrics)).map(wait_p99);
         let verdict = judge(&Evidence {
             concurrency: schedule.users,
             ok,
-            wait_p99: waits.quantile_of_any(Percentile::P99).map(|quantile| quantile.value),
+            wait_p99: waits.flatten().min(),
             delay_p99: health.delay_p99,
             busy_max: health.busy_max,
             turned_away: recorder.classes[Class::RateLimited] + recorder.classes[Class::Overloaded],
@@ -144,8 +164,24 @@ impl Summary {
             timeline: recorder.timeline,
             late,
             shares: recorder.shares.within(from, to),
+            direct,
         })
     }
+}
+
+impl Course<'_> {
+    /// The other side, where each request was made twice.
+    fn other_side(&self) -> Option<Box<Direct>> {
+        let Recorder { classes, metrics, failures, .. } = &self.direct;
+        let direct = Direct { classes: *classes, metrics: metrics.clone(), failures: failures.clone() };
+        (self.schedule.sides == Sides::Pairs).then(|| Box::new(direct))
+    }
+}
+
+/// TP99 of what a request waits for: its first token, or where nothing was streamed the answer.
+fn wait_p99(metrics: &Metrics) -> Option<Duration> {
+    let waits = if metrics.ttft.count() > 0 { &metrics.ttft } else { &metrics.latency };
+    waits.quantile_of_any(Percentile::P99).map(|quantile| quantile.value)
 }
 
 /// The window to which rates refer: the planned one, or from the first recorded start to the last end; either ends
@@ -188,6 +224,7 @@ pub(super) mod tests {
             timeline: Timeline::default(),
             late: None,
             shares: Vec::new(),
+            direct: None,
         }
     }
 }

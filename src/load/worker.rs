@@ -61,6 +61,8 @@ impl Part {
 #[derive(Debug)]
 pub(super) struct Report {
     pub recorder: Recorder,
+    /// What it saw of the other side, where each request is made twice.
+    pub direct: Recorder,
     /// Absent where the worker carried no user.
     pub watch: Option<Watch>,
 }
@@ -132,9 +134,9 @@ pub(super) async fn level<T: Target + 'static>(target: &Rc<T>, shift: Shift, lin
     monitoring.abort();
     desk.journal.iter().for_each(Journal::flush);
     line.slot.put(super::live::Snapshot::default());
-    let recorder = desk.recorder.take();
+    let (recorder, direct) = (desk.recorder.take(), desk.direct.take());
     let watch = carries_users.then(|| watch.take());
-    Report { recorder, watch }
+    Report { recorder, direct, watch }
 }
 
 /// Waits until every task is done; more may be added meanwhile.
@@ -158,6 +160,7 @@ mod tests {
     use super::super::Verdict;
     use super::super::metric::Bound;
     use super::super::quantile::Percentile;
+    use super::super::side::Sides;
     use super::super::summary::Course;
     use super::*;
     use crate::outcome::Class;
@@ -190,7 +193,16 @@ mod tests {
     fn schedule(users: u32, extent: Extent) -> Schedule {
         let t0 = Instant::now() + Duration::from_millis(5);
         let measured_from = t0 + Duration::from_millis(150);
-        Schedule { level: 0, users, rate: None, t0, measured_from, extent, drain: Duration::from_secs(5) }
+        Schedule {
+            level: 0,
+            users,
+            rate: None,
+            t0,
+            measured_from,
+            extent,
+            drain: Duration::from_secs(5),
+            sides: Sides::One,
+        }
     }
 
     fn window(ms: u64) -> Extent {
@@ -214,6 +226,7 @@ mod tests {
         Summary::of(Course {
             schedule,
             recorder: report.recorder,
+            direct: report.direct,
             health,
             stopped_at,
             arrivals: None,

@@ -5,6 +5,7 @@ use super::document::Document;
 use super::document::Level;
 use super::document::Tail;
 use super::endpoints::ENDPOINT;
+use super::tax::FIGURE;
 use crate::units::grouped;
 
 /// Samples below which a TP99 is marked as weak.
@@ -23,7 +24,7 @@ pub(super) struct Column {
 impl Column {
     /// Whether the cells are words, which stand to the left.
     pub(super) fn is_text(&self) -> bool {
-        [VERDICT, ENDPOINT].contains(&self.heading)
+        [VERDICT, ENDPOINT, FIGURE].contains(&self.heading)
     }
 }
 

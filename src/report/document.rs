@@ -11,7 +11,9 @@ use super::compare::Comparison;
 use super::endpoints::EndpointEvent;
 use super::endpoints::EndpointShare;
 use super::knee::Knee;
+use super::merge::Merged;
 use super::prompts::PromptsInfo;
+use super::tax::DirectSide;
 use super::threshold::Goodput;
 use super::threshold::Threshold;
 use crate::load::Verdict;
@@ -49,6 +51,9 @@ pub struct Document {
     pub capacity: Option<Capacity>,
     /// Where the requests went.
     pub endpoints: Vec<Endpoint>,
+    /// Where their partners went past the relay; `None` where each request was made once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direct: Option<Endpoint>,
     /// What was decided about several endpoints, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<EndpointEvent>,
@@ -61,40 +66,6 @@ pub struct Document {
     /// How long access tokens took; `None` where none was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_tokens: Option<AccessTokens>,
-}
-
-/// What a document is the sum of.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Merged {
-    /// How many shards the plan was spread over.
-    pub of: u64,
-    /// Numbers of those, from 1, that are not among the parts.
-    pub missing: Vec<u64>,
-    /// The parts, in the order of their numbers.
-    pub parts: Vec<MergedPart>,
-}
-
-/// One of the runs that were added up.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MergedPart {
-    /// Which part of the plan it was, as in `2/4`.
-    pub shard: String,
-    /// When it began, RFC 3339 in UTC.
-    pub started: String,
-    /// Where it was carried.
-    pub machine: Machine,
-    /// Levels that it measured.
-    pub levels: usize,
-    /// The longest that one of its levels began after its slot; `None` where there were no slots.
-    pub late_s: Option<f64>,
-    /// How long after the first part to do so one of its levels began to be measured, at most.
-    pub behind_s: f64,
-    /// Whether it was stopped, or gave up, before its end.
-    #[serde(default)]
-    pub cut: bool,
-    /// Whether one of its levels began to be measured only when that of another part had ended.
-    #[serde(default)]
-    pub apart: bool,
 }
 
 /// What a run was to do.
@@ -139,6 +110,9 @@ pub struct PlanInfo {
     pub start_at: Option<String>,
     /// From the beginning of one level to that of the next, where levels had slots.
     pub slot_s: Option<f64>,
+    /// Whether each request was made twice, once through the relay and once past it.
+    #[serde(default)]
+    pub paired: bool,
 }
 
 /// How the arrivals of an open loop are planned.
@@ -294,6 +268,9 @@ pub struct Level {
     /// What each of several endpoints did, in the order of their names; empty where there is no choice.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub endpoints: Vec<EndpointShare>,
+    /// The requests that went past the relay, of which no figure above has any, and what it adds; `None` where none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direct: Option<DirectSide>,
 }
 
 /// What happened in one second of a level.

@@ -24,6 +24,7 @@ use super::result::Traffic;
 use super::threshold::Threshold;
 use crate::load::ClassCounts;
 use crate::load::Criterion;
+use crate::load::Direct;
 use crate::load::Ended;
 use crate::load::Evidence;
 use crate::load::Extent;
@@ -36,11 +37,11 @@ use crate::load::Plan;
 use crate::load::Ruling;
 use crate::load::Run;
 use crate::load::Second;
-use crate::load::Share;
 use crate::load::Step;
 use crate::load::Summary;
 use crate::load::Timeline;
 use crate::load::judge;
+use crate::load::{Share, Sides};
 use crate::outcome::{BodySize, Class, TokenTimes};
 use crate::units::Shard;
 
@@ -55,8 +56,8 @@ pub(super) fn compare(name: &str, text: &str) {
 }
 
 /// One of each kind.
-pub(super) fn all() -> [Document; 7] {
-    [streamed(), whole(), stopped(), open(), judged(), compared(), spread()]
+pub(super) fn all() -> [Document; 8] {
+    [streamed(), whole(), stopped(), open(), judged(), compared(), spread(), paired()]
 }
 
 /// A streamed sweep of three levels: a healthy one, one with refusals, and a short one that was cut.
@@ -173,6 +174,18 @@ pub(super) fn spread() -> Document {
     document
 }
 
+/// A level whose requests were made past the relay as well, where they took less and some failed.
+pub(super) fn paired() -> Document {
+    let mut through = level(50, 2_000, 120);
+    let past = refused(level(50, 1_956, 110));
+    let Summary { classes, metrics, failures, .. } = past;
+    through.direct = Some(Box::new(Direct { classes, metrics, failures }));
+    let mut document = document(traffic(), vec![through], Ended::Completed);
+    document.plan.paired = true;
+    document.direct = Some(Endpoint { url: "https://upstream.example".to_owned() });
+    document
+}
+
 fn share(endpoint: &str, ok: u32, average_ms: u32) -> Share {
     let level = level(1, ok, average_ms);
     let Metrics { latency, ttft, .. } = level.metrics;
@@ -221,6 +234,7 @@ pub(super) fn document(traffic: Traffic, mut levels: Vec<Summary>, ended: Ended)
         objectives: Arc::default(),
         shard: Shard::WHOLE,
         slots: None,
+        sides: Sides::One,
     };
     let info = RunInfo {
         plan: PlanInfo::of(&plan, traffic),
@@ -233,6 +247,7 @@ pub(super) fn document(traffic: Traffic, mut levels: Vec<Summary>, ended: Ended)
         started: "2026-11-23T05:12:00.25Z".parse().unwrap(),
         began,
         urls: vec!["https://relay.example".to_owned()],
+        direct: None,
         events: Vec::new(),
         scale: None,
         body: BodySize { plain: 420_000, sent: 420_000 },
@@ -290,6 +305,7 @@ pub(super) fn level(concurrency: u32, ok: u32, average_ms: u32) -> Summary {
         timeline: timeline(ok, average_ms),
         late: None,
         shares: Vec::new(),
+        direct: None,
     }
 }
 

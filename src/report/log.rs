@@ -16,7 +16,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::load;
-use crate::load::LogSender;
+use crate::load::{LogSender, Side};
 use crate::units::Clock;
 
 /// How long a line may stay in memory.
@@ -32,6 +32,8 @@ struct Entry<'a> {
     level: u32,
     index: u64,
     user: u32,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    direct: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     warmup: bool,
     class: &'static str,
@@ -75,6 +77,7 @@ impl<'a> Entry<'a> {
             level: line.ticket.level,
             index: line.ticket.index,
             user: line.ticket.user,
+            direct: line.ticket.side == Side::Direct,
             warmup,
             class: line.class.name(),
             status: line.status,

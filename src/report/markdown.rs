@@ -9,11 +9,12 @@ use super::compare::comparison_markdown;
 use super::document::Document;
 use super::endpoints::columns_of_endpoints;
 use super::knee::knee;
+use super::tax::columns_of_tax;
 
 /// The table in Markdown, with its columns aligned in the source as well.
 pub fn markdown(document: &Document) -> String {
     let mut text = table(&columns(document));
-    if let Some(columns) = columns_of_endpoints(document) {
+    for columns in [columns_of_endpoints(document), columns_of_tax(document)].into_iter().flatten() {
         text += "\n";
         text += &table(&columns);
     }
@@ -75,6 +76,7 @@ mod tests {
         golden::compare("run.md", &markdown(&golden::streamed()));
         golden::compare("judged.md", &markdown(&golden::judged()));
         golden::compare("spread.md", &markdown(&golden::spread()));
+        golden::compare("paired.md", &markdown(&golden::paired()));
         golden::compare("whole.md", &markdown(&golden::whole()));
     }
 }

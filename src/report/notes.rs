@@ -12,6 +12,7 @@ use super::document::FailureNote;
 use super::document::Level;
 use super::knee::knee;
 use super::merge::Shortfall;
+use super::tax::taxes;
 use super::threshold::thresholds;
 use crate::outcome::BodySize;
 use crate::outcome::Class;
@@ -32,6 +33,7 @@ const LATE_S: f64 = 0.1;
 pub fn notes(document: &Document) -> String {
     let mut lines = errors(document);
     lines.extend(document.levels.iter().filter_map(arrivals));
+    lines.extend(taxes(document));
     lines.extend(decided(document));
     lines.extend(saved(document.body_bytes));
     lines.extend(document.access_tokens.map(|tokens| format!("access  {}", tokens.told())));
@@ -180,7 +182,7 @@ fn spread(document: &Document) -> Vec<String> {
 }
 
 /// A relay's words on one line of bounded length, without control characters that a terminal would obey.
-fn plain(message: &str) -> String {
+pub(super) fn plain(message: &str) -> String {
     let words = message.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     let text = words.collect::<Vec<_>>().join(" ");
     match text.char_indices().nth(MESSAGE_CHARS) {
@@ -205,6 +207,7 @@ mod tests {
         golden::compare("notes-open.txt", &notes(&golden::open()));
         golden::compare("notes-judged.txt", &notes(&golden::judged()));
         golden::compare("notes-spread.txt", &notes(&golden::spread()));
+        golden::compare("notes-paired.txt", &notes(&golden::paired()));
         golden::compare("notes-stopped.txt", &notes(&golden::stopped()));
     }
 

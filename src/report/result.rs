@@ -29,9 +29,11 @@ use super::endpoints::EndpointEvent;
 use super::endpoints::EndpointShare;
 use super::knee::Knee;
 use super::prompts::PromptsInfo;
+use super::tax::DirectSide;
 use super::threshold::Goodput;
 use crate::load;
 use crate::load::Bound;
+use crate::load::ClassCounts;
 use crate::load::Delivery;
 use crate::load::Ended;
 use crate::load::Extent;
@@ -41,8 +43,8 @@ use crate::load::Percentile;
 use crate::load::Plan;
 use crate::load::Quantile;
 use crate::load::Run;
-use crate::load::Scale;
 use crate::load::Summary;
+use crate::load::{Scale, Sides};
 use crate::outcome::{BodySize, TokenTimes};
 use crate::units::Shard;
 
@@ -59,6 +61,8 @@ pub struct RunInfo {
     pub began: Instant,
     /// Base URLs that the requests went to, without credentials.
     pub urls: Vec<String>,
+    /// Where partners of those requests went past the relay, if there were any.
+    pub direct: Option<String>,
     /// What was decided about several endpoints, in order.
     pub events: Vec<EndpointEvent>,
     /// Along what a search went, if there was one.
@@ -122,6 +126,7 @@ impl PlanInfo {
             shard: (plan.shard != Shard::WHOLE).then(|| plan.shard.to_string()),
             start_at: traffic.start_at.map(|start_at| format!("{start_at:.3}")),
             slot_s: plan.slots.map(|slots| slots.length.as_secs_f64()),
+            paired: plan.sides == Sides::Pairs,
         }
     }
 }
@@ -165,6 +170,7 @@ impl Document {
             knee,
             capacity: capacity.map(|(capacity, scale)| Capacity::of(capacity, scale)),
             endpoints: info.urls.into_iter().map(|url| Endpoint { url }).collect(),
+            direct: info.direct.map(|url| Endpoint { url }),
             events: info.events,
             merged: None,
             body_bytes: BodyBytes { plain: info.body.plain, sent: info.body.sent },
@@ -178,7 +184,7 @@ impl Level {
     fn of(summary: &Summary, began: Instant) -> Self {
         let metrics = &summary.metrics;
         let classes = summary.classes.iter().map(|(class, count)| (class.name().to_owned(), count));
-        Self {
+        let mut level = Self {
             concurrency: summary.concurrency,
             rate: summary.rate,
             arrivals: summary.delivery.as_ref().map(ArrivalCounts::of),
@@ -205,7 +211,7 @@ impl Level {
             connect_ms: Distribution::of(&metrics.connect),
             response_ms: Distribution::of(&metrics.response),
             lag_ms: Distribution::of(&metrics.lag),
-            failures: failures(summary),
+            failures: failures(&summary.failures, &summary.classes),
             client: Client {
                 workers: summary.health.workers,
                 event_loop_delay_p99_ms: summary.health.delay_p99.map(millis),
@@ -216,7 +222,10 @@ impl Level {
             late_s: summary.late.map(|late| rounded(late.as_secs_f64())),
             verdict: summary.verdict,
             endpoints: summary.shares.iter().map(EndpointShare::of).collect(),
-        }
+            direct: None,
+        };
+        level.direct = summary.direct.as_ref().map(|direct| DirectSide::of(direct, &level));
+        level
     }
 }
 
@@ -283,15 +292,15 @@ impl Distribution {
 }
 
 /// The first failure of each class, with how many followed it.
-fn failures(summary: &Summary) -> Vec<FailureNote> {
+pub(super) fn failures(failures: &[Failure], classes: &ClassCounts) -> Vec<FailureNote> {
     let note = |failure: &Failure| FailureNote {
         class: failure.class.name().to_owned(),
-        count: summary.classes[failure.class],
+        count: classes[failure.class],
         message: failure.message.clone(),
         after_s: rounded(failure.after.as_secs_f64()),
         retry_after_s: failure.retry_after.map(|wait| wait.as_secs_f64()),
     };
-    summary.failures.iter().map(note).collect()
+    failures.iter().map(note).collect()
 }
 
 /// The mark of a percentile that is only bounded.

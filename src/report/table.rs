@@ -7,6 +7,7 @@ use super::columns::Column;
 use super::columns::columns;
 use super::document::Document;
 use super::endpoints::columns_of_endpoints;
+use super::tax::columns_of_tax;
 use crate::load::Verdict;
 
 /// Whether verdicts are tinted; the word itself always stands.
@@ -34,13 +35,17 @@ const KEPT: usize = 3;
 /// The same, with the endpoint.
 const KEPT_OF_ENDPOINTS: usize = 4;
 
+/// Those of what a relay adds: level, figure, both sides and the difference.
+const KEPT_OF_TAX: usize = 5;
+
 /// The accent colour (ANSI yellow) and the end of it.
 const ACCENT: (&str, &str) = ("\u{1b}[33m", "\u{1b}[0m");
 
 /// A table that has been laid out.
 #[derive(Debug)]
 pub struct Table {
-    /// A line for each level, then, where there are several endpoints, one for each of them at each level.
+    /// A line for each level, then, where there are several endpoints, one for each of them at each level, and of a run past
+    /// the relay, too, one for each figure.
     pub text: String,
     /// The headings of the columns that the terminal has no room for.
     pub left_out: Vec<&'static str>,
@@ -53,8 +58,11 @@ pub fn table(document: &Document, style: Style) -> Table {
         Tint::Plain => Table { text, left_out },
         Tint::Accent => Table { text: tinted(&text, document), left_out },
     };
-    if let Some(columns) = columns_of_endpoints(document) {
-        let below = fitted(columns, KEPT_OF_ENDPOINTS, style.width);
+    let further =
+        [(columns_of_endpoints(document), KEPT_OF_ENDPOINTS), (columns_of_tax(document), KEPT_OF_TAX)];
+    for (columns, kept) in further {
+        let Some(columns) = columns else { continue };
+        let below = fitted(columns, kept, style.width);
         table.text.push('\n');
         table.text += &below.text;
         let also: Vec<_> =
@@ -139,6 +147,7 @@ mod tests {
             "table-tinted.txt",
             &table(&golden::streamed(), Style { width: None, tint: Tint::Accent }).text,
         );
+        golden::compare("table-paired.txt", &table(&golden::paired(), Style::default()).text);
         golden::compare("table-spread.txt", &table(&golden::spread(), Style::default()).text);
         golden::compare("table-80.txt", &at_width(80).text);
         golden::compare("table-40.txt", &at_width(40).text);

@@ -18,6 +18,7 @@ mod config;
 mod connect;
 mod crash;
 mod credentials;
+mod direct;
 mod edges;
 mod extract;
 mod flags;

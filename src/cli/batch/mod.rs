@@ -45,7 +45,7 @@ pub(super) fn run(options: &BatchOptions, talk: Talk) -> anyhow::Result<()> {
     let BatchOptions { target, route, connection, policy, .. } = options;
     let users = options.users();
     let way = Way { target, connection, policy, route };
-    enough_descriptors(options.concurrency, way)?;
+    enough_descriptors((options.concurrency, 1), way)?;
     let approach = Approach { attempts: Attempts::Usual, unasked: Unasked::Negotiated };
     let mut site = Site::new(way, options.fields.model.as_deref(), approach, talk)?;
     // Nobody has seen a part of an answer: a broken one is asked for again from its beginning.

@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod capacity;
+mod direct;
 mod options;
 mod prompts;
 mod requests;
@@ -30,7 +31,7 @@ pub(super) use self::options::BenchOptions;
 use self::options::{LoadOptions, ReportOptions};
 use self::prompts::{Around, SetOptions, Terms};
 use self::spread::SpreadOptions;
-use self::sweep::{Sweep, Swept, sweep};
+use self::sweep::{Sweep, Swept, Team, Teams, sweep};
 use self::verdicts::Judgement;
 use super::connection::Unasked;
 use super::lookout::{Lookout, finish};
@@ -48,41 +49,37 @@ const MAX_TOKENS: u64 = 64;
 
 /// Carries out the sweep and prints its table.
 pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
-    let BenchOptions {
-        prompt, sets, target, route, load, verdicts, spread, report, connection, policy, ..
-    } = options;
+    let BenchOptions { prompt, sets, target, route, load, verdicts, report, connection, policy, .. } =
+        options;
     let verbose = options.verbosity.verbose;
     let flags = Flags { target, prompt, connection, policy, route };
     let open = load.arrivals.open_loop(sets.drawn())?;
-    let mut plan = load.plan(open.as_ref(), descriptors_for(flags.way()))?;
-    verdicts.settle(&mut plan, load, descriptors_for(flags.way()))?;
-    spread.settle(&mut plan)?;
-    let seed = load.arrivals.seed;
-    sets.refuse_what_cannot_be(Around { is_open: open.is_some(), shard: plan.shard, seed })?;
-    plan.validate().map_err(load::LoadError::from)?;
-    enough_descriptors(plan.levels.iter().map(|step| step.users).max().unwrap_or(0), flags.way())?;
+    let mut plan = planned(options, flags, open.as_ref())?;
     let mut wired = Wired::new(flags, manner(sets, load), talk)?;
+    let lookout = wired.site.lookout((route, connection), None)?;
+    let beside = options.direct.wired(&wired, flags, sets)?;
     let trace = open.as_ref().map(|open| open.prompts.clone()).unwrap_or_default();
-    let (script, said) = sets.script(Terms { wired: &wired, fields: &prompt.fields, trace, seed })?;
+    let terms =
+        |wired| Terms { wired, fields: &prompt.fields, trace: trace.clone(), seed: load.arrivals.seed };
+    let (script, said) = sets.script(terms(&wired))?;
     let mut outputs = Outputs::open(report)?;
-    let crew = wired.crew(flags, plan.workers)?;
-    plan.workers = crew.workers.len();
-    let view = PlanInfo::of(&plan, traffic(&wired, (target, spread), (open.as_ref(), said)));
+    let relay = Team { wired: &wired, crew: wired.crew(flags, plan.workers)?, script };
+    plan.workers = relay.crew.workers.len();
+    let team = |wired| {
+        let (script, _) = sets.script(terms(wired))?;
+        anyhow::Ok(Team { wired, crew: wired.crew(flags, plan.workers)?, script })
+    };
+    let direct = beside.as_ref().map(team).transpose()?;
+    let view = PlanInfo::of(&plan, traffic(&wired, (target, &options.spread), (open.as_ref(), said)));
     let baseline = verdicts.baseline(&view)?;
-    announce(&view, &wired, &plan, talk);
+    announce(&view, (&wired, beside.as_ref()), &plan, talk);
     let (started, began) = (jiff::Timestamp::now(), Instant::now());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let progress = match (talk.is_quiet(), stderr().is_terminal()) {
-        (true, _) => None,
-        // Lines of attempts and a line that is rewritten in place would tear each other apart.
-        (false, true) if !verbose && terminal_obeys() => Some(Progress::in_place()),
-        (false, _) => Some(Progress::plain(Box::new(stderr()))),
-    };
+    let progress = progress(verbose, talk);
     let (log, journal) = outputs.log.take().unzip();
-    let lookout = wired.site.lookout((route, connection), None)?;
     let session = route.session.clone();
-    let course = Sweep { plan: &plan, script, session, progress, log, verbose, lookout: lookout.as_ref() };
-    let swept = runtime.block_on(sweep(&wired, crew, course));
+    let course = Sweep { plan: &plan, session, progress, log, verbose, lookout: lookout.as_ref() };
+    let swept = runtime.block_on(sweep(Teams { relay, direct }, course));
     let events = lookout.as_ref().map(|lookout| told(lookout, began)).unwrap_or_default();
     finish(lookout, talk);
     // A name look-up may still hang in a thread of its own, and nobody waits for it any more.
@@ -91,7 +88,9 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     let scale = plan.search.as_ref().map(|search| search.scale.clone());
     let urls = addresses(&wired);
     let (machine, token_times) = (Machine::here(), wired.site.settings.token_times());
-    let info = RunInfo { plan: view, machine, started, began, urls, events, scale, body, token_times };
+    let direct = beside.as_ref().map(|beside| shown_url(&beside.call.url));
+    let info =
+        RunInfo { plan: view, machine, started, began, urls, direct, events, scale, body, token_times };
     let mut document = Document::of(info, &run);
     let judgement = verdicts.judge(&run, &mut document, baseline.as_ref());
     let logged = journal.map_or(Ok(()), |journal| whole(journal, report));
@@ -102,6 +101,33 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
         logged?;
     }
     ending(&run, &judgement, signal)
+}
+
+/// What the load is to be; what cannot be is refused before anything is sent.
+fn planned(options: &BenchOptions, flags: Flags<'_>, open: Option<&OpenLoop>) -> anyhow::Result<Plan> {
+    let BenchOptions { sets, load, verdicts, spread, .. } = options;
+    let sides = options.direct.sides();
+    let each = u32::try_from(sides.each()).unwrap_or(1);
+    let room = (descriptors_for(flags.way()) / each).max(1);
+    let mut plan = Plan { sides, ..load.plan(open, room)? };
+    verdicts.settle(&mut plan, load, room)?;
+    spread.settle(&mut plan)?;
+    let seed = load.arrivals.seed;
+    sets.refuse_what_cannot_be(Around { is_open: open.is_some(), shard: plan.shard, seed })?;
+    plan.validate().map_err(load::LoadError::from)?;
+    let users = plan.levels.iter().map(|step| step.users).max().unwrap_or(0);
+    enough_descriptors((users, each), flags.way())?;
+    Ok(plan)
+}
+
+/// What shows the run while it lasts, where somebody may look.
+fn progress(verbose: bool, talk: Talk) -> Option<Progress> {
+    match (talk.is_quiet(), stderr().is_terminal()) {
+        (true, _) => None,
+        // Lines of attempts and a line that is rewritten in place would tear each other apart.
+        (false, true) if !verbose && terminal_obeys() => Some(Progress::in_place()),
+        (false, _) => Some(Progress::plain(Box::new(stderr()))),
+    }
 }
 
 /// What was decided about endpoints since a run began, as a report has it.
@@ -181,7 +207,7 @@ fn relays(wired: &Wired) -> Vec<String> {
 }
 
 /// The lines above the table.
-fn announce(view: &PlanInfo, wired: &Wired, plan: &Plan, talk: Talk) {
+fn announce(view: &PlanInfo, (wired, beside): (&Wired, Option<&Wired>), plan: &Plan, talk: Talk) {
     let shape = if view.stream { "streaming" } else { "whole answers" };
     let model = view.model.as_deref().map(|model| format!(" · {model}")).unwrap_or_default();
     let limit =
@@ -192,6 +218,15 @@ fn announce(view: &PlanInfo, wired: &Wired, plan: &Plan, talk: Talk) {
         relays(wired).join(", "),
         view.api
     ));
+    if let Some(beside) = beside {
+        let model =
+            beside.site.settings.model.as_deref().map(|model| format!(" · {model}")).unwrap_or_default();
+        let key = beside.site.settings.credential.as_ref().map_or("no key", |_| "its own key");
+        talk.notice(format_args!(
+            "direct  {}{model} · {key}; each request is made twice",
+            shown_url(&beside.site.settings.base)
+        ));
+    }
     if let Some(prompts) = &view.prompts {
         talk.notice(format_args!("prompts {}", prompts.told()));
     }
@@ -251,7 +286,9 @@ fn ending(run: &Run, judgement: &Judgement<'_>, signal: Option<Signal>) -> anyho
     if let Some(signal) = signal {
         return Err(Ending::Stopped(signal).into());
     }
-    if run.levels.iter().all(|level| level.ok == 0) {
+    let past = || run.levels.iter().filter_map(|level| level.direct.as_ref().map(|direct| &direct.classes));
+    let nothing_past = past().next().is_some() && past().all(|classes| classes.ok() == 0);
+    if nothing_past || run.levels.iter().all(|level| level.ok == 0) {
         return Err(Ending::NothingSucceeded.into());
     }
     let concluded = judgement.conclusion();
@@ -265,7 +302,9 @@ fn ending(run: &Run, judgement: &Judgement<'_>, signal: Option<Signal>) -> anyho
         // Whoever sets thresholds has said what counts.
         return Ok(());
     }
-    let failed: u64 = run.levels.iter().map(|level| level.errors).sum();
-    let all = run.levels.iter().map(|level| level.requests).sum();
+    let (past_failed, past_ok) =
+        past().fold((0, 0), |(failed, ok), classes| (failed + classes.failures(), ok + classes.ok()));
+    let failed = run.levels.iter().map(|level| level.errors).sum::<u64>() + past_failed;
+    let all = run.levels.iter().map(|level| level.requests).sum::<u64>() + past_failed + past_ok;
     if failed > 0 { Err(Ending::SomeFailed { what: "requests", failed, all }.into()) } else { Ok(()) }
 }

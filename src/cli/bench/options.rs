@@ -14,10 +14,11 @@ use crate::cli::options::{PolicyOptions, TargetOptions, VerbosityOptions};
 use crate::cli::paper::PaperOptions;
 use crate::cli::prompt::PromptOptions;
 use crate::cli::routing::RouteOptions;
-use crate::load::{Extent, Levels, Plan, Step};
+use crate::load::{Extent, Levels, Plan, Sides, Step};
 use crate::units::{Count, Shard, Span, whole};
 
 use super::arrivals::{ArrivalOptions, OpenLoop};
+use super::direct::DirectOptions;
 use super::prompts::SetOptions;
 use super::spread::SpreadOptions;
 use super::verdicts::VerdictOptions;
@@ -44,6 +45,8 @@ pub(in crate::cli) struct BenchOptions {
     pub(super) route: RouteOptions,
     #[command(flatten)]
     pub(super) load: LoadOptions,
+    #[command(flatten)]
+    pub(super) direct: DirectOptions,
     #[command(flatten)]
     pub(super) verdicts: VerdictOptions,
     #[command(flatten)]
@@ -142,6 +145,7 @@ impl LoadOptions {
             objectives: Arc::default(),
             shard: Shard::WHOLE,
             slots: None,
+            sides: Sides::One,
         })
     }
 }

@@ -10,7 +10,7 @@ use tokio::task::yield_now;
 
 use crate::cli::{say, show};
 use crate::client::{Call, Client, Exchange, Piece, Stamped};
-use crate::load::{Target, Ticket};
+use crate::load::{Side, Target, Ticket};
 use crate::net::Pool;
 use crate::outcome::{BodySize, Class, Sample};
 use crate::units::Span;
@@ -21,15 +21,22 @@ use super::talks::Talks;
 
 /// Makes one request of the load: the client, seen from the engine.
 pub(super) struct Requests {
+    pub(super) relay: Lane,
+    /// The way past the relay, where each request is made twice.
+    pub(super) direct: Option<Lane>,
+    /// The conversations of this worker's users, where requests are turns of some.
+    pub(super) talks: Talks,
+    /// Whether each attempt gets a line, at the price of a little time of the client's.
+    pub(super) verbose: bool,
+}
+
+/// One worker's way to one server.
+pub(super) struct Lane {
     pub(super) client: Client<Pool>,
     /// What each request sends, by its number: the same on every machine.
     pub(super) script: Arc<Script>,
-    /// The conversations of this worker's users, where requests are turns of some.
-    pub(super) talks: Talks,
     /// What the bodies of this worker's requests weigh.
     pub(super) scale: Arc<Scale>,
-    /// Whether each attempt gets a line, at the price of a little time of the client's.
-    pub(super) verbose: bool,
 }
 
 /// Adds up what the bodies of one worker's requests weigh.
@@ -52,16 +59,28 @@ impl Scale {
 }
 
 impl Requests {
+    /// The way of a request.
+    fn lane(&self, side: Side) -> &Lane {
+        match side {
+            Side::Relay => &self.relay,
+            Side::Direct => {
+                self.direct.as_ref().expect("requests are made twice only where there are two ways")
+            }
+        }
+    }
+
     /// The call of a request, and the turn it is where it is one.
     fn call(&self, ticket: Ticket) -> (Cow<'_, Call>, Option<&Prompt>) {
-        let Script { deck, mark, .. } = &*self.script;
-        let mark = |number: u64| scatter(scatter(mark.unwrap_or_default(), ticket.level.into()), number);
+        let Script { deck, mark, .. } = &*self.lane(ticket.side).script;
+        // What one of a pair has left in a cache must not answer the other.
+        let level = u64::from(ticket.level) << 1 | u64::from(ticket.side == Side::Direct);
+        let mark = |number: u64| scatter(scatter(mark.unwrap_or_default(), level), number);
         match deck.at(ticket.index) {
             Ready::Whole(call) => (Cow::Borrowed(call), None),
             Ready::Marked(stamped) => (Cow::Owned(stamped.with(mark(ticket.index))), None),
             Ready::Turn(prompt) => {
                 let call = self.talks.call(ticket, prompt);
-                let stamped = self.script.mark.and_then(|_| Stamped::new(call.clone()));
+                let stamped = self.relay.script.mark.and_then(|_| Stamped::new(call.clone()));
                 let call = stamped.map_or(call, |stamped| stamped.with(mark(self.talks.number(ticket))));
                 (Cow::Owned(call), Some(prompt))
             }
@@ -72,13 +91,14 @@ impl Requests {
 impl Target for Requests {
     async fn run(&self, ticket: Ticket, sample: &mut Sample) {
         let (call, turn) = self.call(ticket);
+        let lane = self.lane(ticket.side);
         let start = sample.marks.start;
         let streamed = call.stream;
         sample.streamed = streamed;
         let mut last: Option<Duration> = None;
         let mut said = String::new();
         let Sample { gaps, request_id, endpoint, bytes, .. } = &mut *sample;
-        let exchange = self
+        let exchange = lane
             .client
             .run(&call, &mut |piece: Piece<'_>| {
                 match piece {
@@ -106,7 +126,7 @@ impl Target for Requests {
             self.talks.note(ticket, prompt, &said);
         }
         fill(sample, &exchange);
-        self.scale.add(exchange.body());
+        lane.scale.add(exchange.body());
         self.tell(&exchange);
         // The pool takes a connection back on tasks of its own; without a turn for them the user's next request would
         // find none and open another.

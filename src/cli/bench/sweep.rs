@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use anyhow::Context;
 use tokio::time::Instant;
 
 use crate::cli::lookout::{Lookout, watch};
@@ -13,20 +14,18 @@ use crate::cli::{Ending, Signal};
 use crate::client::{Call, Client, Exchange, Failed, Piece};
 use crate::load;
 use crate::load::{Control, Live, LogSender, Outlets, Plan, Run};
-use crate::net::Pool;
+use crate::net::{Pool, shown_url};
 use crate::outcome::{BodySize, Class};
 use crate::report::Progress;
 
 use super::prompts::Script;
-use super::requests::{Requests, Scale};
+use super::requests::{Lane, Requests, Scale};
 use super::talks::{Maker, Talks};
 
 /// What the load is to be, and what is seen of it.
 pub(super) struct Sweep<'a> {
     pub(super) plan: &'a Plan,
     pub(super) progress: Option<Progress>,
-    /// What requests send.
-    pub(super) script: Script,
     /// What keeps all of them at one of several endpoints.
     pub(super) session: Option<String>,
     /// Where each request gets its line.
@@ -36,49 +35,61 @@ pub(super) struct Sweep<'a> {
     pub(super) lookout: Option<&'a Lookout>,
 }
 
+/// Who carries requests to one server, and what they say.
+pub(super) struct Team<'a> {
+    pub(super) wired: &'a Wired,
+    pub(super) crew: Crew,
+    /// What requests send.
+    pub(super) script: Script,
+}
+
+/// The teams of a run.
+pub(super) struct Teams<'a> {
+    pub(super) relay: Team<'a>,
+    /// Where each request is made twice, those that go past the relay.
+    pub(super) direct: Option<Team<'a>>,
+}
+
 /// What came of it.
 pub(super) struct Swept {
     pub(super) run: Run,
     /// The signal that ended it.
     pub(super) signal: Option<Signal>,
-    /// What the bodies of all requests but the first weighed.
+    /// What the bodies of all requests through the relay but the first weighed.
     pub(super) body: BodySize,
 }
 
 /// Makes the preflight request, then the levels, and stops for signals.
-pub(super) async fn sweep(wired: &Wired, crew: Crew, sweep: Sweep<'_>) -> anyhow::Result<Swept> {
-    let Sweep { plan, script, session, mut progress, log, verbose, lookout } = sweep;
+pub(super) async fn sweep(teams: Teams<'_>, sweep: Sweep<'_>) -> anyhow::Result<Swept> {
+    let Sweep { plan, session, mut progress, log, verbose, lookout } = sweep;
     let mut signals = Signals::listen()?;
     let mut watching = std::pin::pin!(watch(lookout));
-    let Crew { scout, workers } = crew;
-    let maker = Maker::of(&wired.site.settings, wired.call.stream, session);
-    let opening = script.opening(&maker);
-    let first = {
-        let mut first = std::pin::pin!(preflight(&scout, &opening, &mut signals, progress.as_mut()));
+    let settings = &teams.relay.wired.site.settings;
+    let maker = Maker::of(settings, teams.relay.wired.call.stream, session);
+    let opened = {
+        let mut opened = std::pin::pin!(teams.open(&maker, &mut signals, progress.as_mut()));
         loop {
             tokio::select! {
-                first = &mut first => break first,
+                opened = &mut opened => break opened,
                 () = &mut watching => {}
             }
         }
     };
-    if let Err(error) = first.and_then(|exchange| Ok(passable(exchange, wired)?)) {
-        progress.into_iter().for_each(Progress::finish);
-        return Err(error);
-    }
-    let learned = scout.learned();
-    drop(scout);
-    let script = Arc::new(script);
-    let seats: Vec<_> =
-        workers.into_iter().map(|client| Mutex::new(Some(client.having_learned(learned)))).collect();
-    let scales: Vec<Arc<Scale>> = seats.iter().map(|_| Arc::default()).collect();
-    let scale = scales.clone();
+    let (relay, direct) = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            progress.into_iter().for_each(Progress::finish);
+            return Err(error);
+        }
+    };
+    let scales: Vec<Arc<Scale>> = relay.iter().map(|lane| Arc::clone(&lane.scale)).collect();
+    let turns = relay.first().map_or(1, |lane| lane.script.turns);
+    let mut past = direct.into_iter().flatten();
+    let seats: Vec<_> = relay.into_iter().map(|lane| Mutex::new(Some((lane, past.next())))).collect();
     let make_target = move |worker: usize| {
-        let client = seats[worker].lock().ok().and_then(|mut seat| seat.take());
-        let client = client.expect("each worker is made once");
-        let (script, scale) = (Arc::clone(&script), Arc::clone(&scale[worker]));
-        let talks = Talks::new(maker.clone(), script.turns);
-        Requests { client, script, talks, scale, verbose }
+        let lanes = seats[worker].lock().ok().and_then(|mut seat| seat.take());
+        let (relay, direct) = lanes.expect("each worker is made once");
+        Requests { relay, direct, talks: Talks::new(maker.clone(), turns), verbose }
     };
     let control = Control::new();
     let on_live = |live: Live| {
@@ -104,6 +115,45 @@ pub(super) async fn sweep(wired: &Wired, crew: Crew, sweep: Sweep<'_>) -> anyhow
         progress.finish();
     }
     Ok(Swept { run, signal: came, body: scales.iter().map(|scale| scale.total()).sum() })
+}
+
+impl Teams<'_> {
+    /// Opens the ways of both.
+    async fn open(
+        self,
+        maker: &Maker,
+        signals: &mut Signals,
+        mut progress: Option<&mut Progress>,
+    ) -> anyhow::Result<(Vec<Lane>, Option<Vec<Lane>>)> {
+        let relay = self.relay.open(maker, signals, progress.as_deref_mut()).await?;
+        let Some(direct) = self.direct else { return Ok((relay, None)) };
+        let url = shown_url(&direct.wired.call.url);
+        let direct = direct.open(maker, signals, progress).await;
+        Ok((relay, Some(direct.with_context(|| format!("past the relay, at {url} (--direct)"))?)))
+    }
+}
+
+impl Team<'_> {
+    /// Makes the request that goes before the load; then each worker has its way, with what that one has learned.
+    async fn open(
+        self,
+        maker: &Maker,
+        signals: &mut Signals,
+        progress: Option<&mut Progress>,
+    ) -> anyhow::Result<Vec<Lane>> {
+        let Self { wired, crew: Crew { scout, workers }, script } = self;
+        let exchange = preflight(&scout, &script.opening(maker), signals, progress).await?;
+        passable(exchange, wired)?;
+        let learned = scout.learned();
+        drop(scout);
+        let script = Arc::new(script);
+        let lane = |client: Client<Pool>| Lane {
+            client: client.having_learned(learned),
+            script: Arc::clone(&script),
+            scale: Arc::default(),
+        };
+        Ok(workers.into_iter().map(lane).collect())
+    }
 }
 
 /// Makes the request that goes before the load, and says so while it lasts.

@@ -13,6 +13,7 @@ use super::super::Phase;
 use super::super::Scale;
 use super::super::Search;
 use super::super::SearchEnd;
+use super::super::Sides;
 use super::super::Ticket;
 use super::*;
 use crate::outcome::Class;
@@ -49,7 +50,18 @@ fn plan(levels: &[u32], extent: Extent) -> Plan {
     let (warmup, drain) = (Duration::from_millis(20), Duration::from_secs(5));
     let levels = levels.iter().copied().map(Step::closed).collect();
     let (shard, objectives) = (Shard::WHOLE, Arc::default());
-    Plan { levels, search: None, extent, warmup, drain, workers: 2, objectives, shard, slots: None }
+    Plan {
+        levels,
+        search: None,
+        extent,
+        warmup,
+        drain,
+        workers: 2,
+        objectives,
+        shard,
+        slots: None,
+        sides: Sides::One,
+    }
 }
 
 #[tokio::test]

@@ -27,6 +27,8 @@ pub(in crate::report) struct Sample {
     steps: Vec<(f64, u64)>,
     /// How many finished requests there are, and their mean and deviation in ms.
     finished: u64,
+    /// How many values the others can be told from: with more than one of a request, only so many as there are requests.
+    independent: u64,
     mean: f64,
     deviation: f64,
 }
@@ -60,7 +62,12 @@ impl Sample {
         }
         let mean = least_average(distribution).unwrap_or(distribution.avg);
         let deviation = distribution.sd.unwrap_or(0.0);
-        Ok(Self { steps: counts, finished: distribution.n, mean, deviation })
+        Ok(Self { steps: counts, finished: distribution.n, independent: below, mean, deviation })
+    }
+
+    /// The same values, known to be of so many requests: values of one request may all lie alike.
+    pub(in crate::report) fn of_requests(self, requests: u64) -> Self {
+        Self { independent: self.independent.min(requests.max(1)), ..self }
     }
 
     fn len(&self) -> u64 {
@@ -132,9 +139,9 @@ impl Draws {
 
     fn mean(&mut self, sample: &Sample) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
-        let n = sample.finished as f64;
+        let n = sample.finished.min(sample.independent) as f64;
         // Cut requests are in no mean, so that only whole samples can be drawn from value by value.
-        if sample.finished > MANY || sample.finished != sample.len() {
+        if sample.finished > MANY || [sample.len(), sample.independent] != [sample.finished; 2] {
             return sample.mean + sample.deviation / n.sqrt() * self.normal();
         }
         let drawn = (0..sample.finished).map(|_| sample.at_rank(self.0.u64(1..=sample.finished)));
@@ -143,11 +150,11 @@ impl Draws {
 
     fn quantile(&mut self, sample: &Sample, point: f64) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
-        let n = sample.len() as f64;
+        let (all, n) = (sample.len() as f64, sample.independent as f64);
         let rank = (n * point).ceil().max(1.0);
         // Beta(k, n + 1 − k) as a share of two gammas.
         let (below, above) = (self.gamma(rank), self.gamma(n + 1.0 - rank));
-        let drawn = (n * below / (below + above)).ceil().clamp(1.0, n);
+        let drawn = (all * below / (below + above)).ceil().clamp(1.0, all);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -188,7 +195,7 @@ mod tests {
         let n = f64::from(n);
         let (mean, deviation) = (f64::midpoint(n, 1.0), (n * (n + 1.0) / 12.0).sqrt());
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it was a u32")]
-        Sample { steps, finished: n as u64, mean, deviation }
+        Sample { steps, finished: n as u64, independent: n as u64, mean, deviation }
     }
 
     #[test]

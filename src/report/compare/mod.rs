@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 pub use self::bootstrap::DamagedHistogram;
+pub(super) use self::bootstrap::{Draws, Sample, Statistic};
 pub use self::paper::comparison_json;
 pub use self::paper::comparison_markdown;
 pub use self::paper::comparison_notes;
@@ -19,9 +20,6 @@ pub use self::paper::stories;
 pub(super) use self::paper::story;
 pub use self::plans::plan_differences;
 
-use self::bootstrap::Draws;
-use self::bootstrap::Sample;
-use self::bootstrap::Statistic;
 use self::pairs::pairs;
 use self::plans::bound_difference;
 use super::document::Distribution;
@@ -341,7 +339,7 @@ fn error_rate(pair: [&Level; 2], draws: &mut Draws) -> Change {
 }
 
 /// A statistic as the result has it, and whether it is only a lower bound.
-fn value(saved: &Distribution, statistic: Statistic) -> (Option<f64>, Option<Tail>) {
+pub(super) fn value(saved: &Distribution, statistic: Statistic) -> (Option<f64>, Option<Tail>) {
     match statistic {
         Statistic::Mean => match least_average(saved) {
             None => (Some(saved.avg), None),

@@ -22,6 +22,7 @@ use super::endpoints::EndpointEvent;
 use super::endpoints::columns_of_endpoints;
 use super::json::json;
 use super::notes::notes;
+use super::tax::columns_of_tax;
 use crate::load::Verdict;
 
 /// The page, which minijinja fills; its name makes it escape what it is given.
@@ -41,6 +42,9 @@ struct Page<'a> {
     thresholds: Vec<Ruling<'a>>,
     endpoint_head: Vec<&'static str>,
     endpoint_rows: Vec<Vec<String>>,
+    direct: Option<&'a str>,
+    tax_head: Vec<&'static str>,
+    tax_rows: Vec<Vec<String>>,
     plates: Vec<Plate>,
     facts: Vec<Facts>,
     json: String,
@@ -66,6 +70,7 @@ struct Facts {
 pub fn html(document: &Document) -> String {
     let columns = columns(document);
     let endpoints = columns_of_endpoints(document).unwrap_or_default();
+    let tax = columns_of_tax(document).unwrap_or_default();
     let urls: Vec<_> = document.endpoints.iter().map(|endpoint| endpoint.url.as_str()).collect();
     let mut page = Page {
         relay: urls.join(", "),
@@ -87,6 +92,9 @@ pub fn html(document: &Document) -> String {
             .collect(),
         endpoint_head: endpoints.iter().map(|column| column.heading).collect(),
         endpoint_rows: rows_of(&endpoints),
+        direct: document.direct.as_ref().map(|direct| direct.url.as_str()),
+        tax_head: tax.iter().map(|column| column.heading).collect(),
+        tax_rows: rows_of(&tax),
         plates: plates(document),
         facts: vec![
             Facts { id: "plan", title: "Plan", rows: known(serde_json::to_value(&document.plan)) },
@@ -197,6 +205,15 @@ mod tests {
         }
         assert!(!page.contains("id=\"events\"><tbody>\n<tr><th scope=\"row\">3"));
         assert!(!html(&golden::whole()).contains("id=\"endpoints\""));
+    }
+
+    #[test]
+    fn what_a_relay_adds_has_a_row_for_each_figure_beside_where_its_upstream_is() {
+        let page = html(&golden::paired());
+        let table = &page[page.find("<table id=\"tax\">").unwrap()..];
+        assert!(table.contains("ttft.p99") && page.contains("upstream.example"));
+        assert_eq!(table[..table.find("</table>").unwrap()].matches("<tr>").count(), 13);
+        assert!(!html(&golden::whole()).contains("id=\"tax\""));
     }
 
     #[test]

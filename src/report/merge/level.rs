@@ -98,6 +98,8 @@ pub(super) fn merged(
         late_s: levels().filter_map(|level| level.late_s).reduce(f64::max),
         verdict: Verdict::Ok,
         endpoints: shares::merged(&having, (position, window.length_s))?,
+        // Requests that are made twice are not spread over processes.
+        direct: None,
     };
     level.verdict = verdict(&level, previous);
     Ok(level)

@@ -9,19 +9,53 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use self::level::Part;
 use self::plans::differences;
 use super::access::AccessTokens;
 use super::document::BodyBytes;
 use super::document::Document;
-use super::document::Merged;
-use super::document::MergedPart;
+use super::document::Machine;
 use super::endpoints::EndpointEvent;
 use super::knee::Knee;
 use super::result::rounded;
 use crate::load::RestoreError;
 use crate::units::Shard;
+
+/// What a document is the sum of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Merged {
+    /// How many shards the plan was spread over.
+    pub of: u64,
+    /// Numbers of those, from 1, that are not among the parts.
+    pub missing: Vec<u64>,
+    /// The parts, in the order of their numbers.
+    pub parts: Vec<MergedPart>,
+}
+
+/// One of the runs that were added up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MergedPart {
+    /// Which part of the plan it was, as in `2/4`.
+    pub shard: String,
+    /// When it began, RFC 3339 in UTC.
+    pub started: String,
+    /// Where it was carried.
+    pub machine: Machine,
+    /// Levels that it measured.
+    pub levels: usize,
+    /// The longest that one of its levels began after its slot; `None` where there were no slots.
+    pub late_s: Option<f64>,
+    /// How long after the first part to do so one of its levels began to be measured, at most.
+    pub behind_s: f64,
+    /// Whether it was stopped, or gave up, before its end.
+    #[serde(default)]
+    pub cut: bool,
+    /// Whether one of its levels began to be measured only when that of another part had ended.
+    #[serde(default)]
+    pub apart: bool,
+}
 
 /// A saved result and what to call it.
 #[derive(Debug, Clone)]

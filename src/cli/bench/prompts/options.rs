@@ -72,6 +72,11 @@ impl SetOptions {
         !self.prompts.is_empty() || self.mix.is_some() || self.synthetic.is_some()
     }
 
+    /// Whether rows come from standard input, which is there once.
+    pub(in crate::cli::bench) fn read_stdin(&self) -> bool {
+        self.prompts.iter().any(|path| Input::named(path) == Input::Stdin)
+    }
+
     /// Refuses what would have no effect or could not keep its promise.
     pub(in crate::cli::bench) fn refuse_what_cannot_be(&self, around: Around) -> Result<(), Usage> {
         let has_files = !self.prompts.is_empty() || self.mix.is_some();
