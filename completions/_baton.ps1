@@ -420,6 +420,7 @@ Register-ArgumentCompleter -Native -CommandName 'baton' -ScriptBlock {
             [CompletionResult]::new('--shuffle', '--shuffle', [CompletionResultType]::ParameterName, 'Send the rows of --prompts or --mix each time through in another order, by --seed')
             [CompletionResult]::new('--unique', '--unique', [CompletionResultType]::ParameterName, 'Put a mark before the words of each request so that no cache answers; by --seed if given, else new in each run')
             [CompletionResult]::new('--no-stream', '--no-stream', [CompletionResultType]::ParameterName, 'Ask for whole answers instead of streams')
+            [CompletionResult]::new('--selftest', '--selftest', [CompletionResultType]::ParameterName, 'Carry the same levels, for at most 3s each, to an embedded relay that answers at once first, and say what this machine can do')
             [CompletionResult]::new('--find-capacity', '--find-capacity', [CompletionResultType]::ParameterName, 'Search for the largest load at which every --slo holds: users from -c on, or with --rate arrivals from that rate on')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Compare results of different plans, at the levels that both have')
             [CompletionResult]::new('--http1', '--http1', [CompletionResultType]::ParameterName, 'Speak HTTP/1.1 only')

@@ -413,6 +413,7 @@ set edit:completion:arg-completer[baton] = {|@words|
             cand --shuffle 'Send the rows of --prompts or --mix each time through in another order, by --seed'
             cand --unique 'Put a mark before the words of each request so that no cache answers; by --seed if given, else new in each run'
             cand --no-stream 'Ask for whole answers instead of streams'
+            cand --selftest 'Carry the same levels, for at most 3s each, to an embedded relay that answers at once first, and say what this machine can do'
             cand --find-capacity 'Search for the largest load at which every --slo holds: users from -c on, or with --rate arrivals from that rate on'
             cand --force 'Compare results of different plans, at the levels that both have'
             cand --http1 'Speak HTTP/1.1 only'

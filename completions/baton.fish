@@ -458,6 +458,7 @@ complete -c baton -n "__fish_baton_using_subcommand bench" -l text -d 'Each line
 complete -c baton -n "__fish_baton_using_subcommand bench" -l shuffle -d 'Send the rows of --prompts or --mix each time through in another order, by --seed'
 complete -c baton -n "__fish_baton_using_subcommand bench" -l unique -d 'Put a mark before the words of each request so that no cache answers; by --seed if given, else new in each run'
 complete -c baton -n "__fish_baton_using_subcommand bench" -l no-stream -d 'Ask for whole answers instead of streams'
+complete -c baton -n "__fish_baton_using_subcommand bench" -l selftest -d 'Carry the same levels, for at most 3s each, to an embedded relay that answers at once first, and say what this machine can do'
 complete -c baton -n "__fish_baton_using_subcommand bench" -l find-capacity -d 'Search for the largest load at which every --slo holds: users from -c on, or with --rate arrivals from that rate on'
 complete -c baton -n "__fish_baton_using_subcommand bench" -l force -d 'Compare results of different plans, at the levels that both have'
 complete -c baton -n "__fish_baton_using_subcommand bench" -l http1 -d 'Speak HTTP/1.1 only'

@@ -380,7 +380,8 @@ pub(super) fn enough_descriptors((users, each): (u32, u32), way: Way<'_>) -> Res
     Err(Usage::new(message).hint("raise the hard limit with ulimit -Hn, or lower --concurrency"))
 }
 
-fn start_embedded(spec: mock::Spec) -> Result<mock::Relay, mock::Error> {
+/// Starts the embedded relay on a free port of this machine.
+pub(super) fn start_embedded(spec: mock::Spec) -> Result<mock::Relay, mock::Error> {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     mock::Relay::start(mock::Options { listen, spec, ..mock::Options::default() })
 }

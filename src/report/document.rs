@@ -13,6 +13,7 @@ use super::endpoints::EndpointShare;
 use super::knee::Knee;
 use super::merge::Merged;
 use super::prompts::PromptsInfo;
+use super::selftest::Ceiling;
 use super::tax::DirectSide;
 use super::threshold::Goodput;
 use super::threshold::Threshold;
@@ -54,6 +55,9 @@ pub struct Document {
     /// Where their partners went past the relay; `None` where each request was made once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub direct: Option<Endpoint>,
+    /// What this machine made of a relay that answers at once, level by level; empty where that was not tried.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub selftest: Vec<Ceiling>,
     /// What was decided about several endpoints, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<EndpointEvent>,

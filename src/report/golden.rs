@@ -21,6 +21,7 @@ use super::document::PlanInfo;
 use super::endpoints::EndpointEvent;
 use super::result::RunInfo;
 use super::result::Traffic;
+use super::selftest::Ceiling;
 use super::threshold::Threshold;
 use crate::load::ClassCounts;
 use crate::load::Criterion;
@@ -182,6 +183,7 @@ pub(super) fn paired() -> Document {
     through.direct = Some(Box::new(Direct { classes, metrics, failures }));
     let mut document = document(traffic(), vec![through], Ended::Completed);
     document.plan.paired = true;
+    document.selftest = vec![Ceiling::of(&level(50, 40_000, 4))];
     document.direct = Some(Endpoint { url: "https://upstream.example".to_owned() });
     document
 }
@@ -248,6 +250,7 @@ pub(super) fn document(traffic: Traffic, mut levels: Vec<Summary>, ended: Ended)
         began,
         urls: vec!["https://relay.example".to_owned()],
         direct: None,
+        selftest: Vec::new(),
         events: Vec::new(),
         scale: None,
         body: BodySize { plain: 420_000, sent: 420_000 },

@@ -12,6 +12,7 @@ use super::document::FailureNote;
 use super::document::Level;
 use super::knee::knee;
 use super::merge::Shortfall;
+use super::selftest::ceilings;
 use super::tax::taxes;
 use super::threshold::thresholds;
 use crate::outcome::BodySize;
@@ -34,6 +35,7 @@ pub fn notes(document: &Document) -> String {
     let mut lines = errors(document);
     lines.extend(document.levels.iter().filter_map(arrivals));
     lines.extend(taxes(document));
+    lines.extend(ceilings(document));
     lines.extend(decided(document));
     lines.extend(saved(document.body_bytes));
     lines.extend(document.access_tokens.map(|tokens| format!("access  {}", tokens.told())));

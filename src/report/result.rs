@@ -29,6 +29,7 @@ use super::endpoints::EndpointEvent;
 use super::endpoints::EndpointShare;
 use super::knee::Knee;
 use super::prompts::PromptsInfo;
+use super::selftest::Ceiling;
 use super::tax::DirectSide;
 use super::threshold::Goodput;
 use crate::load;
@@ -63,6 +64,8 @@ pub struct RunInfo {
     pub urls: Vec<String>,
     /// Where partners of those requests went past the relay, if there were any.
     pub direct: Option<String>,
+    /// What this machine made of a relay that answers at once, where that was tried.
+    pub selftest: Vec<Ceiling>,
     /// What was decided about several endpoints, in order.
     pub events: Vec<EndpointEvent>,
     /// Along what a search went, if there was one.
@@ -171,6 +174,7 @@ impl Document {
             capacity: capacity.map(|(capacity, scale)| Capacity::of(capacity, scale)),
             endpoints: info.urls.into_iter().map(|url| Endpoint { url }).collect(),
             direct: info.direct.map(|url| Endpoint { url }),
+            selftest: info.selftest,
             events: info.events,
             merged: None,
             body_bytes: BodyBytes { plain: info.body.plain, sent: info.body.sent },

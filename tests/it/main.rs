@@ -38,6 +38,7 @@ mod papers;
 mod prompts;
 mod route;
 mod secrets;
+mod selftest;
 mod send;
 mod service_token;
 mod shards;

@@ -120,17 +120,13 @@ impl DirectOptions {
 /// A base address with its scheme and without anything secret in it.
 fn address(text: &str) -> Result<Url, String> {
     let shown = text.split('@').next_back().unwrap_or(text);
-    let url = Url::parse(text).map_err(|error| format!("'{shown}' is not a whole address: {error}"))?;
+    let refuse = |what: &str| Err(format!("'{shown}' {what}: write it as in https://api.example"));
+    let Ok(url) = Url::parse(text) else { return refuse("is no whole address") };
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err(format!("'{shown}' is no address of http or https: write it as in https://api.example"));
+        return refuse("is no address of http or https");
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(
-            "the address holds a user name or password: --direct-profile names whose key is sent".to_owned()
-        );
+        return refuse("stands behind a user name or password, and --direct-profile names whose key is sent");
     }
-    match url.fragment() {
-        Some(_) => Err(format!("'{shown}' has a fragment (#…), which is never sent")),
-        None => Ok(url),
-    }
+    if url.fragment().is_some() { refuse("has a fragment (#…), which is never sent") } else { Ok(url) }
 }

@@ -6,6 +6,7 @@ mod direct;
 mod options;
 mod prompts;
 mod requests;
+mod selftest;
 mod spread;
 mod sweep;
 mod talks;
@@ -31,7 +32,7 @@ pub(super) use self::options::BenchOptions;
 use self::options::{LoadOptions, ReportOptions};
 use self::prompts::{Around, SetOptions, Terms};
 use self::spread::SpreadOptions;
-use self::sweep::{Sweep, Swept, Team, Teams, sweep};
+use self::sweep::{Sweep, Swept, Team, Teams, carried};
 use self::verdicts::Judgement;
 use super::connection::Unasked;
 use super::lookout::{Lookout, finish};
@@ -40,7 +41,7 @@ use super::output::{Output, append_to};
 use super::paper::keep;
 use super::prompt::{Defaults, Nameless, Stdin};
 use super::relay::{Flags, Manner, Wired, descriptors_for, enough_descriptors};
-use super::{Ending, OutputError, Signal, Talk, terminal_obeys};
+use super::{Ending, OutputError, Signal, Talk, Usage, terminal_obeys};
 
 /// What is asked for where nothing is given: short, harmless, and long enough to be answered in more than a word.
 const PROMPT: &str = "In one short sentence, say what a river is.";
@@ -73,24 +74,33 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     let view = PlanInfo::of(&plan, traffic(&wired, (target, &options.spread), (open.as_ref(), said)));
     let baseline = verdicts.baseline(&view)?;
     announce(&view, (&wired, beside.as_ref()), &plan, talk);
+    let selftest = selftest::ceilings(options, (&wired, flags), &plan, (talk, terms(&wired)))?;
     let (started, began) = (jiff::Timestamp::now(), Instant::now());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let progress = progress(verbose, talk);
     let (log, journal) = outputs.log.take().unzip();
     let session = route.session.clone();
     let course = Sweep { plan: &plan, session, progress, log, verbose, lookout: lookout.as_ref() };
-    let swept = runtime.block_on(sweep(Teams { relay, direct }, course));
+    let swept = carried(Teams { relay, direct }, course);
     let events = lookout.as_ref().map(|lookout| told(lookout, began)).unwrap_or_default();
     finish(lookout, talk);
-    // A name look-up may still hang in a thread of its own, and nobody waits for it any more.
-    runtime.shutdown_background();
     let Swept { run, signal, body } = swept?;
     let scale = plan.search.as_ref().map(|search| search.scale.clone());
     let urls = addresses(&wired);
     let (machine, token_times) = (Machine::here(), wired.site.settings.token_times());
     let direct = beside.as_ref().map(|beside| shown_url(&beside.call.url));
-    let info =
-        RunInfo { plan: view, machine, started, began, urls, direct, events, scale, body, token_times };
+    let info = RunInfo {
+        plan: view,
+        machine,
+        started,
+        began,
+        urls,
+        direct,
+        selftest,
+        events,
+        scale,
+        body,
+        token_times,
+    };
     let mut document = Document::of(info, &run);
     let judgement = verdicts.judge(&run, &mut document, baseline.as_ref());
     let logged = journal.map_or(Ok(()), |journal| whole(journal, report));
@@ -107,7 +117,15 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
 fn planned(options: &BenchOptions, flags: Flags<'_>, open: Option<&OpenLoop>) -> anyhow::Result<Plan> {
     let BenchOptions { sets, load, verdicts, spread, .. } = options;
     let sides = options.direct.sides();
-    let each = u32::try_from(sides.each()).unwrap_or(1);
+    if load.selftest && sets.read_stdin() {
+        let error = Usage::new("--prompts - is read once, and --selftest sends each row to two relays");
+        return Err(error.hint("write the rows into a file").into());
+    }
+    let mut each = u32::try_from(sides.each()).unwrap_or(1);
+    if load.selftest && options.target.mock.is_none() {
+        // The embedded relay holds the other end of each connection.
+        each = each.max(2);
+    }
     let room = (descriptors_for(flags.way()) / each).max(1);
     let mut plan = Plan { sides, ..load.plan(open, room)? };
     verdicts.settle(&mut plan, load, room)?;

@@ -86,6 +86,9 @@ pub(super) struct LoadOptions {
     /// Ask for whole answers instead of streams
     #[arg(long)]
     pub(super) no_stream: bool,
+    /// Carry the same levels, for at most 3s each, to an embedded relay that answers at once first, and say what this machine can do
+    #[arg(long, conflicts_with_all = ["find_capacity", "start_at", "proxy", "unix_socket"])]
+    pub(super) selftest: bool,
     /// Threads that make the load [default: one a core]
     #[arg(long, value_name = "N", value_parser = |text: &str| whole::<u16>(text, 1..=256))]
     pub(super) workers: Option<u16>,

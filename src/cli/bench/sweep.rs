@@ -59,8 +59,17 @@ pub(super) struct Swept {
     pub(super) body: BodySize,
 }
 
+/// Carries the load out on a runtime of its own.
+pub(super) fn carried(teams: Teams<'_>, course: Sweep<'_>) -> anyhow::Result<Swept> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let swept = runtime.block_on(sweep(teams, course));
+    // A name look-up may still hang in a thread of its own, and nobody waits for it any more.
+    runtime.shutdown_background();
+    swept
+}
+
 /// Makes the preflight request, then the levels, and stops for signals.
-pub(super) async fn sweep(teams: Teams<'_>, sweep: Sweep<'_>) -> anyhow::Result<Swept> {
+async fn sweep(teams: Teams<'_>, sweep: Sweep<'_>) -> anyhow::Result<Swept> {
     let Sweep { plan, session, mut progress, log, verbose, lookout } = sweep;
     let mut signals = Signals::listen()?;
     let mut watching = std::pin::pin!(watch(lookout));

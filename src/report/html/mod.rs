@@ -100,6 +100,11 @@ pub fn html(document: &Document) -> String {
             Facts { id: "plan", title: "Plan", rows: known(serde_json::to_value(&document.plan)) },
             Facts { id: "machine", title: "Machine", rows: known(serde_json::to_value(&document.machine)) },
             Facts { id: "events", title: "Decisions about endpoints", rows: decisions(document) },
+            Facts {
+                id: "selftest",
+                title: "This machine and a relay that answers at once",
+                rows: ceilings(document),
+            },
             Facts { id: "client", title: "The client's own health", rows: health(&document.levels) },
         ],
         json: json(document),
@@ -159,6 +164,12 @@ fn known(value: Result<Value, serde_json::Error>) -> Vec<(String, String)> {
         other => Some((name, other.to_string())),
     };
     fields.into_iter().filter_map(row).collect()
+}
+
+/// What the client made of a relay that answers at once.
+fn ceilings(document: &Document) -> Vec<(String, String)> {
+    let row = |told: String| told.split_once(": ").map(|(name, words)| (name.to_owned(), words.to_owned()));
+    document.selftest.iter().filter_map(|ceiling| row(ceiling.told())).collect()
 }
 
 /// How the client fared at each level.

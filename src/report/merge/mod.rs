@@ -171,6 +171,8 @@ pub fn merge(saved: &[Saved]) -> Result<Document, MergeError> {
         thresholds: Vec::new(),
         comparison: None,
         endpoints,
+        // Each machine has a ceiling of its own.
+        selftest: Vec::new(),
         events,
         body_bytes,
         access_tokens: AccessTokens::sum(parts.iter().filter_map(|part| part.document.access_tokens)),
