@@ -96,10 +96,12 @@ pub fn judge(evidence: &Evidence) -> Verdict {
 
 /// Whether the client's own delay is a visible part of what was measured.
 fn is_client_bound(evidence: &Evidence) -> bool {
-    let delayed = evidence.delay_p99.zip(evidence.wait_p99).is_some_and(|(delay, wait)| {
-        delay > HARMLESS_DELAY && delay.as_secs_f64() > DELAY_SHARE * wait.as_secs_f64()
-    });
-    let sent_late = evidence.own_lag_p99.is_some_and(|lag| lag > HARMLESS_DELAY)
+    let is_visible = |delay: Duration| {
+        let share = evidence.wait_p99.map_or(0.0, |wait| DELAY_SHARE * wait.as_secs_f64());
+        delay > HARMLESS_DELAY && delay.as_secs_f64() > share
+    };
+    let delayed = evidence.wait_p99.and(evidence.delay_p99).is_some_and(is_visible);
+    let sent_late = evidence.own_lag_p99.is_some_and(is_visible)
         || (evidence.held_back == 0 && evidence.shortfall.is_some_and(|share| share > RATE_SLACK));
     delayed || sent_late || evidence.busy_max.is_some_and(|busy| busy > BUSY)
 }
@@ -136,7 +138,10 @@ mod tests {
     fn an_open_loop_answers_for_its_own_lateness_and_the_relay_for_arrivals_held_back() {
         let open = Evidence { own_lag_p99: MS(1), shortfall: Some(0.004), ..healthy() };
         assert_eq!(judge(&open), Verdict::Ok);
-        assert_eq!(judge(&Evidence { own_lag_p99: MS(2), ..open }), Verdict::ClientBound);
+        assert_eq!(judge(&Evidence { own_lag_p99: MS(5), ..open }), Verdict::Ok);
+        assert_eq!(judge(&Evidence { own_lag_p99: MS(6), ..open }), Verdict::ClientBound);
+        let quick = Evidence { wait_p99: MS(2), ..open };
+        assert_eq!(judge(&Evidence { own_lag_p99: MS(2), ..quick }), Verdict::ClientBound);
         assert_eq!(judge(&Evidence { shortfall: Some(0.006), ..open }), Verdict::ClientBound);
         let held_back = Evidence { held_back: 3, shortfall: Some(0.3), ..open };
         assert_eq!(judge(&held_back), Verdict::RelaySaturated);
