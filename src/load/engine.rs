@@ -35,6 +35,7 @@ use super::search::Agenda;
 use super::search::Capacity;
 use super::summary::Course;
 use super::summary::Summary;
+use super::vitals::Watcher;
 use super::worker::Line;
 use super::worker::Part;
 use super::worker::Report;
@@ -222,7 +223,7 @@ impl Crew {
         }
         let mut views = interval_at(schedule.t0 + INTERVAL, INTERVAL);
         views.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut seen = Seen::default();
+        let (mut seen, mut watcher) = (Seen::default(), Watcher::default());
         let mut missing = self.workers.len();
         while missing > 0 {
             tokio::select! {
@@ -236,6 +237,7 @@ impl Crew {
                     missing -= 1;
                 }
                 _ = views.tick() => {
+                    watcher.look();
                     if self.workers.iter().any(|worker| worker.thread.is_finished()) {
                         return Err(self.post_mortem());
                     }
@@ -243,6 +245,7 @@ impl Crew {
                 }
             }
         }
+        seen.health.vitals = watcher.seen();
         Ok(seen)
     }
 

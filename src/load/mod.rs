@@ -32,6 +32,7 @@ mod threshold;
 mod throughput;
 mod timeline;
 mod verdict;
+mod vitals;
 mod worker;
 
 use std::future::Future;
@@ -98,6 +99,7 @@ pub use timeline::{Second, Timeline};
 pub use verdict::Evidence;
 pub use verdict::Verdict;
 pub use verdict::judge;
+pub use vitals::Vitals;
 
 /// Iterations of a warm-up are numbered from here, so that measured ones begin at 0 however fast the warm-up was.
 pub const WARMUP_ITERATIONS: u64 = 1 << 32;

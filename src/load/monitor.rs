@@ -18,6 +18,7 @@ use super::log::Journal;
 use super::metric::Metric;
 use super::quantile::Percentile;
 use super::schedule::Phase;
+use super::vitals::Vitals;
 
 /// How often the wait of a ready task is measured.
 const PERIOD: Duration = Duration::from_millis(10);
@@ -36,6 +37,11 @@ pub struct Health {
     pub delay_p99: Option<Duration>,
     /// Share of the window, between 0 and 1, in which the busiest worker's thread had no rest.
     pub busy_max: Option<f64>,
+    /// Share of the window, between 0 and 1, that the worker's thread spent on a core where it spent most; absent where the
+    /// system does not tell.
+    pub cpu_max: Option<f64>,
+    /// What the process had left.
+    pub vitals: Vitals,
 }
 
 impl Health {
@@ -45,10 +51,9 @@ impl Health {
         self.workers += 1;
         self.delay.merge(&watch.delay);
         self.delay_p99 = self.delay_p99.max(p99);
-        self.busy_max = match (self.busy_max, watch.busy()) {
-            (Some(one), Some(other)) => Some(one.max(other)),
-            (one, other) => one.or(other),
-        };
+        let larger = |one: Option<f64>, other: Option<f64>| one.into_iter().chain(other).reduce(f64::max);
+        self.busy_max = larger(self.busy_max, watch.busy());
+        self.cpu_max = larger(self.cpu_max, watch.on_core());
     }
 }
 
@@ -56,19 +61,51 @@ impl Health {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Watch {
     delay: Metric,
-    /// First and last moment seen inside the window, each with the busy time of the thread until then.
-    first: Option<(Instant, Duration)>,
-    last: Option<(Instant, Duration)>,
+    /// First and last moment seen inside the window.
+    first: Option<Moment>,
+    last: Option<Moment>,
+}
+
+/// What the thread had done until a moment.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    at: Instant,
+    /// How long it had been at work.
+    busy: Duration,
+    /// How long it had been on a core.
+    on_core: Option<Duration>,
 }
 
 impl Watch {
     /// Share of the watched time in which the thread had no rest; absent where nothing was watched.
     fn busy(&self) -> Option<f64> {
-        let ((from, busy_before), (to, busy_after)) = (self.first?, self.last?);
-        let watched = to.checked_duration_since(from).filter(|watched| !watched.is_zero())?;
-        let busy = busy_after.saturating_sub(busy_before);
-        Some((busy.as_secs_f64() / watched.as_secs_f64()).min(1.0))
+        self.share(|moment| Some(moment.busy))
     }
+
+    /// Share of the watched time that the thread spent on a core: less than it was busy where others had the core meanwhile.
+    fn on_core(&self) -> Option<f64> {
+        self.share(|moment| moment.on_core)
+    }
+
+    fn share(&self, of: fn(&Moment) -> Option<Duration>) -> Option<f64> {
+        let (first, last) = (self.first?, self.last?);
+        let watched = last.at.checked_duration_since(first.at).filter(|watched| !watched.is_zero())?;
+        let spent = of(&last)?.saturating_sub(of(&first)?);
+        Some((spent.as_secs_f64() / watched.as_secs_f64()).min(1.0))
+    }
+}
+
+/// How long this thread has been on a core.
+#[cfg(target_os = "linux")]
+fn on_core() -> Option<Duration> {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Some(Duration::new(time.tv_sec.try_into().ok()?, time.tv_nsec.try_into().ok()?))
+}
+
+/// How long this thread has been on a core.
+#[cfg(not(target_os = "linux"))]
+const fn on_core() -> Option<Duration> {
+    None
 }
 
 /// Watches one worker until it is dropped, and puts out a snapshot now and then.
@@ -86,7 +123,8 @@ pub(super) async fn monitor<T: Target>(desk: Rc<Desk<T>>, watch: Rc<RefCell<Watc
         if desk.schedule.phase(now) == Phase::Measuring && !desk.control.is_stopping() {
             let mut watch = watch.borrow_mut();
             watch.delay.record(late + now.saturating_duration_since(woken));
-            let state = (now, runtime.worker_total_busy_duration(0));
+            let busy = runtime.worker_total_busy_duration(0);
+            let state = Moment { at: now, busy, on_core: on_core() };
             watch.first.get_or_insert(state);
             watch.last = Some(state);
         }

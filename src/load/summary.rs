@@ -127,6 +127,7 @@ impl Summary {
             wait_p99: waits.flatten().min(),
             delay_p99: health.delay_p99,
             busy_max: health.busy_max,
+            client_limited: recorder.classes[Class::ClientLimit],
             turned_away: recorder.classes[Class::RateLimited] + recorder.classes[Class::Overloaded],
             rps,
             previous: previous

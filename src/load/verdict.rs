@@ -47,6 +47,8 @@ pub struct Evidence {
     pub delay_p99: Option<Duration>,
     /// Busy share of the busiest worker, between 0 and 1.
     pub busy_max: Option<f64>,
+    /// Requests in the class `client_limit`.
+    pub client_limited: u64,
     /// Requests in the classes `rate_limited` and `overloaded`.
     pub turned_away: u64,
     /// Successful requests per second.
@@ -103,7 +105,8 @@ fn is_client_bound(evidence: &Evidence) -> bool {
     let delayed = evidence.wait_p99.and(evidence.delay_p99).is_some_and(is_visible);
     let sent_late = evidence.own_lag_p99.is_some_and(is_visible)
         || (evidence.held_back == 0 && evidence.shortfall.is_some_and(|share| share > RATE_SLACK));
-    delayed || sent_late || evidence.busy_max.is_some_and(|busy| busy > BUSY)
+    let is_at_its_limits = evidence.client_limited > 0;
+    delayed || sent_late || is_at_its_limits || evidence.busy_max.is_some_and(|busy| busy > BUSY)
 }
 
 /// Whether throughput grew by less than a tenth of what concurrency did.
@@ -164,6 +167,12 @@ mod tests {
         assert_eq!(judge(&Evidence { delay_p99: MS(1), wait_p99: MS(2), ..healthy() }), Verdict::Ok);
         assert_eq!(judge(&Evidence { busy_max: Some(0.91), ..healthy() }), Verdict::ClientBound);
         assert_eq!(judge(&Evidence { busy_max: Some(0.90), ..healthy() }), Verdict::Ok);
+    }
+
+    #[test]
+    fn a_request_that_this_machine_had_no_room_for_is_never_charged_to_the_relay() {
+        let limited = Evidence { client_limited: 1, turned_away: 5, ..healthy() };
+        assert_eq!(judge(&limited), Verdict::ClientBound);
     }
 
     #[test]

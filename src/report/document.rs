@@ -10,6 +10,7 @@ use super::capacity::Capacity;
 use super::compare::Comparison;
 use super::endpoints::EndpointEvent;
 use super::endpoints::EndpointShare;
+use super::health::Client;
 use super::knee::Knee;
 use super::merge::Merged;
 use super::prompts::PromptsInfo;
@@ -362,15 +363,4 @@ pub struct FailureNote {
     pub after_s: f64,
     /// How long the relay asked to wait.
     pub retry_after_s: Option<f64>,
-}
-
-/// The client's own health at a level.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Client {
-    /// Workers that carried users.
-    pub workers: usize,
-    /// TP99 of the wait of a ready task, on the slowest worker.
-    pub event_loop_delay_p99_ms: Option<f64>,
-    /// Busy share of the busiest worker's thread, between 0 and 1.
-    pub busy_max: Option<f64>,
 }

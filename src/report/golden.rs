@@ -40,9 +40,9 @@ use crate::load::Run;
 use crate::load::Second;
 use crate::load::Step;
 use crate::load::Summary;
-use crate::load::Timeline;
 use crate::load::judge;
 use crate::load::{Share, Sides};
+use crate::load::{Timeline, Vitals};
 use crate::outcome::{BodySize, Class, TokenTimes};
 use crate::units::Shard;
 
@@ -302,6 +302,15 @@ pub(super) fn level(concurrency: u32, ok: u32, average_ms: u32) -> Summary {
             delay: Metric::default(),
             delay_p99: Some(delay),
             busy_max: Some(0.214),
+            cpu_max: Some(0.187),
+            vitals: Vitals {
+                descriptors: Some(312),
+                descriptor_limit: Some(20_000),
+                sockets: Some(301),
+                ports: Some(640),
+                port_range: Some(28_232),
+                ..Vitals::default()
+            },
         },
         verdict,
         ended_early: false,

@@ -16,6 +16,7 @@ mod endpoints;
 #[cfg(test)]
 mod golden;
 mod hdr;
+mod health;
 mod html;
 mod json;
 mod junit;
@@ -49,7 +50,6 @@ pub use compare::{
 pub use csv::csv;
 pub use document::ArrivalCounts;
 pub use document::ArrivalsInfo;
-pub use document::Client;
 pub use document::Distribution;
 pub use document::Document;
 pub use document::Endpoint;
@@ -63,6 +63,7 @@ pub use document::StageInfo;
 pub use document::Tail;
 pub use endpoints::{EndpointEvent, EndpointShare};
 pub use hdr::hdr;
+pub use health::Client;
 pub use html::html;
 pub use json::ReadError;
 pub use json::json;

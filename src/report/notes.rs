@@ -10,6 +10,7 @@ use super::document::BodyBytes;
 use super::document::Document;
 use super::document::FailureNote;
 use super::document::Level;
+use super::health::suspicions;
 use super::knee::knee;
 use super::merge::Shortfall;
 use super::selftest::ceilings;
@@ -36,6 +37,7 @@ pub fn notes(document: &Document) -> String {
     lines.extend(document.levels.iter().filter_map(arrivals));
     lines.extend(taxes(document));
     lines.extend(ceilings(document));
+    lines.extend(suspicions(document));
     lines.extend(decided(document));
     lines.extend(saved(document.body_bytes));
     lines.extend(document.access_tokens.map(|tokens| format!("access  {}", tokens.told())));

@@ -13,7 +13,6 @@ use super::capacity::Capacity;
 use super::document::ArrivalCounts;
 use super::document::ArrivalsInfo;
 use super::document::BodyBytes;
-use super::document::Client;
 use super::document::Distribution;
 use super::document::Document;
 use super::document::Endpoint;
@@ -27,6 +26,7 @@ use super::document::Second;
 use super::document::Tail;
 use super::endpoints::EndpointEvent;
 use super::endpoints::EndpointShare;
+use super::health::Client;
 use super::knee::Knee;
 use super::prompts::PromptsInfo;
 use super::selftest::Ceiling;
@@ -216,11 +216,7 @@ impl Level {
             response_ms: Distribution::of(&metrics.response),
             lag_ms: Distribution::of(&metrics.lag),
             failures: failures(&summary.failures, &summary.classes),
-            client: Client {
-                workers: summary.health.workers,
-                event_loop_delay_p99_ms: summary.health.delay_p99.map(millis),
-                busy_max: summary.health.busy_max.map(rounded),
-            },
+            client: Client::of(&summary.health),
             ended_early: summary.ended_early,
             timeline: summary.timeline.0.iter().map(Second::of).collect(),
             late_s: summary.late.map(|late| rounded(late.as_secs_f64())),

@@ -207,13 +207,14 @@ fn a_prompt_of_many_megabytes_arrives_whole() {
 fn only_these_files_read_the_clock_on_the_wall_which_can_be_set_back() {
     // Each names a moment for people or reads one that a relay names; no duration is made of two of them, but where a moment
     // has to outlive the process.
-    const READERS: [(&str, &str); 12] = [
+    const READERS: [(&str, &str); 13] = [
         ("check/headers.rs", "how far a relay's Date is off"),
         ("check/reach.rs", "how long a certificate still holds"),
         ("check/seen.rs", "how far the Date of a refusal is off"),
         ("cli", "when a run began or ended, for people"),
         ("client", "how long it is until the date in a Retry-After"),
         ("config/sync", "when a source confirmed a version, which the next run reads"),
+        ("load/vitals.rs", "whether it jumps"),
         ("mock", "when an answer was made"),
         ("net/auth/", "when a stored token ends, which other processes read, too"),
         ("net/hint.rs", "the same date, in tests"),

@@ -20,6 +20,7 @@ use super::document::Document;
 use super::document::Level;
 use super::endpoints::EndpointEvent;
 use super::endpoints::columns_of_endpoints;
+use super::health::health;
 use super::json::json;
 use super::notes::notes;
 use super::tax::columns_of_tax;
@@ -105,7 +106,7 @@ pub fn html(document: &Document) -> String {
                 title: "This machine and a relay that answers at once",
                 rows: ceilings(document),
             },
-            Facts { id: "client", title: "The client's own health", rows: health(&document.levels) },
+            Facts { id: "client", title: "The client's own health", rows: health(document) },
         ],
         json: json(document),
     };
@@ -170,22 +171,6 @@ fn known(value: Result<Value, serde_json::Error>) -> Vec<(String, String)> {
 fn ceilings(document: &Document) -> Vec<(String, String)> {
     let row = |told: String| told.split_once(": ").map(|(name, words)| (name.to_owned(), words.to_owned()));
     document.selftest.iter().filter_map(|ceiling| row(ceiling.told())).collect()
-}
-
-/// How the client fared at each level.
-fn health(levels: &[Level]) -> Vec<(String, String)> {
-    let row = |level: &Level| {
-        let mut parts = vec![format!("{} workers", level.client.workers)];
-        parts.extend(
-            level
-                .client
-                .event_loop_delay_p99_ms
-                .map(|delay| format!("event-loop delay TP99 {} ms", number(delay))),
-        );
-        parts.extend(level.client.busy_max.map(|busy| format!("busiest thread {:.0} % busy", busy * 100.0)));
-        (name(level), parts.join(" · "))
-    };
-    levels.iter().map(row).collect()
 }
 
 #[cfg(test)]

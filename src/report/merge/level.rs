@@ -6,12 +6,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::super::document::ArrivalCounts;
-use super::super::document::Client;
 use super::super::document::Distribution;
 use super::super::document::Document;
 use super::super::document::FailureNote;
 use super::super::document::Level;
 use super::super::document::Second;
+use super::super::health::Client;
 use super::super::restored::metric;
 use super::super::result::rounded;
 use super::super::threshold::Goodput;
@@ -59,7 +59,6 @@ pub(super) fn merged(
     let levels = || having.iter().map(|(_, level)| *level);
     let sum = |count: fn(&Level) -> u64| levels().map(count).sum::<u64>();
     let plan = &parts[0].document.plan;
-    let delay = |level: &Level| level.client.event_loop_delay_p99_ms;
     let mut level = Level {
         concurrency: plan.levels.get(position).copied().unwrap_or_default(),
         rate: having[0].1.rate,
@@ -88,11 +87,7 @@ pub(super) fn merged(
         response_ms: sums.metric("response_ms", Reach::Unsent, |level| level.response_ms.as_ref())?,
         lag_ms: sums.metric("lag_ms", Reach::Ended, |level| level.lag_ms.as_ref())?,
         failures: failures(levels().flat_map(|level| &level.failures)),
-        client: Client {
-            workers: levels().map(|level| level.client.workers).sum(),
-            event_loop_delay_p99_ms: levels().filter_map(delay).reduce(f64::max),
-            busy_max: levels().filter_map(|level| level.client.busy_max).reduce(f64::max),
-        },
+        client: Client::worst(levels().map(|level| &level.client)),
         timeline: timeline(levels()),
         ended_early: levels().any(|level| level.ended_early),
         late_s: levels().filter_map(|level| level.late_s).reduce(f64::max),
@@ -289,6 +284,7 @@ fn verdict(level: &Level, previous: Option<&Level>) -> Verdict {
         wait_p99: wait_p99.map(|quantile| quantile.value),
         delay_p99: level.client.event_loop_delay_p99_ms.and_then(span),
         busy_max: level.client.busy_max,
+        client_limited: of_class(Class::ClientLimit),
         turned_away: of_class(Class::RateLimited) + of_class(Class::Overloaded),
         rps: level.rps,
         own_lag_p99: arrivals.and_then(|arrivals| arrivals.own_lag_p99_ms).and_then(span),
