@@ -7,6 +7,7 @@
 
 mod flow;
 mod key;
+mod open;
 mod record;
 mod saved;
 mod store;

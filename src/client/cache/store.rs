@@ -16,6 +16,7 @@ use std::time::{Duration, SystemTime};
 use uuid::Uuid;
 
 use super::Key;
+use super::open::{Opener, about};
 
 /// The folder of this form of files within the cache's.
 const VERSION: &str = "v1";
@@ -72,6 +73,7 @@ pub struct Stats {
 #[derive(Debug)]
 pub(super) struct Store {
     folder: PathBuf,
+    opener: Opener,
     size: u64,
     salt: Vec<u8>,
     /// The sweep under way, which the end of the process waits for.
@@ -84,7 +86,7 @@ impl Store {
         let inner = folder.join(VERSION);
         make_private(&inner)?;
         let salt = salt(&inner).map_err(|source| CacheError::Folder { folder: inner.join(SALT), source })?;
-        Ok(Self { folder: inner, size, salt, sweep: Mutex::new(None) })
+        Ok(Self { opener: Opener::of(&inner), folder: inner, size, salt, sweep: Mutex::new(None) })
     }
 
     pub(super) fn salt(&self) -> &[u8] {
@@ -93,14 +95,13 @@ impl Store {
 
     /// A file's content, if there is such a file; it counts as used.
     pub(super) fn read(&self, key: &Key) -> Option<Vec<u8>> {
-        let (folder, name) = place(key);
-        let mut file = File::open(self.folder.join(folder).join(name)).ok()?;
-        let about = file.metadata().ok()?;
-        let mut content = vec![0; usize::try_from(about.len()).ok()?];
+        let (shard, name) = place(key);
+        let mut file = self.opener.open([&shard, "/", &name].concat())?;
+        let (size, used) = about(&file)?;
+        let mut content = vec![0; size];
         file.read_exact(&mut content).ok()?;
         let now = SystemTime::now();
-        let unused = about.modified().ok().and_then(|used| now.duration_since(used).ok());
-        if unused.is_some_and(|unused| unused > USED) {
+        if now.duration_since(used).is_ok_and(|unused| unused > USED) {
             // A time that cannot be set makes the answer go earlier, and is no reason to do without it.
             let _ = file.set_times(FileTimes::new().set_modified(now));
         }

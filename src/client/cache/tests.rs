@@ -236,6 +236,19 @@ fn a_cleared_cache_is_empty_and_begins_anew() {
 }
 
 #[test]
+fn a_cache_that_is_cleared_while_it_is_open_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = cache(&folder);
+    cache.put(&numbered(1), &now("before"));
+    assert!(cache.get(&numbered(1)).is_some());
+    clear(&folder.path().join("cache")).unwrap();
+    assert_eq!(cache.get(&numbered(1)), None);
+    cache.put(&numbered(1), &now("after"));
+    assert_eq!(cache.get(&numbered(1)).map(|saved| saved.text()), Some("after".to_owned()));
+    assert_eq!(cache.trouble(), None);
+}
+
+#[test]
 fn many_at_once_read_whole_answers_or_none() {
     let folder = tempfile::tempdir().unwrap();
     std::thread::scope(|scope| {
