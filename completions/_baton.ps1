@@ -562,6 +562,7 @@ Register-ArgumentCompleter -Native -CommandName 'baton' -ScriptBlock {
             [CompletionResult]::new('--sign', '--sign', [CompletionResultType]::ParameterName, 'Answer prompts, and list models, only where that is asked for with a signature of this scheme, no more than 5 minutes ago, and not twice by one signature')
             [CompletionResult]::new('--sign-key-id', '--sign-key-id', [CompletionResultType]::ParameterName, 'With --sign: the name of the key; for kong and sigv4 A,B where the file has two')
             [CompletionResult]::new('--sign-key-file', '--sign-key-file', [CompletionResultType]::ParameterName, 'With --sign: the file of the key; a second line is a key that serves, too')
+            [CompletionResult]::new('--sign-region', '--sign-region', [CompletionResultType]::ParameterName, 'With --sign sigv4: let in only signatures for this region')
             [CompletionResult]::new('--sign-clock', '--sign-clock', [CompletionResultType]::ParameterName, 'With --sign: tell a time that is so far ahead of this machine''s, and judge signatures by it')
             [CompletionResult]::new('--service-key-file', '--service-key-file', [CompletionResultType]::ParameterName, 'Let in only tokens that this key verifies: a public key (RSA or P-256) in PEM form, or a secret; the tokens are for mock-relay, and for an hour at most')
             [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Threads to serve with [default: one a core]')

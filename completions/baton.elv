@@ -549,6 +549,7 @@ set edit:completion:arg-completer[baton] = {|@words|
             cand --sign 'Answer prompts, and list models, only where that is asked for with a signature of this scheme, no more than 5 minutes ago, and not twice by one signature'
             cand --sign-key-id 'With --sign: the name of the key; for kong and sigv4 A,B where the file has two'
             cand --sign-key-file 'With --sign: the file of the key; a second line is a key that serves, too'
+            cand --sign-region 'With --sign sigv4: let in only signatures for this region'
             cand --sign-clock 'With --sign: tell a time that is so far ahead of this machine''s, and judge signatures by it'
             cand --service-key-file 'Let in only tokens that this key verifies: a public key (RSA or P-256) in PEM form, or a secret; the tokens are for mock-relay, and for an hour at most'
             cand --threads 'Threads to serve with [default: one a core]'

@@ -588,6 +588,7 @@ kong\t''
 sigv4\t''"
 complete -c baton -n "__fish_baton_using_subcommand mock" -l sign-key-id -d 'With --sign: the name of the key; for kong and sigv4 A,B where the file has two' -r
 complete -c baton -n "__fish_baton_using_subcommand mock" -l sign-key-file -d 'With --sign: the file of the key; a second line is a key that serves, too' -r -F
+complete -c baton -n "__fish_baton_using_subcommand mock" -l sign-region -d 'With --sign sigv4: let in only signatures for this region' -r
 complete -c baton -n "__fish_baton_using_subcommand mock" -l sign-clock -d 'With --sign: tell a time that is so far ahead of this machine\'s, and judge signatures by it' -r
 complete -c baton -n "__fish_baton_using_subcommand mock" -l service-key-file -d 'Let in only tokens that this key verifies: a public key (RSA or P-256) in PEM form, or a secret; the tokens are for mock-relay, and for an hour at most' -r -F
 complete -c baton -n "__fish_baton_using_subcommand mock" -l threads -d 'Threads to serve with [default: one a core]' -r
