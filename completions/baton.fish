@@ -119,7 +119,7 @@ complete -c baton -n "__fish_baton_using_subcommand send" -l compress -d 'Compre
 auto\t''
 gzip\t''
 zstd\t''"
-complete -c baton -n "__fish_baton_using_subcommand send" -l compress-level -d 'How hard to compress: 1 to 9 for gzip, 1 to 19 for zstd [default: 3 for zstd; for gzip 1, and 6 from 16 KiB on]' -r
+complete -c baton -n "__fish_baton_using_subcommand send" -l compress-level -d 'How hard to compress: 1 to 9 for gzip, 1 to 19 for zstd [default: 1; from 16 KiB on 6 for gzip and 3 for zstd]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l compress-above -d 'Compress bodies of this size and larger; media never [default: 1KiB]' -r
 complete -c baton -n "__fish_baton_using_subcommand send" -l sign -d 'Sign each attempt by HMAC-SHA256; `sigv4` in place of a credential [default: off]' -r -f -a "off\t''
 simple\t''
@@ -215,7 +215,7 @@ complete -c baton -n "__fish_baton_using_subcommand stream" -l compress -d 'Comp
 auto\t''
 gzip\t''
 zstd\t''"
-complete -c baton -n "__fish_baton_using_subcommand stream" -l compress-level -d 'How hard to compress: 1 to 9 for gzip, 1 to 19 for zstd [default: 3 for zstd; for gzip 1, and 6 from 16 KiB on]' -r
+complete -c baton -n "__fish_baton_using_subcommand stream" -l compress-level -d 'How hard to compress: 1 to 9 for gzip, 1 to 19 for zstd [default: 1; from 16 KiB on 6 for gzip and 3 for zstd]' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -l compress-above -d 'Compress bodies of this size and larger; media never [default: 1KiB]' -r
 complete -c baton -n "__fish_baton_using_subcommand stream" -l sign -d 'Sign each attempt by HMAC-SHA256; `sigv4` in place of a credential [default: off]' -r -f -a "off\t''
 simple\t''
@@ -324,7 +324,7 @@ complete -c baton -n "__fish_baton_using_subcommand batch" -l compress -d 'Compr
 auto\t''
 gzip\t''
 zstd\t''"
-complete -c baton -n "__fish_baton_using_subcommand batch" -l compress-level -d 'How hard to compress: 1 to 9 for gzip, 1 to 19 for zstd [default: 3 for zstd; for gzip 1, and 6 from 16 KiB on]' -r
+complete -c baton -n "__fish_baton_using_subcommand batch" -l compress-level -d 'How hard to compress: 1 to 9 for gzip, 1 to 19 for zstd [default: 1; from 16 KiB on 6 for gzip and 3 for zstd]' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l compress-above -d 'Compress bodies of this size and larger; media never [default: 1KiB]' -r
 complete -c baton -n "__fish_baton_using_subcommand batch" -l sign -d 'Sign each attempt by HMAC-SHA256; `sigv4` in place of a credential [default: off]' -r -f -a "off\t''
 simple\t''
@@ -441,7 +441,7 @@ complete -c baton -n "__fish_baton_using_subcommand bench" -l compress -d 'Compr
 auto\t''
 gzip\t''
 zstd\t''"
-complete -c baton -n "__fish_baton_using_subcommand bench" -l compress-level -d 'How hard to compress: 1 to 9 for gzip, 1 to 19 for zstd [default: 3 for zstd; for gzip 1, and 6 from 16 KiB on]' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l compress-level -d 'How hard to compress: 1 to 9 for gzip, 1 to 19 for zstd [default: 1; from 16 KiB on 6 for gzip and 3 for zstd]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l compress-above -d 'Compress bodies of this size and larger; media never [default: 1KiB]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l sign -d 'Sign each attempt by HMAC-SHA256; `sigv4` in place of a credential [default: off]' -r -f -a "off\t''
 simple\t''

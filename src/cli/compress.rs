@@ -19,7 +19,7 @@ pub(super) struct CompressOptions {
     /// Compress request bodies; `auto` by gzip, and not where the relay turns out to refuse it [default: off]
     #[arg(long, value_name = "HOW", value_parser = ways())]
     compress: Option<Compress>,
-    /// How hard to compress: 1 to 9 for gzip, 1 to 19 for zstd [default: 3 for zstd; for gzip 1, and 6 from 16 KiB on]
+    /// How hard to compress: 1 to 9 for gzip, 1 to 19 for zstd [default: 1; from 16 KiB on 6 for gzip and 3 for zstd]
     #[arg(long, value_name = "N", value_parser = |text: &str| whole::<u32>(text, 1..=19))]
     compress_level: Option<u32>,
     /// Compress bodies of this size and larger; media never [default: 1KiB]

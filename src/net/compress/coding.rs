@@ -6,6 +6,7 @@ use flate2::Compress;
 use flate2::Compression;
 use flate2::FlushCompress;
 use flate2::Status;
+use zstd::bulk::Compressor;
 
 /// A content coding (RFC 9110, section 8.4.1; RFC 8878).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +40,7 @@ impl Coding {
     /// How hard it works on a body of this size where nothing says so.
     const fn level(self, size: usize) -> u32 {
         match self {
-            Self::Gzip if size < LARGE => 1,
+            Self::Gzip | Self::Zstd if size < LARGE => 1,
             Self::Gzip => 6,
             Self::Zstd => 3,
         }
@@ -50,9 +51,7 @@ impl Coding {
         let level = level.unwrap_or_else(|| self.level(body.len())).clamp(1, self.hardest());
         match self {
             Self::Gzip => gzip(body, level),
-            // Its state, kept, takes longer than one made anew (docs/performance.md).
-            Self::Zstd => zstd::bulk::compress(body, i32::try_from(level).unwrap_or(3))
-                .expect("the level is within its bounds, and the buffer as large as it can become"),
+            Self::Zstd => zstd(body, i32::try_from(level).unwrap_or(3)),
         }
     }
 }
@@ -60,6 +59,8 @@ impl Coding {
 thread_local! {
     /// The state of the last body's gzip and its level: to make one anew costs as much as a small body does.
     static DEFLATE: RefCell<Option<(u32, Compress)>> = const { RefCell::new(None) };
+    /// The same of zstd, of small bodies: it grows with what it is used for.
+    static ZSTD: RefCell<Option<(i32, Compressor<'static>)>> = const { RefCell::new(None) };
 }
 
 /// A member without name and time (RFC 1952, section 2.3), from an unknown system.
@@ -90,6 +91,24 @@ fn gzip(body: &[u8], level: u32) -> Vec<u8> {
     // The size is stated modulo 2^32.
     packed.extend(u32::try_from(body.len() & 0xffff_ffff).unwrap_or_default().to_le_bytes());
     packed
+}
+
+/// A body as one frame of zstd.
+fn zstd(body: &[u8], level: i32) -> Vec<u8> {
+    let made = || Compressor::new(level).expect("the level is within its bounds");
+    let pack = |compressor: &mut Compressor<'_>| {
+        compressor.compress(body).expect("the buffer is as large as it can become")
+    };
+    if body.len() >= LARGE {
+        return pack(&mut made());
+    }
+    ZSTD.with_borrow_mut(|last| {
+        let (_, compressor) = match last {
+            Some(kept) if kept.0 == level => kept,
+            _ => last.insert((level, made())),
+        };
+        pack(compressor)
+    })
 }
 
 /// The shortest row of base64 that is taken for media: words are shorter.
@@ -151,6 +170,7 @@ mod tests {
             assert_eq!(packed, &other, "a thread of its own says the same");
             let zstd = Coding::Zstd.encode(body, Some(3));
             assert_eq!(&zstd::bulk::decompress(&zstd, body.len()).unwrap(), body);
+            assert_eq!(zstd, zstd::bulk::compress(body, 3).unwrap(), "a state made anew says the same");
         }
     }
 

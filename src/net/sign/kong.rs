@@ -8,13 +8,13 @@ use base64::prelude::BASE64_STANDARD;
 
 use crate::net::{Request, is_secret_header};
 
-use super::{Moment, SigningKey, hmac_sha256, host, set, set_secret, sha256, target};
+use super::{Armed, Moment, host, set, set_secret, sha256, target};
 
 /// What is signed, in the order of [`sign`]; the host is, so that no other relay can use the signature.
 const SIGNED: &str = "host date @request-target digest x-nonce";
 
 /// Signs by a key, and leaves `Authorization` to a credential where there is one.
-pub(super) fn sign(key: &SigningKey, request: &mut Request, moment: Moment) {
+pub(super) fn sign(key: &Armed, request: &mut Request, moment: Moment) {
     let date = httpdate::fmt_http_date(moment.at);
     let digest = digest(&request.body);
     let (host, method, nonce) = (host(request), request.method.name().to_lowercase(), moment.nonce());
@@ -36,8 +36,8 @@ fn digest(body: &[u8]) -> String {
 }
 
 /// The header's value for a text in which these headers stand, a line each.
-fn authorization(key: &SigningKey, names: &str, text: &str) -> String {
-    let signature = BASE64_STANDARD.encode(hmac_sha256(key.secret.expose().as_bytes(), text.as_bytes()));
+fn authorization(key: &Armed, names: &str, text: &str) -> String {
+    let signature = BASE64_STANDARD.encode(key.sign(text));
     let id = &key.id;
     format!(r#"hmac username="{id}", algorithm="hmac-sha256", headers="{names}", signature="{signature}""#)
 }
@@ -53,7 +53,7 @@ mod tests {
     fn the_examples_of_the_documentation_have_their_signatures() {
         let body = digest(b"A small body");
         assert_eq!(body, "SHA-256=SBH7QEtqnYUpEcIhDbmStNd1MxtHg2+feBfWc1105MA=");
-        let alice = SigningKey::of("alice123", "secret");
+        let alice = Armed::of("alice123", "secret");
         for (key, names, text, signature) in [
             (
                 &alice,
@@ -68,7 +68,7 @@ mod tests {
                 "gaweQbATuaGmLrUr3HE0DzU1keWGCt3H96M28sSHTG8=",
             ),
             (
-                &SigningKey::of("johnsmith", "!Qwaszxerdfcv"),
+                &Armed::of("johnsmith", "!Qwaszxerdfcv"),
                 "date dummy @request-target",
                 "date: Mon, 02 Dec 2024 16:23:54 GMT\ndummy: Kong\n@request-target: get /kong/healthy"
                     .to_owned(),
@@ -88,7 +88,7 @@ mod tests {
         let mut bare = request("http://relay.example/v1/messages?a");
         let mut keyed = bare.clone();
         keyed.headers.insert("authorization", "Bearer sk-1".parse().unwrap());
-        let key = SigningKey::of("alice123", "secret");
+        let key = Armed::of("alice123", "secret");
         sign(&key, &mut bare, moment());
         sign(&key, &mut keyed, moment());
         assert_eq!(keyed.headers["authorization"], "Bearer sk-1");

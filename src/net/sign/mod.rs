@@ -16,8 +16,7 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
-use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::hmac;
+use aws_lc_rs::digest::{Digest, SHA256, digest};
 use url::Position;
 use uuid::Uuid;
 
@@ -26,6 +25,7 @@ use crate::units::Secret;
 use super::{HeaderName, HeaderValue, Request, Url};
 
 use self::clock::RelayClock;
+use self::keys::Armed;
 
 pub use self::keys::SigningKey;
 pub use self::names::{BadName, KeyName, KeyNames, ScopeName};
@@ -114,7 +114,7 @@ impl FromStr for SchemeName {
 pub struct Signer {
     scheme: Scheme,
     /// The one in force, then the one that it replaces while keys are changed.
-    keys: Vec<SigningKey>,
+    keys: Vec<Armed>,
     /// The place of the key that signs, where one does at a time.
     turn: AtomicUsize,
     clock: RelayClock,
@@ -132,6 +132,7 @@ impl Signer {
     /// Without a key.
     pub fn new(scheme: Scheme, keys: Vec<SigningKey>) -> Self {
         assert!(!keys.is_empty(), "somebody who signs has a key");
+        let keys = keys.into_iter().map(Armed::from).collect();
         Self { scheme, keys, turn: AtomicUsize::new(0), clock: RelayClock::default() }
     }
 
@@ -194,10 +195,10 @@ impl Moment {
 }
 
 /// Host and port as the `Host` header has them.
-fn host(request: &Request) -> String {
+fn host(request: &Request) -> &str {
     match request.headers.get("host").and_then(|host| host.to_str().ok()) {
-        Some(own) => own.to_owned(),
-        None => request.url[Position::BeforeHost..Position::AfterPort].to_owned(),
+        Some(own) => own,
+        None => &request.url[Position::BeforeHost..Position::AfterPort],
     }
 }
 
@@ -214,18 +215,19 @@ fn sorted_query(url: &Url) -> Vec<&str> {
     pairs
 }
 
-fn sha256(bytes: &[u8]) -> Vec<u8> {
-    digest(&SHA256, bytes).as_ref().to_vec()
+fn sha256(bytes: &[u8]) -> Digest {
+    digest(&SHA256, bytes)
 }
 
-fn hmac_sha256(key: &[u8], text: &[u8]) -> Vec<u8> {
-    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text).as_ref().to_vec()
-}
-
-fn hex(bytes: &[u8]) -> String {
+fn hex(bytes: impl AsRef<[u8]>) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    let bytes = bytes.as_ref();
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
 }
 
 /// Sets a header that anybody may see.

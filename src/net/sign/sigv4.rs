@@ -3,27 +3,28 @@
 //! Source: AWS, "Create a signed AWS API request". The path is encoded once more than it is on the wire, as every service but
 //! S3 wants it. The region is part of the key, so that a request to another region needs another signature.
 
+use aws_lc_rs::hmac;
 use jiff::Timestamp;
+use jiff::tz::Offset;
 
 use crate::net::Request;
 
-use super::{Moment, Scope, SigningKey, hex, hmac_sha256, host, set, set_secret, sha256, sorted_query};
+use super::{Armed, Moment, Scope, hex, host, set, set_secret, sha256, sorted_query};
 
 /// Signs by a key, in place of any credential.
-pub(super) fn sign((key, scope): (&SigningKey, &Scope), request: &mut Request, moment: Moment) {
-    let time = stamp(moment);
-    let (body, nonce, host) = (hex(&sha256(&request.body)), moment.nonce(), host(request));
-    set(request, "x-amz-date", &time);
-    set(request, "x-amz-content-sha256", &body);
-    set(request, "x-nonce", &nonce);
-    let mut signed = vec![("host", host.as_str()), ("x-amz-content-sha256", &body), ("x-amz-date", &time)];
-    if let Some(session) = &scope.session {
-        set_secret(request, "x-amz-security-token", session.expose());
-        signed.push(("x-amz-security-token", session.expose()));
-    }
+pub(super) fn sign((key, scope): (&Armed, &Scope), request: &mut Request, moment: Moment) {
+    let (time, body, nonce) = (stamp(moment), hex(sha256(&request.body)), moment.nonce());
+    let mut signed = vec![("host", host(request)), ("x-amz-content-sha256", &body), ("x-amz-date", &time)];
+    signed.extend(scope.session.as_ref().map(|session| ("x-amz-security-token", session.expose())));
     signed.push(("x-nonce", &nonce));
     let authorization =
         authorization((key, scope), &Canonical { request, signed: &signed, body: &body, time: &time });
+    set(request, "x-amz-date", &time);
+    set(request, "x-amz-content-sha256", &body);
+    set(request, "x-nonce", &nonce);
+    if let Some(session) = &scope.session {
+        set_secret(request, "x-amz-security-token", session.expose());
+    }
     set_secret(request, "authorization", &authorization);
 }
 
@@ -38,14 +39,12 @@ struct Canonical<'a> {
     time: &'a str,
 }
 
-fn authorization((key, scope): (&SigningKey, &Scope), canonical: &Canonical<'_>) -> String {
+fn authorization((key, scope): (&Armed, &Scope), canonical: &Canonical<'_>) -> String {
     let (day, time) = (&canonical.time[..8], canonical.time);
     let place = format!("{day}/{}/{}/aws4_request", scope.region, scope.service);
-    let hash = hex(&sha256(canonical.text().as_bytes()));
+    let hash = hex(sha256(canonical.text().as_bytes()));
     let text = format!("AWS4-HMAC-SHA256\n{time}\n{place}\n{hash}");
-    let secret = format!("AWS4{}", key.secret.expose()).into_bytes();
-    let parts = [day, scope.region.as_str(), scope.service.as_str(), "aws4_request", &text];
-    let signature = hex(&parts.iter().fold(secret, |key, part| hmac_sha256(&key, part.as_bytes())));
+    let signature = hex(hmac::sign(&key.derived(&place), text.as_bytes()));
     let (id, names) = (&key.id, canonical.names());
     format!("AWS4-HMAC-SHA256 Credential={id}/{place}, SignedHeaders={names}, Signature={signature}")
 }
@@ -53,7 +52,10 @@ fn authorization((key, scope): (&SigningKey, &Scope), canonical: &Canonical<'_>)
 impl Canonical<'_> {
     fn text(&self) -> String {
         let url = &self.request.url;
-        let path = encoded(url.path());
+        let mut text = String::with_capacity(512 + 3 * url.as_str().len());
+        text.extend([self.request.method.name(), "\n"]);
+        encode_path(url.path(), &mut text);
+        text.push('\n');
         let pair = |pair: &str| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             (encoded_part(name), encoded_part(value))
@@ -61,10 +63,15 @@ impl Canonical<'_> {
         let mut query: Vec<_> = sorted_query(url).into_iter().map(pair).collect();
         // Names first: as a whole, `a-b=` would come before `a=`.
         query.sort_unstable();
-        let query: Vec<_> = query.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let headers: Vec<_> = self.signed.iter().map(|(name, value)| format!("{name}:{value}")).collect();
-        let (method, query, headers) = (self.request.method.name(), query.join("&"), headers.join("\n"));
-        format!("{method}\n{path}\n{query}\n{headers}\n\n{}\n{}", self.names(), self.body)
+        for (at, (name, value)) in query.iter().enumerate() {
+            text.extend([if at == 0 { "" } else { "&" }, name, "=", value]);
+        }
+        text.push('\n');
+        for (name, value) in self.signed {
+            text.extend([name, ":", value, "\n"]);
+        }
+        text.extend(["\n", &self.names(), "\n", self.body]);
+        text
     }
 
     fn names(&self) -> String {
@@ -73,16 +80,14 @@ impl Canonical<'_> {
 }
 
 /// A path, encoded once more than it is on the wire, with one slash for several.
-fn encoded(path: &str) -> String {
-    let mut out = String::with_capacity(path.len());
+fn encode_path(path: &str, out: &mut String) {
     for byte in path.bytes() {
         match byte {
             b'/' if out.ends_with('/') => {}
             b'/' => out.push('/'),
-            other => encode(other, &mut out),
+            other => encode(other, out),
         }
     }
-    out
 }
 
 /// A part of a query, encoded as it is on the wire, but everywhere and in capitals.
@@ -107,13 +112,15 @@ fn encode(byte: u8, out: &mut String) {
         out.push(char::from(byte));
     } else {
         out.push('%');
-        out.push_str(&hex(&[byte]).to_uppercase());
+        out.push_str(&hex([byte]).to_uppercase());
     }
 }
 
 fn stamp(moment: Moment) -> String {
     let at = Timestamp::try_from(moment.at).unwrap_or(Timestamp::UNIX_EPOCH);
-    at.strftime("%Y%m%dT%H%M%SZ").to_string()
+    let at = Offset::UTC.to_datetime(at);
+    let (year, month, day) = (at.year(), at.month(), at.day());
+    format!("{year:04}{month:02}{day:02}T{:02}{:02}{:02}Z", at.hour(), at.minute(), at.second())
 }
 
 #[cfg(test)]
@@ -123,13 +130,13 @@ mod tests {
     use crate::net::Method;
     use crate::units::Secret;
 
-    fn suite() -> (SigningKey, Scope) {
+    fn suite() -> (Armed, Scope) {
         let scope = Scope {
             region: "us-east-1".parse().unwrap(),
             service: "service".parse().unwrap(),
             session: None,
         };
-        (SigningKey::of("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"), scope)
+        (Armed::of("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"), scope)
     }
 
     fn signature(method: Method, path: &str, (kind, body): (Option<&str>, &'static str)) -> String {
@@ -139,7 +146,7 @@ mod tests {
         let mut signed: Vec<_> = kind.map(|kind| ("content-type", kind)).into_iter().collect();
         signed.extend([("host", "example.amazonaws.com"), ("x-amz-date", "20150830T123600Z")]);
         let (key, scope) = suite();
-        let body = hex(&sha256(&request.body));
+        let body = hex(sha256(&request.body));
         let canonical =
             Canonical { request: &request, signed: &signed, body: &body, time: "20150830T123600Z" };
         authorization((&key, &scope), &canonical).rsplit_once("Signature=").unwrap().1.to_owned()
@@ -180,6 +187,11 @@ mod tests {
 
     #[test]
     fn a_path_is_encoded_again_and_a_query_is_not() {
+        let encoded = |path: &str| {
+            let mut out = String::new();
+            encode_path(path, &mut out);
+            out
+        };
         assert_eq!(encoded("/model/a%3A0/b:1"), "/model/a%253A0/b%3A1");
         assert_eq!(encoded("//example//"), "/example/");
         assert_eq!(encoded_part("a%2fb/c"), "a%2Fb%2Fc");
@@ -200,5 +212,20 @@ mod tests {
             "{authorization}"
         );
         assert!(!format!("{request:?}").contains("planted"));
+    }
+
+    #[test]
+    fn a_key_of_the_day_is_that_of_the_day() {
+        let (key, scope) = suite();
+        let by = |key: &Armed, day: u64| {
+            let mut request = request("https://bedrock.example/");
+            let moment =
+                Moment { at: moment().at + std::time::Duration::from_secs(day * 86_400), ..moment() };
+            sign((key, &scope), &mut request, moment);
+            request.headers["authorization"].clone()
+        };
+        let kept: Vec<_> = [0, 0, 1, 0].map(|day| by(&key, day)).into();
+        let made_anew: Vec<_> = [0, 0, 1, 0].map(|day| by(&suite().0, day)).into();
+        assert!(kept == made_anew && kept[0] == kept[3] && kept[0] != kept[2]);
     }
 }

@@ -2,16 +2,13 @@
 
 use crate::net::Request;
 
-use super::{Moment, SigningKey, hex, hmac_sha256, host, set, set_secret, sha256, sorted_query};
+use super::{Armed, Moment, hex, host, set, set_secret, sha256, sorted_query};
 
 /// Signs by every key, so that a relay that knows one of them lets the request in.
-pub(super) fn sign(keys: &[SigningKey], request: &mut Request, moment: Moment) {
-    let (time, nonce, body) = (moment.seconds().to_string(), moment.nonce(), hex(&sha256(&request.body)));
+pub(super) fn sign(keys: &[Armed], request: &mut Request, moment: Moment) {
+    let (time, nonce, body) = (moment.seconds().to_string(), moment.nonce(), hex(sha256(&request.body)));
     let text = text(request, [&time, &nonce, &body]);
-    let by_key = |key: &SigningKey| {
-        format!("v1={}", hex(&hmac_sha256(key.secret.expose().as_bytes(), text.as_bytes())))
-    };
-    let signatures: Vec<_> = keys.iter().map(by_key).collect();
+    let signatures: Vec<_> = keys.iter().map(|key| format!("v1={}", hex(key.sign(&text)))).collect();
     // Both have one name, as the command line sees to.
     set(request, "x-key-id", keys[0].id.as_str());
     set(request, "x-timestamp", &time);
@@ -43,8 +40,7 @@ mod tests {
         let text = text(&request, ["1440938160", "n", body]);
         let expected = format!("v1\nPOST\nrelay.example:8080\n/v1/messages?a=1&b=2\n1440938160\nn\n{body}");
         assert_eq!(text, expected);
-        let keys =
-            ["the-new-key-0123456789", "the-old-key-0123456789"].map(|key| SigningKey::of("reader", key));
+        let keys = ["the-new-key-0123456789", "the-old-key-0123456789"].map(|key| Armed::of("reader", key));
         sign(&keys, &mut request, moment());
         assert_eq!(request.headers["x-content-sha256"], body);
         assert_eq!(request.headers["x-nonce"], "00000000000000000000000000000007");
