@@ -1,8 +1,11 @@
 //! Runs that go by a synced file: at their start, while versions follow one another, and where there is none to use.
 
 use std::fs;
+use std::sync::Arc;
 
-use baton::mock::{Guards, Keys};
+use baton::mock::{Guards, Keys, Signatures};
+use baton::net::SigningKey;
+use baton::units::Secret;
 
 use crate::asked::Run;
 use crate::baton::{Said, guarded, relay};
@@ -153,5 +156,32 @@ fn the_profiles_key_goes_to_synced_endpoints_and_an_endpoints_own_key_stays_its_
     run.hear("configured", "version 3 of");
     run.serve(2);
     assert_eq!((common.stats().requests, own.stats().requests), (4, 2));
+    assert_eq!(run.end().code, 0);
+}
+
+#[test]
+fn an_endpoint_that_a_newer_version_brings_is_sent_signed_requests() {
+    const KEY: &str = "planted-0123456789abcdef0123456789";
+    let wanting = || {
+        let key = SigningKey { id: "team".parse().unwrap(), secret: Secret::new(KEY) };
+        let signatures = Some(Arc::new(Signatures::new("simple".parse().unwrap(), vec![key])));
+        guarded(SPEC, Guards { signatures, ..Guards::default() })
+    };
+    let (first, second) = (wanting(), wanting());
+    let world = World::bare("");
+    let path = world.home.path().join("sign.key");
+    fs::write(&path, KEY).unwrap();
+    hide(&path);
+    world.write(&format!(
+        "{HERE}\nsign = 'simple'\nsign-key-id = 'team'\nsign-key-file = '{}'",
+        path.display()
+    ));
+    world.serve(&file(1, &[(&first.base_url(), "")], ""));
+    let mut run = Run::start(world.baton(), world.home.path());
+    run.serve(2);
+    world.serve(&file(2, &[(&second.base_url(), "")], ""));
+    run.hear("configured", "version 2 of");
+    run.serve(2);
+    assert_eq!((first.stats().requests, second.stats().requests), (2, 2));
     assert_eq!(run.end().code, 0);
 }
