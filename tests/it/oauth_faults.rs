@@ -50,6 +50,16 @@ fn a_server_that_fails_once_or_answers_with_anything_else_is_asked_again() {
 }
 
 #[test]
+fn an_answer_that_comes_after_all_patience_is_asked_for_again() {
+    let desk = Desk::new("token-life=1h,token-fault=late:1,token-grace=1h", DEVICE);
+    desk.log_in();
+    desk.tamper("lifetime_ms", 1.into());
+    let said = desk.run(&["send", "Hello"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!((desk.count("refreshed"), desk.count("families_revoked")), (2, 0));
+}
+
+#[test]
 fn a_token_that_still_serves_outlives_a_server_that_is_down() {
     let desk = Desk::new("token-life=1h", DEVICE);
     desk.log_in();
