@@ -82,3 +82,16 @@ fn the_manual_pages_are_the_ones_in_the_repository() {
     assert_eq!(kept, pages, "a page of a command that is gone must go, too");
     assert_eq!(run(&["man"]).out, fs::read_to_string(written.join("baton.1")).unwrap());
 }
+
+/// The saved run of docs/examples in every form for people and scripts.
+#[test]
+fn the_examples_are_what_the_saved_run_is_in_every_form() {
+    let saved = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/examples/litellm.json");
+    for (form, file) in
+        [("table", "txt"), ("markdown", "md"), ("csv", "csv"), ("junit", "junit.xml"), ("html", "html")]
+    {
+        let said = run(&["report", "show", saved, "--format", form]);
+        assert_eq!(said.code, 0, "{said:?}");
+        check(&format!("docs/examples/litellm.{file}"), &said.out);
+    }
+}
