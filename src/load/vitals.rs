@@ -39,6 +39,8 @@ pub struct Vitals {
 #[derive(Debug, Default)]
 pub(super) struct Watcher {
     seen: Vitals,
+    /// Whether there once were too many descriptors for their sockets to be counted: how many there were is not known then.
+    was_crowded: bool,
     counted: Option<Instant>,
     clocks: Option<(Instant, SystemTime)>,
 }
@@ -59,6 +61,12 @@ impl Watcher {
         self.seen
     }
 
+    fn note(&mut self, (descriptors, sockets): (Option<u64>, Option<u64>)) {
+        self.was_crowded |= descriptors.is_some() && sockets.is_none();
+        self.seen.descriptors = self.seen.descriptors.max(descriptors);
+        self.seen.sockets = self.seen.sockets.max(sockets).filter(|_| !self.was_crowded);
+    }
+
     /// Compares how far both clocks have gone since the last look; `after` is when both had been read.
     fn look_at_clocks(&mut self, read: (Instant, SystemTime), after: Instant) {
         if after.duration_since(read.0) > AT_ONCE {
@@ -77,10 +85,8 @@ impl Watcher {
     }
 
     fn count(&mut self) {
+        self.note(open_descriptors());
         let seen = &mut self.seen;
-        let (descriptors, sockets) = open_descriptors();
-        seen.descriptors = seen.descriptors.max(descriptors);
-        seen.sockets = seen.sockets.max(sockets);
         seen.descriptor_limit = rlimit::getrlimit(rlimit::Resource::NOFILE).ok().map(|(soft, _)| soft);
         let text = |path: &str| fs::read_to_string(path).ok();
         seen.ports = seen.ports.max(text("/proc/net/sockstat").and_then(|text| taken_ports(&text)));
@@ -133,6 +139,16 @@ mod tests {
         assert_eq!(look(ms(500), time + ms(2_501)), ms(2_000));
         assert_eq!(look(ms(750), time + ms(1_751)), ms(3_000));
         assert_eq!(look(ms(1_000), time + ms(2_001)), ms(3_000));
+    }
+
+    #[test]
+    fn sockets_that_were_not_all_counted_are_not_told() {
+        let mut watcher = Watcher::default();
+        watcher.note((Some(2_000), Some(1_990)));
+        assert_eq!(watcher.seen().sockets, Some(1_990));
+        watcher.note((Some(8_000), None));
+        watcher.note((Some(3_000), Some(2_990)));
+        assert_eq!((watcher.seen().descriptors, watcher.seen().sockets), (Some(8_000), None));
     }
 
     #[test]
