@@ -81,8 +81,8 @@ impl Place {
         let mut place = Self::bare(Endpoint {
             zone: text("zone")?,
             region: text("region")?,
-            weight: section.entry("weight").map_or(Ok(1), |entry| entry.number(1..=1_000_000))?,
-            priority: section.entry("priority").map_or(Ok(0), |entry| entry.number(0..=1_000))?,
+            weight: section.entry("weight").map_or(Ok(1), |entry| entry.number(Endpoint::WEIGHTS))?,
+            priority: section.entry("priority").map_or(Ok(0), |entry| entry.number(Endpoint::PRIORITIES))?,
             drain: section.entry("drain").map_or(Ok(false), |entry| entry.switch())?,
             ..Endpoint::at(url)
         });

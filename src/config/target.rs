@@ -180,8 +180,8 @@ fn described(text: &str) -> Result<Base, Error> {
         match key {
             "zone" => endpoint.zone = name()?,
             "region" => endpoint.region = name()?,
-            "weight" => endpoint.weight = number(1..=1_000_000)?,
-            "priority" => endpoint.priority = number(0..=1_000)?,
+            "weight" => endpoint.weight = number(Endpoint::WEIGHTS)?,
+            "priority" => endpoint.priority = number(Endpoint::PRIORITIES)?,
             "drain" if matches!(value, "" | "true") => endpoint.drain = true,
             _ => return Err(refused("nothing of that name is said of an endpoint")),
         }

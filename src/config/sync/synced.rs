@@ -130,8 +130,14 @@ impl Endpoint {
             url,
             zone: text("zone")?,
             region: text("region")?,
-            weight: section.entry("weight").map(|entry| entry.number(1..=1_000_000)).transpose()?,
-            priority: section.entry("priority").map(|entry| entry.number(0..=1_000)).transpose()?,
+            weight: section
+                .entry("weight")
+                .map(|entry| entry.number(route::Endpoint::WEIGHTS))
+                .transpose()?,
+            priority: section
+                .entry("priority")
+                .map(|entry| entry.number(route::Endpoint::PRIORITIES))
+                .transpose()?,
             drain: section.entry("drain").map_or(Ok(false), |entry| entry.switch())?,
         })
     }

@@ -1,6 +1,7 @@
 //! One address of a relay as the user describes it, and how one of several is chosen.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use crate::net::{Url, shown_url};
@@ -23,6 +24,11 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// What a weight may be.
+    pub const WEIGHTS: RangeInclusive<u32> = 1..=1_000_000;
+    /// What a priority may be.
+    pub const PRIORITIES: RangeInclusive<u32> = 0..=1_000;
+
     /// An endpoint of which nothing but its address is said.
     pub fn at(url: Url) -> Self {
         Self { url, zone: None, region: None, weight: 1, priority: 0, drain: false }
