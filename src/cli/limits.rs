@@ -49,8 +49,8 @@ impl LimitOptions {
     /// The limiter that they ask for, if they, the profile or the pace of the relay ask for one.
     pub(super) fn limiter(&self, adapt: Adapt, site: &Site) -> Result<Option<Arc<Limiter>>, Usage> {
         let own = &site.settings.policy;
-        let requests = self.rate.or(own.rate);
-        let tokens = self.token_rate.or(own.token_rate);
+        let limits = Limits { adapt, ..self.limits(own) };
+        let requests = limits.requests;
         if self.burst.is_some() && requests.is_none() {
             return Err(Usage::new("--burst has no effect without a rate").hint("--rate 60/m sets one"));
         }
@@ -61,11 +61,9 @@ impl LimitOptions {
             .hint("--rate 60/m sets one"));
         }
         // A synced file may bring a limit later.
-        let is_idle = requests.is_none() && tokens.is_none() && site.settings.upkeep.is_none();
-        if is_idle && adapt == Adapt::Never {
+        if limits == Limits::default() && site.settings.upkeep.is_none() {
             return Ok(None);
         }
-        let limits = Limits { adapt, ..self.limits(own) };
         let limiter = Limiter::new(&limits);
         // Nobody else asks the embedded relay, so that what the profile says of others is moot there.
         let own_scope = own.rate_scope.filter(|_| site.embedded.is_none());

@@ -141,11 +141,12 @@ impl Book {
     /// Adds what other runs wrote into the file meanwhile: of each endpoint the later decision, and of one that this run
     /// does not know all, unless it is forgotten.
     fn join(&mut self, other: Self) {
+        let time = self.time;
         for theirs in other.endpoints {
-            match self.endpoints.iter_mut().find(|page| page.endpoint == theirs.endpoint) {
+            match self.page_mut(&theirs.endpoint) {
                 Some(own) => own.join(theirs),
                 // A drain lasts until somebody ends it, even where the endpoint is gone for a time.
-                None if theirs.drained.is_some() || self.time.duration_since(theirs.seen) < FORGOTTEN => {
+                None if theirs.drained.is_some() || time.duration_since(theirs.seen) < FORGOTTEN => {
                     self.endpoints.push(Page { preferred: false, ..theirs });
                 }
                 None => {}
@@ -174,14 +175,14 @@ impl Book {
         known.map(|status| status.endpoint.url).collect()
     }
 
-    /// The same, to be changed.
-    pub(super) fn page_mut(&mut self, endpoint: &str) -> Option<&mut Page> {
-        self.endpoints.iter_mut().find(|page| page.endpoint == endpoint)
-    }
-
     /// What is said of the endpoint of this name.
     pub(super) fn page(&self, endpoint: &str) -> Option<&Page> {
         self.endpoints.iter().find(|page| page.endpoint == endpoint)
+    }
+
+    /// The same, to be changed.
+    pub(super) fn page_mut(&mut self, endpoint: &str) -> Option<&mut Page> {
+        self.endpoints.iter_mut().find(|page| page.endpoint == endpoint)
     }
 }
 

@@ -59,10 +59,7 @@ pub struct Update {
 impl Upkeep {
     /// The profile as the version has it that is kept, if one may be used; nobody is asked for it.
     pub(in crate::config) fn peek(from: Sources<'_>) -> Result<Option<Profile>, Error> {
-        let (dialect, _) = target::dialect(from)?;
-        let is_elsewhere = !target::bases_elsewhere(from, dialect)?.is_empty();
-        let Some(profile) = from.profile.filter(|_| !is_elsewhere) else { return Ok(None) };
-        let Some(follower) = Follower::of(profile, from.environment)? else { return Ok(None) };
+        let Some((profile, follower)) = followed(from)? else { return Ok(None) };
         // A file that cannot be read is told where it is used.
         let Ok(Ok((synced, _))) = follower.last_known_good() else { return Ok(None) };
         Ok(Some(profile.with(&synced)))
@@ -79,10 +76,7 @@ impl Upkeep {
         from: Sources<'_>,
         notices: &mut Vec<String>,
     ) -> Result<Option<(Self, Profile)>, Error> {
-        let (dialect, _) = target::dialect(from)?;
-        let is_elsewhere = !target::bases_elsewhere(from, dialect)?.is_empty();
-        let Some(profile) = from.profile.filter(|_| !is_elsewhere) else { return Ok(None) };
-        let Some(follower) = Follower::of(profile, from.environment)? else { return Ok(None) };
+        let Some((profile, follower)) = followed(from)? else { return Ok(None) };
         let mut upkeep = Self {
             given: from.given.clone(),
             environment: from.environment.clone(),
@@ -189,4 +183,13 @@ impl Upkeep {
         let Resolved { stations, signs, .. } = stations(from, (dialect, &bases), &mut self.made)?;
         Ok(Update { version: synced.version, stations, signs, policy: profile.policy })
     }
+}
+
+/// The profile whose synced file says where requests go, with what follows its sources; none where flags or variables name
+/// another relay than the profile's.
+fn followed(from: Sources<'_>) -> Result<Option<(&Profile, Follower)>, Error> {
+    let (dialect, _) = target::dialect(from)?;
+    let is_elsewhere = !target::bases_elsewhere(from, dialect)?.is_empty();
+    let Some(profile) = from.profile.filter(|_| !is_elsewhere) else { return Ok(None) };
+    Ok(Follower::of(profile, from.environment)?.map(|follower| (profile, follower)))
 }
