@@ -69,7 +69,12 @@ pub(super) fn run(options: &DrainOptions, wish: Wish, talk: Talk) -> anyhow::Res
         (Wish::Resume, true) => format!("note: {name} gets its part again"),
         (Wish::Resume, false) => format!("note: {name} was not drained"),
     });
-    if wish == Wish::Drain && places.endpoints.iter().all(|endpoint| book.is_drained(endpoint)) {
+    if wish == Wish::Drain
+        && places
+            .endpoints
+            .iter()
+            .all(|endpoint| book.page(&endpoint.name()).is_some_and(|page| page.is_drained(endpoint)))
+    {
         talk.notice(
             "note: all endpoints are drained: they are asked all the same, since a request needs one",
         );

@@ -162,11 +162,6 @@ impl Book {
         self.endpoints.extend(missing);
     }
 
-    /// Whether an endpoint is drained, by hand or by its configuration.
-    pub(super) fn is_drained(&self, endpoint: &Endpoint) -> bool {
-        endpoint.drain || self.page(&endpoint.name()).is_some_and(|page| page.drained.is_some())
-    }
-
     /// The addresses of those that are drained by hand.
     pub(in crate::cli) fn drained(&self, routes: &Routes) -> Vec<Url> {
         let is_drained =
@@ -187,6 +182,11 @@ impl Book {
 }
 
 impl Page {
+    /// Whether the endpoint that it is of is drained, by hand or by its configuration.
+    pub(super) fn is_drained(&self, endpoint: &Endpoint) -> bool {
+        endpoint.drain || self.drained.is_some()
+    }
+
     fn join(&mut self, theirs: Self) {
         self.drained = theirs.drained;
         self.latency_ms = self.latency_ms.or(theirs.latency_ms);

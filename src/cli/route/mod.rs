@@ -114,7 +114,7 @@ fn as_table(rows: &[(&Endpoint, Option<&Page>)]) -> String {
             of(&|page| health(endpoint, page).to_owned()),
             of(&|page| ms(page.latency_ms)),
             of(&|page| ms(page.probe_ms)),
-            of(&|page| format!("{} %", page.share)),
+            of(&|page| format!("{} %", share(endpoint, page))),
             of(&|page| page.ejections.to_string()),
             of(&|page| page.last_change.as_ref().map_or(NOTHING_KNOWN.to_owned(), story)),
         ]
@@ -126,7 +126,12 @@ fn as_table(rows: &[(&Endpoint, Option<&Page>)]) -> String {
 
 /// How willingly it is asked: as the last run had it, unless it is drained since.
 fn health<'a>(endpoint: &Endpoint, page: &'a Page) -> &'a str {
-    if endpoint.drain || page.drained.is_some() { Grade::Drained.name() } else { &page.health }
+    if page.is_drained(endpoint) { Grade::Drained.name() } else { &page.health }
+}
+
+/// The percentage of its share that it takes.
+fn share(endpoint: &Endpoint, page: &Page) -> u8 {
+    if page.is_drained(endpoint) { 0 } else { page.share }
 }
 
 /// The last change in words.
@@ -147,7 +152,7 @@ fn as_json(profile: &str, rows: &[(&Endpoint, Option<&Page>)], book: Option<&Boo
             "health": page.map(|page| health(endpoint, page)),
             "drained": page.and_then(|page| page.drained),
             "preferred": page.map(|page| page.preferred),
-            "share_percent": page.map(|page| page.share),
+            "share_percent": page.map(|page| share(endpoint, page)),
             "latency_ms": page.and_then(|page| page.latency_ms),
             "probe_ms": page.and_then(|page| page.probe_ms),
             "ejections": page.map(|page| page.ejections),

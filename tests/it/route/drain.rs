@@ -44,11 +44,12 @@ impl Machine {
         [0, 1].map(|at: usize| self.mocks[at].stats()["requests"].as_u64().unwrap())
     }
 
-    /// The health of the first endpoint, as `route status` has it.
-    fn health(&self) -> String {
+    /// The health of the first endpoint and its share, as `route status` has them.
+    fn health(&self) -> (String, u64) {
         let said = self.route(&["status", "--format", "json"]);
         let status: Value = serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("{said:?}"));
-        status["endpoints"][0]["health"].as_str().unwrap_or_default().to_owned()
+        let first = &status["endpoints"][0];
+        (first["health"].as_str().unwrap().to_owned(), first["share_percent"].as_u64().unwrap())
     }
 
     fn folder(&self, name: &str) -> std::path::PathBuf {
@@ -72,7 +73,7 @@ fn a_drain_by_hand_reaches_runs_under_way_and_those_to_come_until_it_is_taken_ba
         run.hear("drained", a);
         run.serve(3);
     }
-    assert_eq!((machine.asked(), machine.health()), ([6, 6], "drained".to_owned()));
+    assert_eq!((machine.asked(), machine.health()), ([6, 6], ("drained".to_owned(), 0)));
     // One that begins now knows it from the start.
     let said: Said = machine.baton().args(["send", "Hello"]).output().unwrap().into();
     assert_eq!((said.code, machine.asked()), (0, [6, 7]));
@@ -85,7 +86,7 @@ fn a_drain_by_hand_reaches_runs_under_way_and_those_to_come_until_it_is_taken_ba
         assert_eq!(run.end().code, 0);
     }
     assert_eq!(machine.asked(), [8, 7]);
-    assert_ne!(machine.health(), "drained");
+    assert_eq!(machine.health(), ("well".to_owned(), 100));
 }
 
 #[test]
