@@ -141,8 +141,12 @@ pub struct Marks {
     pub start: Instant,
     /// How long the name look-up took; absent on a reused connection or a literal address.
     pub dns: Option<Duration>,
-    /// How long connecting took, TLS included (the library reports both together); absent on reuse.
+    /// How long connecting took, TLS included where the library reports both together; absent on reuse.
     pub connect: Option<Duration>,
+    /// How long the TLS handshake took, where it is timed apart; absent on reuse.
+    pub tls: Option<Duration>,
+    /// How long the request took to leave once it had a connection, where that is timed.
+    pub send: Option<Duration>,
     /// Response headers read.
     pub headers: Option<Duration>,
     /// First byte of the body.
@@ -166,6 +170,8 @@ impl Marks {
             start,
             dns: None,
             connect: None,
+            tls: None,
+            send: None,
             headers: None,
             first_byte: None,
             first_event: None,

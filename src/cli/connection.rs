@@ -11,7 +11,9 @@ use crate::client::Timeouts;
 use crate::config;
 use crate::config::PolicyDefaults;
 use crate::net;
-use crate::net::{ClientCertificate, ConnectTo, Connection, DetourError, Detours, HttpVersion, ProxyChoice};
+use crate::net::{
+    ClientCertificate, ConnectTo, Connection, DetourError, Detours, HttpVersion, Phases, ProxyChoice,
+};
 use crate::net::{Names, Resolve, Reuse, Trust, Url};
 use crate::units::{Span, whole};
 
@@ -91,7 +93,7 @@ pub(super) struct ConnectionOptions {
 pub(super) enum Unasked {
     /// Whatever TLS negotiates.
     Negotiated,
-    /// HTTP/1.1, so that each user has a connection of its own.
+    /// HTTP/1.1, so that each user has a connection of its own, the parts of whose making are timed apart.
     HttpOne,
 }
 
@@ -119,6 +121,10 @@ impl ConnectionOptions {
             trust,
             identity: self.cert.as_deref().map(|path| self.read_identity(path)).transpose()?,
             reuse: if self.no_keepalive { Reuse::Never } else { Reuse::KeepAlive },
+            phases: match unasked {
+                Unasked::Negotiated => Phases::Together,
+                Unasked::HttpOne => Phases::Apart,
+            },
             unix_socket: self.unix_socket.clone(),
             detours: Detours { resolve: self.resolve.clone(), connect_to: self.connect_to.clone() },
             most: self.max_connections.map(usize::from),

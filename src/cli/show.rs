@@ -178,6 +178,8 @@ pub(super) fn exchange_fields(exchange: &Exchange, account: Account) -> Map<Stri
         "timing_ms": {
             "dns": ms(marks.dns),
             "connect": ms(marks.connect),
+            "tls": ms(marks.tls),
+            "send": ms(marks.send),
             "headers": ms(marks.headers),
             "first_event": ms(marks.first_event),
             "first_token": ms(marks.first_delta),
@@ -258,9 +260,11 @@ pub(super) fn ms(time: Option<Duration>) -> Value {
 /// The breakdown of `--timing`: a line of headings, a line of times, a line of counts.
 pub(super) fn timing(exchange: &Exchange, account: Account) -> String {
     let marks = &exchange.marks;
+    // The library reports both together.
+    let connect = if exchange.url.scheme() == "https" { "connect+TLS" } else { "connect" };
     let columns = [
         ("name look-up", marks.dns),
-        ("connect+TLS", marks.connect),
+        (connect, marks.connect),
         ("headers", marks.headers),
         ("first event", marks.first_event),
         ("first token", marks.first_delta),

@@ -286,6 +286,8 @@ impl Exchange {
         self.retry_after = net::retry_after(&reply.headers, SystemTime::now());
         self.marks.dns = reply.connection.dns;
         self.marks.connect = reply.connection.connect;
+        self.marks.tls = reply.connection.tls;
+        self.marks.send = reply.connection.sent;
         self.marks.headers = Some(self.marks.start.elapsed());
         if matches!(reply.status, 401 | 403) {
             self.clock_ahead = net::clock_ahead(&reply.headers, SystemTime::now());

@@ -15,6 +15,7 @@ mod guard;
 mod live;
 mod log;
 mod metric;
+mod metrics;
 mod monitor;
 mod objective;
 mod pace;
@@ -64,6 +65,7 @@ pub use metric::Metric;
 pub use metric::Quantile;
 pub use metric::read_histogram;
 pub use metric::{RestoreError, SavedMetric};
+pub use metrics::Metrics;
 pub use monitor::Health;
 pub use objective::Goodput;
 pub use objective::Objective;
@@ -81,7 +83,6 @@ pub use quantity::Quantity;
 pub use quantity::Support;
 pub use quantity::Timing;
 pub use quantity::Unit;
-pub use recorder::Metrics;
 pub use schedule::Phase;
 pub use search::Capacity;
 pub use search::Scale;
@@ -99,7 +100,7 @@ pub use timeline::{Second, Timeline};
 pub use verdict::Evidence;
 pub use verdict::Verdict;
 pub use verdict::judge;
-pub use vitals::Vitals;
+pub use vitals::{Connections, Vitals};
 
 /// Iterations of a warm-up are numbered from here, so that measured ones begin at 0 however fast the warm-up was.
 pub const WARMUP_ITERATIONS: u64 = 1 << 32;
@@ -112,6 +113,11 @@ pub trait Target {
     ///
     /// The future may be dropped at any point (the sample then counts as cut) and may panic (a counted failure).
     fn run(&self, ticket: Ticket, sample: &mut Sample) -> impl Future<Output = ()>;
+
+    /// What became of its connections since this was last asked; nothing where it cannot tell.
+    fn take_connections(&self) -> Option<Connections> {
+        None
+    }
 }
 
 /// Names one request of a run; the same plan yields the same tickets on every machine.

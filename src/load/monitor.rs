@@ -18,7 +18,7 @@ use super::log::Journal;
 use super::metric::Metric;
 use super::quantile::Percentile;
 use super::schedule::Phase;
-use super::vitals::Vitals;
+use super::vitals::{Connections, Vitals};
 
 /// How often the wait of a ready task is measured.
 const PERIOD: Duration = Duration::from_millis(10);
@@ -42,12 +42,18 @@ pub struct Health {
     pub cpu_max: Option<f64>,
     /// What the process had left.
     pub vitals: Vitals,
+    /// What became of the connections of all workers, where each can tell.
+    pub connections: Option<Connections>,
 }
 
 impl Health {
     /// Adds what one worker saw of itself.
     pub(super) fn add(&mut self, watch: &Watch) {
         let p99 = watch.delay.quantile_of_any(Percentile::P99).map(|quantile| quantile.value);
+        self.connections = match (self.workers, self.connections.zip(watch.connections)) {
+            (0, _) => watch.connections,
+            (_, both) => both.map(|(seen, more)| seen.and(more)),
+        };
         self.workers += 1;
         self.delay.merge(&watch.delay);
         self.delay_p99 = self.delay_p99.max(p99);
@@ -64,6 +70,8 @@ pub(super) struct Watch {
     /// First and last moment seen inside the window.
     first: Option<Moment>,
     last: Option<Moment>,
+    /// What became of its connections; known at the end of the level.
+    connections: Option<Connections>,
 }
 
 /// What the thread had done until a moment.
@@ -77,6 +85,11 @@ struct Moment {
 }
 
 impl Watch {
+    /// The same, knowing what became of its connections.
+    pub(super) fn with_connections(self, connections: Option<Connections>) -> Self {
+        Self { connections, ..self }
+    }
+
     /// Share of the watched time in which the thread had no rest; absent where nothing was watched.
     fn busy(&self) -> Option<f64> {
         self.share(|moment| Some(moment.busy))

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::metric::Bound;
 use super::metric::Metric;
 use super::metric::Quantile;
+use super::metrics::Metrics;
 use super::quantile::Percentile;
-use super::recorder::Metrics;
 use super::summary::Summary;
 use crate::outcome::Class;
 use crate::outcome::Sample;
@@ -36,8 +36,12 @@ pub enum Timing {
     End,
     /// Name look-up.
     Dns,
-    /// Connecting, TLS included.
+    /// Connecting, TLS included where that is not timed apart.
     Connect,
+    /// TLS handshake.
+    Tls,
+    /// From having a connection until the request had left.
+    Send,
     /// Planned start to the last generated delta.
     Response,
     /// Planned start to the start.
@@ -46,7 +50,7 @@ pub enum Timing {
 
 impl Timing {
     /// Every time, in the order in which they are listed.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Latency,
         Self::Ttft,
         Self::Ttfa,
@@ -58,6 +62,8 @@ impl Timing {
         Self::End,
         Self::Dns,
         Self::Connect,
+        Self::Tls,
+        Self::Send,
         Self::Response,
         Self::Lag,
     ];
@@ -76,6 +82,8 @@ impl Timing {
             Self::End => "end",
             Self::Dns => "dns",
             Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Send => "send",
             Self::Response => "response",
             Self::Lag => "lag",
         }
@@ -105,6 +113,8 @@ impl Timing {
             Self::End => &metrics.end,
             Self::Dns => &metrics.dns,
             Self::Connect => &metrics.connect,
+            Self::Tls => &metrics.tls,
+            Self::Send => &metrics.send,
             Self::Response => &metrics.response,
             Self::Lag => &metrics.lag,
         }
@@ -125,6 +135,8 @@ impl Timing {
             Self::End => marks.end,
             Self::Dns => marks.dns,
             Self::Connect => marks.connect,
+            Self::Tls => marks.tls,
+            Self::Send => marks.send,
             Self::Response => lag.zip(marks.last_delta).map(|(lag, latency)| lag + latency),
             Self::Lag => lag,
         }

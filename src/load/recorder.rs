@@ -7,7 +7,8 @@ use tokio::time::Instant;
 use super::Ticket;
 use super::delivery::Delivery;
 use super::dispatch::Planned;
-use super::metric::Metric;
+use super::metrics::Metrics;
+use super::metrics::note;
 use super::objective::Goodput;
 use super::objective::Objective;
 use super::schedule::Schedule;
@@ -18,89 +19,6 @@ use super::throughput::Throughput;
 use super::timeline::Timeline;
 use crate::outcome::Class;
 use crate::outcome::Sample;
-
-/// The distributions of a level, over its successful requests; definitions in `docs/metrics.md`.
-#[derive(Debug, Clone, Default)]
-pub struct Metrics {
-    /// Start to the last generated delta.
-    pub latency: Metric,
-    /// Start to the terminal event.
-    pub end: Metric,
-    /// Start to the response headers.
-    pub headers: Metric,
-    /// Start to the first byte of the body.
-    pub ttfb: Metric,
-    /// Start to the first generated delta; streams only.
-    pub ttft: Metric,
-    /// Start to the first delta that is not reasoning; streams only.
-    pub ttfa: Metric,
-    /// Time per output token after the first; streams of two tokens or more.
-    pub tpot: Metric,
-    /// Between consecutive generated deltas; streams only.
-    pub gap: Metric,
-    /// The longest gap of each request.
-    pub stall: Metric,
-    /// Name look-ups; new connections only.
-    pub dns: Metric,
-    /// Connecting, TLS included; new connections only.
-    pub connect: Metric,
-    /// Planned start to the last generated delta; open loop only.
-    pub response: Metric,
-    /// Planned start to the start, over all recorded requests; open loop only.
-    pub lag: Metric,
-}
-
-impl Metrics {
-    /// Adds everything that another level or worker measured.
-    pub fn merge(&mut self, other: &Self) {
-        self.latency.merge(&other.latency);
-        self.end.merge(&other.end);
-        self.headers.merge(&other.headers);
-        self.ttfb.merge(&other.ttfb);
-        self.ttft.merge(&other.ttft);
-        self.ttfa.merge(&other.ttfa);
-        self.tpot.merge(&other.tpot);
-        self.gap.merge(&other.gap);
-        self.stall.merge(&other.stall);
-        self.dns.merge(&other.dns);
-        self.connect.merge(&other.connect);
-        self.response.merge(&other.response);
-        self.lag.merge(&other.lag);
-    }
-
-    /// Adds a successful request.
-    pub fn record(&mut self, sample: &Sample) {
-        let marks = &sample.marks;
-        note(&mut self.latency, marks.last_delta);
-        note(&mut self.end, marks.end);
-        note(&mut self.headers, marks.headers);
-        note(&mut self.ttfb, marks.first_byte);
-        note(&mut self.dns, marks.dns);
-        note(&mut self.connect, marks.connect);
-        if !sample.streamed {
-            return;
-        }
-        note(&mut self.ttft, marks.first_delta);
-        note(&mut self.ttfa, marks.first_answer);
-        note(&mut self.tpot, sample.time_per_token());
-        note(&mut self.stall, sample.gaps.iter().max().copied());
-        for gap in &sample.gaps {
-            self.gap.record(*gap);
-        }
-    }
-
-    /// Adds a request that was cut after `age`. A mark it had reached bounds its metric too, but no more than that:
-    /// nobody knows whether the request would have succeeded.
-    fn censor(&mut self, sample: &Sample, age: Duration) {
-        let marks = &sample.marks;
-        self.latency.censor(age);
-        self.end.censor(age);
-        self.headers.censor(marks.headers.unwrap_or(age));
-        self.ttfb.censor(marks.first_byte.unwrap_or(age));
-        self.ttft.censor(marks.first_delta.unwrap_or(age));
-        self.ttfa.censor(marks.first_answer.unwrap_or(age));
-    }
-}
 
 /// A request under way.
 #[derive(Debug, Clone, Copy)]
@@ -258,16 +176,11 @@ pub(super) struct Entry<'a> {
     pub sample: &'a Sample,
 }
 
-/// Records a duration that may be absent.
-fn note(metric: &mut Metric, value: Option<Duration>) {
-    if let Some(value) = value {
-        metric.record(value);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+
+    use super::super::metric::Metric;
 
     use super::super::plan::Extent;
     use super::super::{Sides, quantile::Percentile};

@@ -6,11 +6,11 @@ use tokio::time::Instant;
 
 use super::arrivals::Arrivals;
 use super::delivery::Delivery;
+use super::metrics::Metrics;
 use super::monitor::Health;
 use super::objective::Goodput;
 use super::plan::Extent;
 use super::quantile::Percentile;
-use super::recorder::Metrics;
 use super::recorder::Recorder;
 use super::schedule::Schedule;
 use super::share::Share;

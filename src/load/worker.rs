@@ -135,7 +135,8 @@ pub(super) async fn level<T: Target + 'static>(target: &Rc<T>, shift: Shift, lin
     desk.journal.iter().for_each(Journal::flush);
     line.slot.put(super::live::Snapshot::default());
     let (recorder, direct) = (desk.recorder.take(), desk.direct.take());
-    let watch = carries_users.then(|| watch.take());
+    let connections = target.take_connections();
+    let watch = carries_users.then(|| watch.take().with_connections(connections));
     Report { recorder, direct, watch }
 }
 

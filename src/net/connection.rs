@@ -62,6 +62,16 @@ pub enum Reuse {
     Never,
 }
 
+/// Whether the parts of making a connection are timed apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Phases {
+    /// TCP and TLS together, over the library's pool.
+    #[default]
+    Together,
+    /// Each by itself, over connections of our own, where no proxy stands between.
+    Apart,
+}
+
 /// How connections are made.
 #[derive(Debug, Clone)]
 pub struct Connection {
@@ -77,6 +87,8 @@ pub struct Connection {
     pub identity: Option<ClientCertificate>,
     /// Whether connections are kept.
     pub reuse: Reuse,
+    /// Whether the parts of making one are timed apart.
+    pub phases: Phases,
     /// The Unix socket that takes the place of TCP.
     pub unix_socket: Option<PathBuf>,
     /// Where to connect in place of what the address says.
@@ -107,6 +119,7 @@ impl Default for Connection {
             trust: Trust::default(),
             identity: None,
             reuse: Reuse::default(),
+            phases: Phases::default(),
             unix_socket: None,
             detours: Detours::default(),
             most: None,

@@ -10,6 +10,7 @@ use hyper_util::client::legacy;
 use crate::outcome::Class;
 use crate::units::Span;
 
+use super::line::DialError;
 use super::probe::LookupError;
 
 /// Why an attempt brought no reply, or why a reply broke off.
@@ -146,7 +147,8 @@ impl Error {
         if find_io(error).is_some_and(is_local_limit) {
             return Self::Limit { detail: detail() };
         }
-        if find::<legacy::Error>(error).is_some_and(legacy::Error::is_connect) {
+        let is_connect = find::<legacy::Error>(error).is_some_and(legacy::Error::is_connect);
+        if is_connect || find::<DialError>(error).is_some() {
             if is_timeout(error) {
                 return Self::ConnectTimeout { limit: connect_limit };
             }
@@ -164,7 +166,7 @@ impl Error {
     }
 
     /// The error of a client certificate that the TLS library does not take.
-    pub(super) fn of_identity(error: &reqwest::Error) -> Self {
+    pub(super) fn of_identity(error: &(dyn StdError + 'static)) -> Self {
         let detail = match find_tls(error) {
             Some(rustls::Error::InconsistentKeys(_)) => "the key is not the certificate's".to_owned(),
             _ => innermost(error),

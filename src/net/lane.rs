@@ -4,20 +4,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::http::response::Parts;
 use reqwest::header::{CONNECTION, HOST};
 use reqwest::redirect;
 use tower_http::BoxError;
 
 use crate::units::Span;
 
-use super::connection::{ClientCertificate, Connection, HttpVersion, ProxyChoice, Reuse, Trust};
+use super::connection::{ClientCertificate, Connection, HttpVersion, Phases, ProxyChoice, Reuse, Trust};
 use super::detour::Route;
-use super::direct;
-use super::direct::Direct;
 use super::follow::{Followed, Led};
+use super::line::{Line, is_packed, unpack};
 use super::pool::{Body, Source, environment_proxy, is_loopback};
 use super::probe::{TimedConnector, TimedResolver};
-use super::{Error, HeaderMap, HeaderValue, Method, Reply, Request, Url};
+use super::{ConnectionTimes, Error, HeaderMap, HeaderValue, Lines, Method, Reply, Request, Url};
 
 /// How long an unused connection is kept. Node's servers close theirs after 5 s, and a client that keeps one longer
 /// than its server races with that close.
@@ -42,10 +42,10 @@ pub(super) struct Lane {
 }
 
 /// How connections are made and kept.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 enum Road {
-    /// Plain HTTP straight to the server.
-    Direct(Box<Direct>),
+    /// Straight to the server, over connections of our own: plain HTTP, and all that is timed part by part.
+    Line(Box<Line>),
     /// Everything else.
     Library(reqwest::Client),
 }
@@ -63,10 +63,11 @@ impl Lane {
         let strips_port = route.stripped_of.is_some();
         let via = via(connection, target);
         let led = followed(connection, (target, &route), via.as_deref()).map(Followed::led);
-        let (resolver, connector) = (TimedResolver::new(route), connector(connection, led.clone()));
+        let resolver = TimedResolver::new(route);
         let road = if is_direct(connection, target) {
-            Road::Direct(Box::new(direct::pool(connection, (resolver, connector))))
+            Road::Line(Box::new(Line::new(connection, target, (resolver, led.clone()))?))
         } else {
+            let connector = connector(connection, led.clone());
             let client = builder(connection, target, resolver)?.connector_layer(connector).build();
             Road::Library(client.map_err(|error| match connection.identity {
                 Some(_) => Error::of_identity(&error),
@@ -94,6 +95,14 @@ impl Lane {
         self.led.as_ref().is_none_or(Led::is_current)
     }
 
+    /// What became of its connections since this was last asked, where they are our own.
+    pub(super) fn take_lines(&self) -> Option<Lines> {
+        match &self.road {
+            Road::Line(line) => Some(line.take_lines()),
+            Road::Library(_) => None,
+        }
+    }
+
     /// Sends a request there.
     pub(super) async fn send(&self, mut request: Request) -> Result<Reply, Error> {
         if self.strips_port {
@@ -103,26 +112,11 @@ impl Lane {
         for (name, value) in &self.headers {
             request.headers.entry(name).or_insert_with(|| value.clone());
         }
-        let probe = Arc::clone(&request.journey.0);
         let outcome = match &self.road {
-            Road::Direct(pool) => probe.watch(direct::send(pool, request)).await.map(|reply| {
-                let (head, body) = reply.into_parts();
-                (head, Source::Direct(Box::new(body)))
-            }),
-            Road::Library(client) => probe.watch(send(client, request)).await.map(|reply| {
-                let (head, body) = hyper::Response::from(reply).into_parts();
-                (head, Source::Library(body))
-            }),
+            Road::Line(line) => over_line(line, request).await,
+            Road::Library(client) => over_library(client, request).await,
         };
-        let (head, body) =
-            outcome.map_err(|error| self.name_way(Error::of_request(&*error, self.connect_timeout)))?;
-        Ok(Reply {
-            status: head.status.as_u16(),
-            headers: head.headers,
-            version: version_name(head.version),
-            connection: probe.times(),
-            body: Body(body),
-        })
+        outcome.map_err(|error| self.name_way(Error::of_request(&*error, self.connect_timeout)))
     }
 
     /// The system's words for a socket or a proxy that does not answer do not name it.
@@ -152,12 +146,15 @@ pub(super) fn connector(connection: &Connection, led: Option<Led>) -> TimedConne
     TimedConnector { limit: connection.connect_timeout, led }
 }
 
-/// Whether requests need nothing of what only the library can do.
+/// Whether requests need nothing of what only the library can do; what is encrypted is the library's unless its parts are
+/// timed.
 fn is_direct(connection: &Connection, target: &Url) -> bool {
-    let is_plain = target.scheme() == "http" && connection.unix_socket.is_none();
-    is_plain && matches!(connection.proxy, ProxyChoice::Environment) && {
-        !connection.detours.is_empty() || environment_proxy(target).is_none()
-    }
+    let is_ours = target.scheme() == "http" || connection.phases == Phases::Apart;
+    let passes_no_proxy = connection.unix_socket.is_some()
+        || matches!(connection.proxy, ProxyChoice::Environment) && {
+            !connection.detours.is_empty() || environment_proxy(target).is_none()
+        };
+    is_ours && passes_no_proxy
 }
 
 /// The library's client with all that it is not to do by itself switched off.
@@ -179,8 +176,22 @@ pub(super) fn builder(
     secured(spoken(builder, connection), connection)
 }
 
+/// Sends a request over connections of our own and waits for the head of its reply.
+async fn over_line(line: &Line, request: Request) -> Result<Reply, BoxError> {
+    let probe = Arc::clone(&request.journey.0);
+    let arrived = line.send(request).await?;
+    let connection = ConnectionTimes { sent: arrived.sent, ..probe.times() };
+    if is_packed(arrived.reply.headers()) {
+        let (head, body) = Box::pin(unpack(arrived.reply)).await.into_parts();
+        return Ok(reply(head, connection, Source::Unpacked(Box::new(body))));
+    }
+    let (head, body) = arrived.reply.into_parts();
+    Ok(reply(head, connection, Source::Line(Box::new(body))))
+}
+
 /// Sends a request through the library and waits for the head of its reply.
-async fn send(client: &reqwest::Client, request: Request) -> Result<reqwest::Response, BoxError> {
+async fn over_library(client: &reqwest::Client, request: Request) -> Result<Reply, BoxError> {
+    let probe = Arc::clone(&request.journey.0);
     let method = match request.method {
         Method::Get => reqwest::Method::GET,
         Method::Post => reqwest::Method::POST,
@@ -190,7 +201,14 @@ async fn send(client: &reqwest::Client, request: Request) -> Result<reqwest::Res
     if request.method == Method::Post {
         *outgoing.body_mut() = Some(request.body.into());
     }
-    Ok(client.execute(outgoing).await?)
+    let arrived = probe.watch(client.execute(outgoing)).await?;
+    let (head, body) = hyper::Response::from(arrived).into_parts();
+    Ok(reply(head, probe.times(), Source::Library(body)))
+}
+
+fn reply(head: Parts, connection: ConnectionTimes, source: Source) -> Reply {
+    let version = version_name(head.version);
+    Reply { status: head.status.as_u16(), headers: head.headers, version, connection, body: Body(source) }
 }
 
 /// Where connections go: through a proxy, to a Unix socket, or straight.
@@ -277,15 +295,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_plain_http_without_anything_between_goes_the_direct_way() {
+    fn what_passes_no_proxy_and_is_plain_or_timed_by_parts_goes_the_direct_way() {
         let direct =
             |target: &str, connection: &Connection| is_direct(connection, &Url::parse(target).unwrap());
         let plain = Connection::default();
         assert!(direct("http://127.0.0.1:8080/v1/messages", &plain));
         assert!(!direct("https://127.0.0.1/v1/messages", &plain));
+        let apart = Connection { phases: Phases::Apart, ..plain.clone() };
+        assert!(direct("https://127.0.0.1/v1/messages", &apart));
         let proxy = ProxyChoice::Through(Url::parse("http://127.0.0.1:3128").unwrap());
-        assert!(!direct("http://127.0.0.1:8080", &Connection { proxy, ..plain.clone() }));
+        assert!(!direct("http://127.0.0.1:8080", &Connection { proxy, ..apart }));
         let unix_socket = Some("/run/relay".into());
-        assert!(!direct("http://127.0.0.1:8080", &Connection { unix_socket, ..plain }));
+        assert!(direct("http://127.0.0.1:8080", &Connection { unix_socket, ..plain }));
     }
 }

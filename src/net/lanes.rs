@@ -7,7 +7,7 @@ use url::Position;
 use super::connection::Connection;
 use super::follow::Moved;
 use super::lane::Lane;
-use super::{Error, Url};
+use super::{Error, Lines, Url};
 
 /// Lanes by the origin that they lead to.
 #[derive(Debug)]
@@ -42,6 +42,14 @@ impl Lanes {
             None => open.push((origin.to_owned(), Arc::clone(&lane))),
         }
         Ok(lane)
+    }
+
+    /// What became of the connections of all of them, where each can tell.
+    pub(super) fn take_lines(&self) -> Option<Lines> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.iter()
+            .map(|(_, lane)| lane.take_lines())
+            .try_fold(Lines::default(), |all, one| Some(all.and(one?)))
     }
 
     /// Which names lead elsewhere since this was last asked.

@@ -8,13 +8,13 @@ mod auth;
 mod compress;
 mod connection;
 mod detour;
-mod direct;
 mod error;
 mod follow;
 mod hint;
 mod lane;
 mod lanes;
 mod limit;
+mod line;
 mod own_file;
 mod pool;
 mod probe;
@@ -39,7 +39,7 @@ pub use self::auth::{
 pub use self::auth::{ServiceClaims, ServiceError, ServiceToken, Signature};
 pub use self::auth::{Store, exposed_mode, is_private, is_secret_header, log_in, shown_url};
 pub use self::compress::{Coding, Compress, CompressRules, Compressor, Refusals, Trial};
-pub use self::connection::{ClientCertificate, Connection, HttpVersion, ProxyChoice, Reuse, Trust};
+pub use self::connection::{ClientCertificate, Connection, HttpVersion, Phases, ProxyChoice, Reuse, Trust};
 pub use self::detour::{ConnectTo, DetourError, Detours, Resolve, Route};
 pub use self::error::{Error, TlsFault};
 pub use self::follow::{Followed, Led, Moved, Names};
@@ -103,13 +103,40 @@ pub struct Reply {
     pub body: Body,
 }
 
-/// What making a connection took; absent parts were not needed.
+/// What making a connection took, and the way onto it; absent parts were not needed, or are hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ConnectionTimes {
     /// The name look-up.
     pub dns: Option<Duration>,
-    /// TCP and TLS handshakes together: the library hides where one ends.
+    /// The TCP handshake; with the TLS handshake where [`Phases::Together`] holds.
     pub connect: Option<Duration>,
+    /// The TLS handshake, where it is timed apart.
+    pub tls: Option<Duration>,
+    /// How long the request took to leave once it had a connection, where that is timed.
+    pub sent: Option<Duration>,
+}
+
+/// What has become of connections, and what they carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lines {
+    /// Connections made.
+    pub made: u64,
+    /// Most connections that were open at once.
+    pub most_open: u64,
+    /// Most requests that one connection carried at once.
+    pub most_streams: u64,
+}
+
+impl Lines {
+    /// Those of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            made: self.made + other.made,
+            most_open: self.most_open + other.most_open,
+            most_streams: self.most_streams.max(other.most_streams),
+        }
+    }
 }
 
 /// Sends one HTTP attempt.
@@ -120,6 +147,11 @@ pub trait Transport {
     /// A place for a request, waited for where the number of connections is limited; held until the body is read.
     fn place(&self) -> impl Future<Output = Place> {
         std::future::ready(Place::default())
+    }
+
+    /// What became of connections since this was last asked; nothing where that is hidden.
+    fn take_lines(&self) -> Option<Lines> {
+        None
     }
 
     /// Which names lead elsewhere since this was last asked.

@@ -9,11 +9,11 @@ use hyper_util::client::proxy::matcher::Matcher;
 use tokio::sync::Semaphore;
 
 use super::connection::Connection;
-use super::direct::DirectBody;
 use super::follow::Moved;
 use super::lane::Lane;
 use super::lanes::Lanes;
-use super::{Error, Place, Reply, Request, Transport, Url};
+use super::line::{LineBody, Unpacked};
+use super::{Error, Lines, Place, Reply, Request, Transport, Url};
 
 /// A pool of keep-alive connections.
 #[derive(Debug, Clone)]
@@ -74,6 +74,13 @@ impl Transport for Pool {
         }
     }
 
+    fn take_lines(&self) -> Option<Lines> {
+        match &self.way {
+            Way::Fixed(lane) => lane.take_lines(),
+            Way::Lanes(lanes) => lanes.take_lines(),
+        }
+    }
+
     fn take_moves(&self) -> Vec<Moved> {
         match &self.way {
             Way::Fixed(_) => Vec::new(),
@@ -87,7 +94,8 @@ pub struct Body(pub(super) Source);
 
 /// Where its bytes come from.
 pub(super) enum Source {
-    Direct(Box<DirectBody>),
+    Line(Box<LineBody>),
+    Unpacked(Box<Unpacked>),
     Library(reqwest::Body),
     #[cfg(test)]
     Script(super::script::Steps),
@@ -97,7 +105,8 @@ impl Body {
     /// The next chunk as it arrived, or `None` at the clean end of the body.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         match &mut self.0 {
-            Source::Direct(body) => chunk(body).await.map_err(|error| Error::of_body(&*error)),
+            Source::Line(body) => chunk(body).await.map_err(|error| Error::of_body(&error)),
+            Source::Unpacked(body) => chunk(body).await.map_err(|error| Error::of_body(&*error)),
             Source::Library(body) => chunk(body).await.map_err(|error| Error::of_body(&error)),
             #[cfg(test)]
             Source::Script(steps) => steps.next().await,

@@ -42,6 +42,7 @@ impl Journey {
 pub(super) struct Probe {
     dns_ns: AtomicU64,
     connect_ns: AtomicU64,
+    tls_ns: AtomicU64,
     connecting: AtomicBool,
 }
 
@@ -59,13 +60,23 @@ impl Probe {
         };
         let dns = read(&self.dns_ns);
         let connect = read(&self.connect_ns).map(|whole| whole.saturating_sub(dns.unwrap_or_default()));
-        ConnectionTimes { dns, connect }
+        ConnectionTimes { dns, connect, tls: read(&self.tls_ns), sent: None }
+    }
+
+    /// Notes how long the look-up and connecting took together.
+    pub(super) fn connected(&self, passed: Duration) {
+        store(&self.connect_ns, passed);
+    }
+
+    /// Notes how long the TLS handshake took.
+    pub(super) fn secured(&self, passed: Duration) {
+        store(&self.tls_ns, passed);
     }
 }
 
 /// Polls the making of a connection within its request. The pool finishes on a task of its own what another connection,
 /// which was given back in the meantime, has overtaken: from there on the request no longer waits for it.
-async fn connect<F: Future>(probe: Option<&Arc<Probe>>, connecting: F) -> F::Output {
+pub(super) async fn connect<F: Future>(probe: Option<&Arc<Probe>>, connecting: F) -> F::Output {
     let Some(probe) = probe else { return connecting.await };
     let mut connecting = std::pin::pin!(connecting);
     std::future::poll_fn(|context| {

@@ -252,8 +252,14 @@ pub struct Level {
     pub end_ms: Option<Distribution>,
     /// Name look-ups of new connections.
     pub dns_ms: Option<Distribution>,
-    /// Connecting, TLS included, of new connections.
+    /// Connecting, of new connections; TLS included where a proxy stands between.
     pub connect_ms: Option<Distribution>,
+    /// TLS handshakes of new connections, where they are timed apart.
+    #[serde(default)]
+    pub tls_ms: Option<Distribution>,
+    /// From having a connection until the request had left, where that is timed.
+    #[serde(default)]
+    pub send_ms: Option<Distribution>,
     /// Planned start to the last generated delta; `None` in a closed loop.
     pub response_ms: Option<Distribution>,
     /// Planned start to the start; `None` in a closed loop.

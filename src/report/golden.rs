@@ -41,8 +41,8 @@ use crate::load::Second;
 use crate::load::Step;
 use crate::load::Summary;
 use crate::load::judge;
+use crate::load::{Connections, Timeline, Vitals};
 use crate::load::{Share, Sides};
-use crate::load::{Timeline, Vitals};
 use crate::outcome::{BodySize, Class, TokenTimes};
 use crate::units::Shard;
 
@@ -311,6 +311,7 @@ pub(super) fn level(concurrency: u32, ok: u32, average_ms: u32) -> Summary {
                 port_range: Some(28_232),
                 ..Vitals::default()
             },
+            connections: Some(Connections { made: 150, most_open: 150, most_streams: 1 }),
         },
         verdict,
         ended_early: false,

@@ -35,6 +35,15 @@ pub struct Client {
     /// Most sockets that were open at once, those of an embedded relay included.
     #[serde(default)]
     pub sockets_max: Option<u64>,
+    /// Connections to the relay that were made, in the warm-up too; `None` through a proxy.
+    #[serde(default)]
+    pub connections_made: Option<u64>,
+    /// Most of them that were open at once.
+    #[serde(default)]
+    pub connections_max: Option<u64>,
+    /// Most requests that one of them carried at once.
+    #[serde(default)]
+    pub streams_per_connection_max: Option<u64>,
     /// Most TCP ports of the machine that were taken at once.
     #[serde(default)]
     pub ports_max: Option<u64>,
@@ -58,6 +67,9 @@ impl Client {
             descriptors_max: vitals.descriptors,
             descriptors_limit: vitals.descriptor_limit,
             sockets_max: vitals.sockets,
+            connections_made: health.connections.map(|lines| lines.made),
+            connections_max: health.connections.map(|lines| lines.most_open),
+            streams_per_connection_max: health.connections.map(|lines| lines.most_streams),
             ports_max: vitals.ports,
             ports_limit: vitals.port_range,
             clock_step_ms: (!vitals.clock_step.is_zero()).then(|| millis(vitals.clock_step)),
@@ -87,10 +99,12 @@ impl Client {
                 descriptors_max,
                 descriptors_limit,
                 // Users of all shards have connections of their own.
-                sockets_max: match (worst.sockets_max, one.sockets_max) {
-                    (Some(some), Some(more)) => Some(some + more),
-                    (some, more) => some.or(more),
-                },
+                sockets_max: sum(worst.sockets_max, one.sockets_max),
+                connections_made: sum(worst.connections_made, one.connections_made),
+                connections_max: sum(worst.connections_max, one.connections_max),
+                streams_per_connection_max: worst
+                    .streams_per_connection_max
+                    .max(one.streams_per_connection_max),
                 ports_max,
                 ports_limit,
                 clock_step_ms: larger(worst.clock_step_ms, one.clock_step_ms),
@@ -114,11 +128,19 @@ impl Client {
             percent("on a core", self.cpu_max),
             of("descriptors", self.descriptors_max, self.descriptors_limit),
             of("sockets", self.sockets_max, None),
+            of("connections made", self.connections_made, None),
+            of("open at once", self.connections_max, None),
+            of("requests at once on one", self.streams_per_connection_max.filter(|most| *most > 1), None),
             of("TCP ports", self.ports_max, self.ports_limit),
             ms("wall clock jumped by", self.clock_step_ms),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
     }
+}
+
+/// The sum of what is known.
+fn sum(some: Option<u64>, more: Option<u64>) -> Option<u64> {
+    some.zip(more).map(|(some, more)| some + more).or(some).or(more)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "nobody has 2^52 descriptors")]
@@ -151,14 +173,19 @@ fn doubts(document: &Document, level: &Level) -> Vec<String> {
     }
     let users = f64::from(level.concurrency);
     let is_watched = document.plan.arrivals.is_none() && level.requests > 0;
+    let (what, open) = match client.connections_max {
+        Some(open) => ("connections", Some(open)),
+        None => ("sockets", client.sockets_max),
+    };
     #[expect(clippy::cast_precision_loss, reason = "nobody has 2^52 sockets")]
-    if let Some(open) =
-        client.sockets_max.filter(|open| is_watched && (*open as f64) < users * (1.0 - MISSING))
-    {
+    if let Some(open) = open.filter(|open| is_watched && (*open as f64) < users * (1.0 - MISSING)) {
+        let shared = client.streams_per_connection_max.filter(|most| *most > 1);
+        let shared = shared.map(|most| format!(", which shared them, up to {} on one", grouped(most)));
         lines.push(format!(
-            "client  {name}: no more than {} sockets were open at once, for {} users",
+            "client  {name}: no more than {} {what} were open at once, for {} users{}",
             grouped(open),
-            grouped(level.concurrency.into())
+            grouped(level.concurrency.into()),
+            shared.unwrap_or_default()
         ));
     }
     if let Some(step) = client.clock_step_ms {
@@ -216,6 +243,22 @@ mod tests {
             assert!(line.replace('\u{202f}', " ").contains(said), "{line}");
         }
         assert_eq!(lines.len(), 4);
+    }
+
+    #[test]
+    fn users_who_share_connections_are_told_how_many_do() {
+        let shared = Client {
+            sockets_max: Some(70),
+            connections_max: Some(2),
+            streams_per_connection_max: Some(25),
+            ..Client::default()
+        };
+        let lines = doubted(shared.clone());
+        let said =
+            "no more than 2 connections were open at once, for 50 users, which shared them, up to 25 on one";
+        assert!(lines.len() == 1 && lines[0].ends_with(said), "{lines:?}");
+        let own = Client { connections_max: Some(50), streams_per_connection_max: Some(1), ..shared };
+        assert_eq!(doubted(own), [""; 0]);
     }
 
     #[test]

@@ -213,6 +213,8 @@ impl Level {
             end_ms: Distribution::of(&metrics.end),
             dns_ms: Distribution::of(&metrics.dns),
             connect_ms: Distribution::of(&metrics.connect),
+            tls_ms: Distribution::of(&metrics.tls),
+            send_ms: Distribution::of(&metrics.send),
             response_ms: Distribution::of(&metrics.response),
             lag_ms: Distribution::of(&metrics.lag),
             failures: failures(&summary.failures, &summary.classes),

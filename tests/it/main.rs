@@ -27,6 +27,7 @@ mod golden;
 mod guards;
 mod input;
 mod limit;
+mod lines;
 mod log;
 mod mock;
 mod models;

@@ -10,8 +10,8 @@ use tokio::task::yield_now;
 
 use crate::cli::{say, show};
 use crate::client::{Call, Client, Exchange, Piece, Stamped};
-use crate::load::{Side, Target, Ticket};
-use crate::net::Pool;
+use crate::load::{Connections, Side, Target, Ticket};
+use crate::net::{Lines, Pool, Transport};
 use crate::outcome::{BodySize, Class, Sample};
 use crate::units::Span;
 use crate::wire::{Delta, Event, Prompt};
@@ -139,6 +139,22 @@ impl Target for Requests {
             *mark = mark.map(|offset| offset + shift);
         }
     }
+
+    fn take_connections(&self) -> Option<Connections> {
+        let lines = |lane: &Lane| lane.client.transport().take_lines();
+        let relay = lines(&self.relay)?;
+        let lines = match &self.direct {
+            None => relay,
+            Some(direct) => relay.and(lines(direct)?),
+        };
+        Some(connections(lines))
+    }
+}
+
+/// What became of connections, in the engine's words.
+fn connections(lines: Lines) -> Connections {
+    let Lines { made, most_open, most_streams } = lines;
+    Connections { made, most_open, most_streams }
 }
 
 impl Requests {

@@ -84,6 +84,8 @@ pub(super) fn merged(
         end_ms: sums.metric("end_ms", Reach::Cut, |level| level.end_ms.as_ref())?,
         dns_ms: sums.metric("dns_ms", Reach::Ended, |level| level.dns_ms.as_ref())?,
         connect_ms: sums.metric("connect_ms", Reach::Ended, |level| level.connect_ms.as_ref())?,
+        tls_ms: sums.metric("tls_ms", Reach::Ended, |level| level.tls_ms.as_ref())?,
+        send_ms: sums.metric("send_ms", Reach::Ended, |level| level.send_ms.as_ref())?,
         response_ms: sums.metric("response_ms", Reach::Unsent, |level| level.response_ms.as_ref())?,
         lag_ms: sums.metric("lag_ms", Reach::Ended, |level| level.lag_ms.as_ref())?,
         failures: failures(levels().flat_map(|level| &level.failures)),

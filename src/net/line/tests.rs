@@ -1,0 +1,133 @@
+//! Connections of our own against servers that are played byte by byte.
+
+use http_body_util::BodyExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::super::{HeaderMap, Journey, Route};
+use super::*;
+
+async fn listen() -> (TcpListener, Url) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    (listener, url.parse().unwrap())
+}
+
+fn line(url: &Url) -> Line {
+    let resolver = TimedResolver::new(Route::default());
+    Line::new(&Connection::default(), url, (resolver, None)).unwrap()
+}
+
+/// Sends a request and reads its answer to the end; how long the request took to leave.
+async fn ask(line: &Line, url: &Url) -> Result<Option<Duration>, BoxError> {
+    let request = Request {
+        method: Method::Post,
+        url: url.clone(),
+        headers: HeaderMap::new(),
+        body: Bytes::from_static(b"{}"),
+        journey: Journey::default(),
+    };
+    let Arrived { reply, sent } = line.send(request).await?;
+    assert_eq!(reply.into_body().collect().await?.to_bytes(), "ok");
+    Ok(sent)
+}
+
+/// Reads one request from a client and answers it.
+async fn answer(peer: &mut TcpStream, headers: &str) {
+    let mut read = Vec::new();
+    while !read.ends_with(b"{}") {
+        assert!(peer.read_buf(&mut read).await.unwrap() > 0, "the request broke off");
+    }
+    let reply = format!("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n{headers}\r\nok");
+    peer.write_all(reply.as_bytes()).await.unwrap();
+}
+
+/// Carries a byte from one socket to another.
+async fn round_trip() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (near, far) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+    near.unwrap().write_all(b"x").await.unwrap();
+    assert_eq!(far.unwrap().0.read_u8().await.unwrap(), b'x');
+}
+
+#[tokio::test]
+async fn a_connection_carries_one_request_after_another_and_times_how_each_leaves() {
+    let (listener, url) = listen().await;
+    let line = line(&url);
+    let serving = async {
+        let (mut peer, _) = listener.accept().await.unwrap();
+        answer(&mut peer, "").await;
+        answer(&mut peer, "").await;
+        peer
+    };
+    let asking = async {
+        assert!(ask(&line, &url).await.unwrap().is_some());
+        assert!(ask(&line, &url).await.unwrap().is_some());
+    };
+    let _open = tokio::join!(serving, asking);
+    assert_eq!(line.take_lines(), Lines { made: 1, most_open: 1, most_streams: 1 });
+    assert_eq!(line.take_lines(), Lines { made: 0, most_open: 1, most_streams: 0 }, "it stays open");
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_while_it_waited_is_no_failure() {
+    let (listener, url) = listen().await;
+    let line = line(&url);
+    let (closed, seen) = tokio::sync::oneshot::channel();
+    let serving = async {
+        let (mut peer, _) = listener.accept().await.unwrap();
+        answer(&mut peer, "").await;
+        drop(peer);
+        closed.send(()).unwrap();
+        let (mut peer, _) = listener.accept().await.unwrap();
+        answer(&mut peer, "").await;
+    };
+    let asking = async {
+        ask(&line, &url).await.unwrap();
+        seen.await.unwrap();
+        // What has come over any socket before this round trip is known to the runtime after it.
+        round_trip().await;
+        ask(&line, &url).await.unwrap();
+    };
+    tokio::join!(serving, asking);
+    assert_eq!(line.take_lines().made, 2);
+}
+
+#[tokio::test]
+async fn a_server_that_says_so_gets_no_second_request_on_a_connection() {
+    let (listener, url) = listen().await;
+    let line = line(&url);
+    let serving = async {
+        for _ in 0..2 {
+            let (mut peer, _) = listener.accept().await.unwrap();
+            answer(&mut peer, "connection: close\r\n").await;
+        }
+    };
+    let asking = async {
+        ask(&line, &url).await.unwrap();
+        ask(&line, &url).await.unwrap();
+    };
+    tokio::join!(serving, asking);
+    assert_eq!(line.take_lines(), Lines { made: 2, most_open: 1, most_streams: 1 });
+}
+
+#[tokio::test]
+async fn a_reply_that_breaks_off_is_an_error_and_its_connection_is_not_kept() {
+    let (listener, url) = listen().await;
+    let line = line(&url);
+    let serving = async {
+        let (mut peer, _) = listener.accept().await.unwrap();
+        let _ = peer.read(&mut [0; 4096]).await.unwrap();
+        peer.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok").await.unwrap();
+        drop(peer);
+        let (mut peer, _) = listener.accept().await.unwrap();
+        answer(&mut peer, "").await;
+    };
+    let asking = async {
+        let error = ask(&line, &url).await.unwrap_err();
+        assert!(error.is::<hyper::Error>(), "{error}");
+        ask(&line, &url).await.unwrap();
+    };
+    tokio::join!(serving, asking);
+    assert_eq!(line.take_lines().made, 2);
+}
