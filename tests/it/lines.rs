@@ -37,18 +37,12 @@ fn the_parts_of_making_a_connection_are_told_apart_over_tls() {
 }
 
 #[test]
-fn over_http_2_users_share_a_connection_until_the_server_takes_no_more_on_it() {
+fn over_http_2_users_share_a_connection_and_the_report_says_how_many_do() {
     let relay = relay(SPEC);
     let shared = level(&relay.base_url(), &["--http2", "-c", "8", "-n", "32"]);
     let client = &shared["client"];
     assert_eq!((&client["connections_made"], &client["streams_per_connection_max"]), (&1.into(), &8.into()));
     assert!(shared["tls_ms"].is_null() && shared["send_ms"].is_null(), "{shared}");
-    // The embedded relay takes 200 at once on one, as is known once it has said so.
-    let full = level(&relay.base_url(), &["--http2", "-c", "250", "-n", "500"]);
-    let client = &full["client"];
-    assert_eq!(full["errors"], 0, "{full}");
-    assert!((2..=3).contains(&client["connections_max"].as_u64().unwrap()), "{client}");
-    assert!((100..=200).contains(&client["streams_per_connection_max"].as_u64().unwrap()), "{client}");
 }
 
 #[test]

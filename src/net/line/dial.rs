@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -50,12 +51,6 @@ impl StdError for DialError {
     }
 }
 
-impl DialError {
-    pub(super) fn new(cause: impl Into<BoxError>) -> Self {
-        Self(cause.into())
-    }
-}
-
 impl Dialer {
     /// What makes connections to `target`.
     pub(super) fn new(
@@ -84,12 +79,21 @@ impl Dialer {
 
     /// Makes a connection for a request, which is told how long each part took.
     pub(super) async fn dial(&self, address: &Uri, probe: &Arc<Probe>) -> Result<Stream, DialError> {
-        let making = timeout(self.limit, self.make(address, probe));
-        let made = probe.watch(connect(Some(probe), making)).await;
+        self.in_time(self.make(address, probe), probe).await
+    }
+
+    /// Waits for the making of a connection, for as long as that may take.
+    pub(super) async fn in_time<T>(
+        &self,
+        making: impl Future<Output = Result<T, BoxError>>,
+        probe: &Arc<Probe>,
+    ) -> Result<T, DialError> {
+        let made = probe.watch(connect(Some(probe), timeout(self.limit, making))).await;
         made.map_err(|_| io::Error::from(io::ErrorKind::TimedOut).into()).flatten().map_err(DialError)
     }
 
-    async fn make(&self, address: &Uri, probe: &Probe) -> Result<Stream, BoxError> {
+    /// The same without a limit.
+    pub(super) async fn make(&self, address: &Uri, probe: &Probe) -> Result<Stream, BoxError> {
         let start = Instant::now();
         #[cfg(unix)]
         if let Some(path) = &self.unix_socket {

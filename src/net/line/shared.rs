@@ -1,6 +1,7 @@
 //! HTTP/2: connections that carry several requests at once, another one where the server takes no more on those there are.
 
 use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +15,9 @@ use hyper::Uri;
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::task::yield_now;
 use tokio::time::Instant;
+use tower_http::BoxError;
 
 use super::super::lane::IDLE_LIMIT;
 use super::super::probe::{Probe, connect};
@@ -146,12 +149,10 @@ impl Trunks {
         address: &Uri,
         probe: &Arc<Probe>,
     ) -> Result<Option<Seat>, DialError> {
-        let stream = self.dialer.dial(address, probe).await?;
-        if !stream.speaks_two && self.dialer.is_secure() {
-            self.rack.state().speaks_one = true;
-            return Ok(None);
-        }
-        Ok(trunk(stream, &self.counts).await?.seat(&self.counts))
+        let made = made((&self.dialer, &self.home, &self.counts), address, probe);
+        let made = self.dialer.in_time(made, probe).await?;
+        self.rack.state().speaks_one |= made.is_none();
+        Ok(made.and_then(|trunk| trunk.seat(&self.counts)))
     }
 
     fn make(&self, address: Uri, probe: Arc<Probe>) -> Making {
@@ -159,7 +160,7 @@ impl Trunks {
         let (rack, dialer, counts, home) =
             (Arc::clone(rack), Arc::clone(dialer), Arc::clone(counts), Arc::clone(home));
         let made = async move {
-            let made = made((&dialer, &home, &counts), &address, &probe).await;
+            let made = dialer.in_time(made((&dialer, &home, &counts), &address, &probe), &probe).await;
             let mut state = rack.state();
             state.making = None;
             match made? {
@@ -176,24 +177,35 @@ impl Trunks {
 async fn made(
     (dialer, home, counts): (&Dialer, &Home, &Arc<Counts>),
     address: &Uri,
-    probe: &Arc<Probe>,
-) -> Result<Option<Arc<Trunk>>, DialError> {
-    let stream = dialer.dial(address, probe).await?;
+    probe: &Probe,
+) -> Result<Option<Arc<Trunk>>, BoxError> {
+    let stream = dialer.make(address, probe).await?;
     if !stream.speaks_two && dialer.is_secure() {
-        home.keep(Link::new(stream, counts).await.map_err(DialError::new)?);
+        home.keep(Link::new(stream, counts).await?);
         return Ok(None);
     }
     trunk(stream, counts).await.map(Some)
 }
 
-/// Speaks HTTP/2 over a stream, on a task of its own.
-async fn trunk(stream: Stream, counts: &Arc<Counts>) -> Result<Arc<Trunk>, DialError> {
+/// Speaks HTTP/2 over a stream, on a task of its own, once the server has said how many requests it takes at once: whatever
+/// exceeds that would wait in this process, unseen.
+async fn trunk(stream: Stream, counts: &Arc<Counts>) -> Result<Arc<Trunk>, BoxError> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
-    let made = builder.timer(TokioTimer::new()).handshake(TokioIo::new(stream)).await;
-    let (sender, mut driver) = made.map_err(DialError::new)?;
+    // None until it has.
+    builder.timer(TokioTimer::new()).initial_max_send_streams(0);
+    let clock = stream.clock();
+    let (sender, mut driver) = builder.handshake(TokioIo::new(stream)).await?;
     let open = counts.open();
-    // Until the server has said how many it takes, the library's own guess holds.
     let takes = |most: usize| u64::try_from(most).unwrap_or(u64::MAX);
+    // The library reads in a task of its own, which wakes nobody here; its settings are the first that a server sends.
+    clock.heard().await;
+    while driver.current_max_send_streams() == 0 {
+        if let Some(ended) = (&mut driver).now_or_never() {
+            ended?;
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        }
+        yield_now().await;
+    }
     let most = Arc::new(AtomicU64::new(takes(driver.current_max_send_streams())));
     let told = Arc::clone(&most);
     tokio::spawn(async move {

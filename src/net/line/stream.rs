@@ -1,4 +1,4 @@
-//! The bytes of one connection, whatever carries them, with the moment at which bytes last left.
+//! The bytes of one connection, whatever carries them, with the moments at which bytes last left and first came.
 
 use std::io;
 use std::io::IoSlice;
@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// TCP or a Unix socket, plain or in TLS.
@@ -16,20 +17,24 @@ pub(super) trait Channel: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<C: AsyncRead + AsyncWrite + Send + Unpin> Channel for C {}
 
-/// A channel that notes when bytes left.
+/// A channel that notes when bytes leave and come.
 pub(super) struct Stream {
     channel: Box<dyn Channel>,
     clock: Arc<Clock>,
+    /// Whether anything has come, be it the end.
+    has_heard: bool,
     /// Whether both sides have agreed on HTTP/2.
     pub(super) speaks_two: bool,
 }
 
-/// When bytes last left over a connection; read by the request that it carries.
+/// When bytes last left over a connection, and whether any have come; read by the request that it carries.
 #[derive(Debug)]
 pub(super) struct Clock {
     born: Instant,
     /// Since it was born; zero where none has left.
     left_ns: AtomicU64,
+    /// Told once, when the first bytes come.
+    heard: Notify,
 }
 
 impl Clock {
@@ -39,6 +44,11 @@ impl Clock {
             0 => None,
             ns => Some(self.born + Duration::from_nanos(ns)),
         }
+    }
+
+    /// Waits until the other side has sent its first bytes, or has closed.
+    pub(super) async fn heard(&self) {
+        self.heard.notified().await;
     }
 
     fn note<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -53,8 +63,8 @@ impl Clock {
 impl Stream {
     /// A channel over which nothing has left yet.
     pub(super) fn new(channel: impl Channel + 'static, speaks_two: bool) -> Self {
-        let clock = Arc::new(Clock { born: Instant::now(), left_ns: AtomicU64::new(0) });
-        Self { channel: Box::new(channel), clock, speaks_two }
+        let clock = Clock { born: Instant::now(), left_ns: AtomicU64::new(0), heard: Notify::new() };
+        Self { channel: Box::new(channel), clock: Arc::new(clock), has_heard: false, speaks_two }
     }
 
     /// Its clock.
@@ -69,7 +79,12 @@ impl AsyncRead for Stream {
         context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.channel).poll_read(context, into)
+        let read = Pin::new(&mut self.channel).poll_read(context, into);
+        if read.is_ready() && !self.has_heard {
+            self.has_heard = true;
+            self.clock.heard.notify_one();
+        }
+        read
     }
 }
 

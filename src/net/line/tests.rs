@@ -1,8 +1,15 @@
 //! Connections of our own against servers that are played byte by byte.
 
+use std::convert::Infallible;
+
+use futures_util::future::join_all;
 use http_body_util::BodyExt;
+use hyper::server;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Barrier;
 
 use super::super::{HeaderMap, Journey, Route};
 use super::*;
@@ -130,4 +137,33 @@ async fn a_reply_that_breaks_off_is_an_error_and_its_connection_is_not_kept() {
     };
     tokio::join!(serving, asking);
     assert_eq!(line.take_lines().made, 2);
+}
+
+#[tokio::test]
+async fn over_http_2_no_request_waits_for_another_where_a_second_connection_can_be_made() {
+    let (listener, url) = listen().await;
+    let connection = Connection { version: HttpVersion::Two, ..Connection::default() };
+    let line = Line::new(&connection, &url, (TimedResolver::new(Route::default()), None)).unwrap();
+    // Nobody is answered before all eight have come, and no connection takes more than five.
+    let all = Arc::new(Barrier::new(8));
+    tokio::spawn(async move {
+        loop {
+            let (peer, _) = listener.accept().await.unwrap();
+            let all = Arc::clone(&all);
+            let service = service_fn(move |_| {
+                let all = Arc::clone(&all);
+                async move {
+                    all.wait().await;
+                    Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"ok"))))
+                }
+            });
+            let mut server = server::conn::http2::Builder::new(TokioExecutor::new());
+            server.max_concurrent_streams(5);
+            tokio::spawn(async move { server.serve_connection(TokioIo::new(peer), service).await });
+        }
+    });
+    let answers = join_all((0..8).map(|_| ask(&line, &url))).await;
+    assert!(answers.iter().all(|answer| matches!(answer, Ok(None))), "{answers:?}");
+    let lines = line.take_lines();
+    assert_eq!(lines, Lines { made: 2, most_open: 2, most_streams: 5 });
 }
