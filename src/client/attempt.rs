@@ -1,5 +1,6 @@
 //! One attempt: the request leaves, the reply is told apart, the answer is folded under its deadlines.
 
+use std::pin::pin;
 use std::time::SystemTime;
 
 use tokio::time::Instant;
@@ -53,14 +54,18 @@ impl<T: Transport> Client<T> {
     ) -> Exchange {
         let came = Instant::now();
         let Turn { ids, began, repairs, itinerary } = turn;
-        let held = |halt| {
-            let starting = Exchange::starting(call, Instant::now());
-            let exchange = Exchange { limited: came.elapsed(), unsent: true, ..starting };
-            halted(exchange, &Fold::default(), halt)
+        let mut exchange = Exchange::starting(call, came);
+        let held = |exchange: &mut Exchange, halt| {
+            exchange.marks.start = Instant::now();
+            (exchange.limited, exchange.unsent) = (came.elapsed(), true);
+            halted(exchange, &Fold::default(), halt);
         };
         let mut leave = match self.leave(call, began).await {
             Ok(leave) => leave,
-            Err(halt) => return held(halt),
+            Err(halt) => {
+                held(&mut exchange, halt);
+                return exchange;
+            }
         };
         let heading = Heading::next(itinerary);
         let aim = self.aim(call, &heading);
@@ -73,7 +78,8 @@ impl<T: Transport> Client<T> {
         let ready = self.ready(aim, began).await;
         let authorised = asked.elapsed();
         if let Err(halt) = ready {
-            let mut exchange = Exchange { limited: asked - came, authorised, ..held(halt) };
+            held(&mut exchange, halt);
+            (exchange.limited, exchange.authorised) = (asked - came, authorised);
             heading.mark(&mut exchange);
             return exchange;
         }
@@ -84,14 +90,10 @@ impl<T: Transport> Client<T> {
         let secrets = Mask::of(&request.headers);
         leave.depart();
         let departure = Departure { request, began, token, secrets: &secrets, ticket: heading.ticket() };
-        let mut exchange = match self.depart(call, departure).await {
-            Ok(Arrival { exchange, head, mut reader }) => {
-                let mut exchange = reader.read_answer(exchange, &head, sink).await;
-                exchange.mask(&secrets);
-                exchange
-            }
-            Err(exchange) => *exchange,
-        };
+        if let Some(Arrival { head, mut reader }) = self.depart(call, departure, &mut exchange).await {
+            reader.read_answer(&mut exchange, &head, sink).await;
+        }
+        exchange.mask(&secrets);
         exchange.ids.request.clone_from(&ids.request);
         (exchange.body, exchange.signed) = (size, signed);
         exchange.authorised = authorised;
@@ -107,19 +109,27 @@ impl<T: Transport> Client<T> {
         &'c self,
         call: &'c Call,
         departure: Departure<'c>,
-    ) -> Result<Arrival<'c>, Box<Exchange>> {
+        exchange: &mut Exchange,
+    ) -> Option<Arrival<'c>> {
         let start = Instant::now();
         let Departure { request, began, token, secrets, ticket } = departure;
-        let mut exchange = Exchange { token, ..Exchange::starting(call, start) };
+        (exchange.marks.start, exchange.token) = (start, token);
         let deadlines = Deadlines { timeouts: self.timeouts, began, start, stream: call.stream };
         let mut patience = Patience::new(deadlines, self.stop.as_deref()).recalled_by(ticket);
         let journey = request.journey.clone();
-        let waited = patience.wait(Progress::default(), self.transport.send(request)).await;
+        // Pinned here, so that it is not moved into the waiting: a future is as large as all that it may come to hold.
+        let waited = patience.wait(Progress::default(), pin!(self.transport.send(request))).await;
         exchange.unsent = journey.is_connecting();
         let reply = match waited {
             Ok(Ok(reply)) => reply,
-            Ok(Err(error)) => return Err(Box::new(exchange.fail(error.class(), error))),
-            Err(halt) => return Err(Box::new(halted(exchange, &Fold::default(), halt))),
+            Ok(Err(error)) => {
+                exchange.fail(error.class(), error);
+                return None;
+            }
+            Err(halt) => {
+                halted(exchange, &Fold::default(), halt);
+                return None;
+            }
         };
         patience.progressed();
         exchange.read_head(&reply);
@@ -129,17 +139,15 @@ impl<T: Transport> Client<T> {
         let mut reader = Reader { body: reply.body, patience, progress: Progress::default(), call, secrets };
         let head = Head { status: reply.status, headers: reply.headers };
         if let 200..=299 = head.status {
-            return Ok(Arrival { exchange, head, reader });
+            return Some(Arrival { head, reader });
         }
-        let mut exchange = reader.read_refusal(exchange, &head).await;
-        exchange.mask(secrets);
-        Err(Box::new(exchange))
+        reader.read_refusal(exchange, &head).await;
+        None
     }
 }
 
 /// A 2xx reply whose body is still to be read.
 pub(super) struct Arrival<'c> {
-    pub(super) exchange: Exchange,
     pub(super) head: Head,
     pub(super) reader: Reader<'c>,
 }

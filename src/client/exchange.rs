@@ -271,10 +271,9 @@ impl Exchange {
     }
 
     /// Ends the exchange with what went wrong.
-    pub(super) fn fail(mut self, class: Class, trouble: impl Into<Trouble>) -> Self {
+    pub(super) fn fail(&mut self, class: Class, trouble: impl Into<Trouble>) {
         self.class = class;
         self.trouble = Some(trouble.into());
-        self
     }
 
     /// Takes from a reply's head what outlives it.

@@ -49,23 +49,28 @@ impl<T: Transport> Client<T> {
     async fn page(&self, call: &Call, ids: &Ids, began: Instant) -> Result<ModelPage, Box<Exchange>> {
         let aim = self.straight(call);
         if let Err(halt) = self.ready(aim, began).await {
-            let starting = Exchange { unsent: true, ..Exchange::starting(call, Instant::now()) };
-            return Err(Box::new(halted(starting, &Fold::default(), halt)));
+            let mut exchange = Box::new(Exchange::starting(call, Instant::now()));
+            exchange.unsent = true;
+            halted(&mut exchange, &Fold::default(), halt);
+            return Err(exchange);
         }
         let token = aim.credential.and_then(Credential::generation);
         let form = Form { usage: Usage::Unasked, coding: None };
         let Dressed { request, signed, .. } = self.request(call, ids, (form, aim));
         let secrets = Mask::of(&request.headers);
         let departure = Departure { request, began, token, secrets: &secrets, ticket: None };
-        let arrived = async {
-            let Arrival { exchange, head, mut reader } = self.depart(call, departure).await?;
-            let (exchange, body) = reader.read_document(exchange, &head).await?;
-            decode_models(&body).map_err(|error| Box::new(exchange.fail(Class::Protocol, error)))
+        let mut exchange = Box::new(Exchange::starting(call, Instant::now()));
+        let body = match self.depart(call, departure, &mut exchange).await {
+            Some(Arrival { head, mut reader }) => reader.read_document(&mut exchange, &head).await,
+            None => None,
         };
-        arrived.await.map_err(|mut exchange| {
-            exchange.signed = signed;
-            exchange.mask(&secrets);
-            exchange
-        })
+        match body.as_deref().map(decode_models) {
+            Some(Ok(page)) => return Ok(page),
+            Some(Err(error)) => exchange.fail(Class::Protocol, error),
+            None => {}
+        }
+        exchange.signed = signed;
+        exchange.mask(&secrets);
+        Err(exchange)
     }
 }

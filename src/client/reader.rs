@@ -82,7 +82,7 @@ impl Reader<'_> {
     }
 
     /// A reply other than 2xx: its error is read and classed.
-    pub(super) async fn read_refusal(&mut self, mut exchange: Exchange, head: &Head) -> Exchange {
+    pub(super) async fn read_refusal(&mut self, exchange: &mut Exchange, head: &Head) {
         let mut body = BytesMut::new();
         // What can be read of an error is enough of it: a break or a limit here changes nothing about its class.
         while let Ok(Some(chunk)) = self.chunk().await {
@@ -101,16 +101,11 @@ impl Reader<'_> {
             let location = head.headers.get("location").and_then(|value| value.to_str().ok());
             return exchange.fail(class, Trouble::Redirect(location.unwrap_or("nowhere").to_owned()));
         }
-        exchange.fail(class, Trouble::Status(ApiErrorText { status: head.status, error }))
+        exchange.fail(class, Trouble::Status(ApiErrorText { status: head.status, error }));
     }
 
     /// A 2xx reply: the first bytes tell what it is.
-    pub(super) async fn read_answer<S: Sink>(
-        &mut self,
-        mut exchange: Exchange,
-        head: &Head,
-        sink: &mut S,
-    ) -> Exchange {
+    pub(super) async fn read_answer<S: Sink>(&mut self, exchange: &mut Exchange, head: &Head, sink: &mut S) {
         let content_type = head.headers.get("content-type").and_then(|value| value.to_str().ok());
         let mut first = BytesMut::new();
         let kind = loop {
@@ -138,38 +133,40 @@ impl Reader<'_> {
             BodyKind::Json => self.read_whole(exchange, first, sink).await,
             BodyKind::Html => {
                 let page = self.rest(first, ERROR_BODY_LIMIT).await.unwrap_or_default();
-                misread(exchange, kind, decode_error(head.status, &page))
+                misread(exchange, kind, decode_error(head.status, &page));
             }
             _ => misread(exchange, kind, decode_error(head.status, &first)),
         }
     }
 
-    /// A 2xx reply to a question that no model answers: JSON in one piece, and nothing else.
-    pub(super) async fn read_document(
-        &mut self,
-        exchange: Exchange,
-        head: &Head,
-    ) -> Result<(Exchange, Bytes), Box<Exchange>> {
+    /// A 2xx reply to a question that no model answers: JSON in one piece, and nothing else; nothing where that failed.
+    pub(super) async fn read_document(&mut self, exchange: &mut Exchange, head: &Head) -> Option<Bytes> {
         let body = match self.rest(BytesMut::new(), WHOLE_BODY_LIMIT).await {
             Ok(body) => body.freeze(),
-            Err(halt) => return Err(Box::new(halted(exchange, &Fold::default(), halt))),
+            Err(halt) => {
+                halted(exchange, &Fold::default(), halt);
+                return None;
+            }
         };
         // The type that is claimed says nothing here: only JSON can be read.
         match sniff(None, &body) {
-            BodyKind::Json => Ok((exchange, body)),
-            kind => Err(Box::new(misread(exchange, kind, decode_error(head.status, &body)))),
+            BodyKind::Json => Some(body),
+            kind => {
+                misread(exchange, kind, decode_error(head.status, &body));
+                None
+            }
         }
     }
 
     /// An event stream, whether it was asked for or not.
-    async fn read_stream<S: Sink>(&mut self, mut exchange: Exchange, first: Bytes, sink: &mut S) -> Exchange {
+    async fn read_stream<S: Sink>(&mut self, exchange: &mut Exchange, first: Bytes, sink: &mut S) {
         exchange.streamed = self.call.stream;
         let mut decoder = StreamDecoder::new(self.call.dialect);
         let mut fold = Fold::default();
         let mut next = Some(first).filter(|bytes| !bytes.is_empty());
         loop {
             let Some(chunk) = next else { break };
-            let stage = self.stage(&mut exchange, &mut fold);
+            let stage = self.stage(exchange, &mut fold);
             if let Err(halt) = stage.feed(&mut decoder, Some(&chunk), sink) {
                 return halted(exchange, &fold, halt);
             }
@@ -183,20 +180,15 @@ impl Reader<'_> {
                 Err(halt) => return halted(exchange, &fold, halt),
             };
         }
-        let stage = self.stage(&mut exchange, &mut fold);
+        let stage = self.stage(exchange, &mut fold);
         if let Err(halt) = stage.feed(&mut decoder, None, sink) {
             return halted(exchange, &fold, halt);
         }
-        self.judge(exchange, fold)
+        self.judge(exchange, fold);
     }
 
     /// One whole JSON reply.
-    async fn read_whole<S: Sink>(
-        &mut self,
-        mut exchange: Exchange,
-        first: BytesMut,
-        sink: &mut S,
-    ) -> Exchange {
+    async fn read_whole<S: Sink>(&mut self, exchange: &mut Exchange, first: BytesMut, sink: &mut S) {
         let mut fold = Fold::default();
         let body = match self.rest(first, WHOLE_BODY_LIMIT).await {
             Ok(body) => body,
@@ -219,33 +211,31 @@ impl Reader<'_> {
         }
         exchange.marks.last_delta = Some(at);
         exchange.marks.end = Some(at);
-        let judged = self.judge(exchange, fold);
-        if self.call.stream && judged.trouble.is_none() {
-            return judged.fail(Class::Protocol, Trouble::NotAStream);
+        self.judge(exchange, fold);
+        if self.call.stream && exchange.trouble.is_none() {
+            exchange.fail(Class::Protocol, Trouble::NotAStream);
         }
-        judged
     }
 
     /// The class of an answer whose bytes have all been read.
-    fn judge(&self, mut exchange: Exchange, mut fold: Fold) -> Exchange {
+    fn judge(&self, exchange: &mut Exchange, mut fold: Fold) {
+        settle(exchange, &fold);
         if let Some(error) = fold.error.take() {
             let class = if error.is_quota() { Class::Quota } else { Class::StreamError };
             let status = exchange.status.unwrap_or(200);
-            return settle(exchange, &fold).fail(class, Trouble::Reported(ApiErrorText { status, error }));
+            return exchange.fail(class, Trouble::Reported(ApiErrorText { status, error }));
         }
         if !fold.terminal {
             let (deltas, expected) = (fold.deltas, self.call.dialect.terminal_event());
-            return settle(exchange, &fold).fail(Class::Truncated, Trouble::Truncated { deltas, expected });
+            return exchange.fail(Class::Truncated, Trouble::Truncated { deltas, expected });
         }
         exchange.complete = true;
         let class = fold.class();
-        let mut exchange = settle(exchange, &fold);
         if class == Class::Empty {
             let stop = exchange.stop.as_ref().map(|stop| stop.word.clone());
             return exchange.fail(class, Trouble::NothingGenerated { stop });
         }
         exchange.class = class;
-        exchange
     }
 }
 
@@ -291,8 +281,8 @@ impl Stage<'_> {
 }
 
 /// The class of an answer whose reading ended early.
-pub(super) fn halted(exchange: Exchange, fold: &Fold, halt: Halt) -> Exchange {
-    let exchange = settle(exchange, fold);
+pub(super) fn halted(exchange: &mut Exchange, fold: &Fold, halt: Halt) {
+    settle(exchange, fold);
     match halt {
         Halt::Missed(deadline) => exchange.fail(deadline.class, deadline.trouble()),
         Halt::Net(error) => exchange.fail(error.class(), error),
@@ -305,14 +295,14 @@ pub(super) fn halted(exchange: Exchange, fold: &Fold, halt: Halt) -> Exchange {
                 None => Class::TimeoutFirstByte,
                 Some(_) => Class::TimeoutFirstToken,
             };
-            exchange.fail(class, Trouble::Recalled)
+            exchange.fail(class, Trouble::Recalled);
         }
-        Halt::Stopped => Exchange { class: Class::Cancelled, ..exchange },
+        Halt::Stopped => exchange.class = Class::Cancelled,
     }
 }
 
 /// A 2xx reply whose body is no answer of any dialect.
-fn misread(exchange: Exchange, kind: BodyKind, error: ApiError) -> Exchange {
+fn misread(exchange: &mut Exchange, kind: BodyKind, error: ApiError) {
     match kind {
         BodyKind::Empty => exchange.fail(Class::Empty, Trouble::EmptyBody),
         BodyKind::Html => exchange.fail(Class::Protocol, Trouble::Html(format!(" ({})", error.message))),
@@ -321,11 +311,10 @@ fn misread(exchange: Exchange, kind: BodyKind, error: ApiError) -> Exchange {
 }
 
 /// Carries what the events said over to the exchange.
-fn settle(mut exchange: Exchange, fold: &Fold) -> Exchange {
+fn settle(exchange: &mut Exchange, fold: &Fold) {
     exchange.deltas = fold.deltas;
     exchange.usage = fold.usage;
     exchange.tokens = fold.tokens();
     exchange.stop.clone_from(&fold.stop);
     exchange.model.clone_from(&fold.model);
-    exchange
 }

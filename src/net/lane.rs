@@ -114,7 +114,8 @@ impl Lane {
         }
         let outcome = match &self.road {
             Road::Line(line) => over_line(line, request).await,
-            Road::Library(client) => over_library(client, request).await,
+            // Kept out of the future of every request, which is moved about.
+            Road::Library(client) => Box::pin(over_library(client, request)).await,
         };
         outcome.map_err(|error| self.name_way(Error::of_request(&*error, self.connect_timeout)))
     }

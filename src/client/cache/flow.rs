@@ -24,7 +24,11 @@ impl<T: Transport> Client<T> {
         let began = Instant::now();
         let _flight = match self.outside(began).wait(Progress::default(), cache.enter(key)).await {
             Ok(flight) => flight,
-            Err(halt) => return halted(Exchange::starting(call, began), &Fold::default(), halt),
+            Err(halt) => {
+                let mut exchange = Exchange::starting(call, began);
+                halted(&mut exchange, &Fold::default(), halt);
+                return exchange;
+            }
         };
         if let Some(saved) = cache.get(&key).filter(|saved| saved.answers(call)) {
             let mut exchange = saved.replay(call, sink);
