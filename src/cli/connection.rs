@@ -128,6 +128,7 @@ impl ConnectionOptions {
             unix_socket: self.unix_socket.clone(),
             detours: Detours { resolve: self.resolve.clone(), connect_to: self.connect_to.clone() },
             most: self.max_connections.map(usize::from),
+            ahead: 0,
             names: Names::default(),
         })
     }

@@ -214,6 +214,13 @@ impl Site {
         })
     }
 
+    /// Lets each client make so many connections ahead of its requests, where connections are kept and there is no limit of them.
+    pub(super) fn make_ahead(&mut self, connections: usize) {
+        if self.connection.reuse == Reuse::KeepAlive && self.connection.most.is_none() {
+            self.connection.ahead = connections;
+        }
+    }
+
     /// Refuses flags that would have no effect on the way to `target`.
     pub(super) fn fits(&self, target: &Url, options: &ConnectionOptions) -> Result<(), Usage> {
         if self.routes.is_none() {

@@ -95,6 +95,8 @@ pub struct Connection {
     pub detours: Detours,
     /// How many requests may have a connection at once.
     pub most: Option<usize>,
+    /// How many connections are made ahead of the requests that will need them, where they are our own and kept.
+    pub ahead: usize,
     /// The names that are followed, shared by all pools that are made from this.
     pub names: Names,
 }
@@ -123,6 +125,7 @@ impl Default for Connection {
             unix_socket: None,
             detours: Detours::default(),
             most: None,
+            ahead: 0,
             names: Names::default(),
         }
     }

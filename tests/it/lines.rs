@@ -54,3 +54,18 @@ fn through_a_proxy_nobody_claims_to_know_the_connections() {
     assert_eq!(level["errors"], 0, "{level}");
     assert!(level["client"]["connections_made"].is_null() && level["send_ms"].is_null(), "{level}");
 }
+
+#[test]
+fn an_open_loop_makes_its_connections_ahead_of_the_requests_that_need_them() {
+    let relay = relay(SPEC);
+    let open = &["--rate", "50/s", "-c", "8", "-d", "1s", "--warmup", "500ms"];
+    let mut arguments = vec!["bench", "--model", "m", "--workers", "1", "--format", "json"];
+    let url = relay.base_url();
+    arguments.extend(["--url", &url]);
+    arguments.extend(open);
+    let said = run(&arguments);
+    let document: Value = serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("{said:?}"));
+    let level = &document["levels"][0];
+    assert!(level["requests"].as_u64() > Some(40) && level["connect_ms"].is_null(), "{level}");
+    assert!(level["client"]["connections_made"].as_u64() >= Some(16), "{}", level["client"]);
+}

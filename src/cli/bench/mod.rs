@@ -48,6 +48,10 @@ const PROMPT: &str = "In one short sentence, say what a river is.";
 /// Tokens to generate where `--max-tokens` is not given: enough for a stream to have a rhythm, few enough to be cheap.
 const MAX_TOKENS: u64 = 64;
 
+/// Connections that each worker of an open loop keeps ahead of its requests: bursts larger than that connect on their own
+/// clock.
+const AHEAD: usize = 16;
+
 /// Carries out the sweep and prints its table.
 pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     let BenchOptions { prompt, sets, target, route, load, verdicts, report, connection, policy, .. } =
@@ -57,6 +61,7 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     let open = load.arrivals.open_loop(sets.drawn())?;
     let mut plan = planned(options, flags, open.as_ref())?;
     let mut wired = Wired::new(flags, manner(sets, load), talk)?;
+    make_ahead(&mut wired, open.as_ref(), (&plan, flags));
     let lookout = wired.site.lookout((route, connection), None)?;
     let beside = options.direct.wired(&wired, flags, sets)?;
     let trace = open.as_ref().map(|open| open.prompts.clone()).unwrap_or_default();
@@ -85,7 +90,6 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     finish(lookout, talk);
     let Swept { run, signal, body } = swept?;
     let scale = plan.search.as_ref().map(|search| search.scale.clone());
-    let urls = addresses(&wired);
     let (machine, token_times) = (Machine::here(), wired.site.settings.token_times());
     let direct = beside.as_ref().map(|beside| shown_url(&beside.call.url));
     let info = RunInfo {
@@ -93,7 +97,7 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
         machine,
         started,
         began,
-        urls,
+        urls: addresses(&wired),
         direct,
         selftest,
         events,
@@ -111,6 +115,17 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
         logged?;
     }
     ending(&run, &judgement, signal)
+}
+
+/// Lets an open loop make connections ahead, as far as descriptors go that its requests leave.
+fn make_ahead(wired: &mut Wired, open: Option<&OpenLoop>, (plan, flags): (&Plan, Flags<'_>)) {
+    if open.is_none() {
+        return;
+    }
+    let most = plan.levels.iter().map(|step| step.users).max().unwrap_or(0);
+    let left = u64::from(descriptors_for(flags.way())).saturating_sub(u64::from(most) * plan.sides.each());
+    let each = usize::try_from(left).unwrap_or(usize::MAX) / plan.workers.max(1) / 2;
+    wired.site.make_ahead(AHEAD.min(each));
 }
 
 /// What the load is to be; what cannot be is refused before anything is sent.

@@ -113,6 +113,11 @@ impl Home {
         self.waiting().push_back((link, Instant::now()));
     }
 
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.waiting().len()
+    }
+
     fn waiting(&self) -> MutexGuard<'_, VecDeque<(Link, Instant)>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -11,6 +11,7 @@ mod dial;
 mod link;
 mod secure;
 mod shared;
+mod spare;
 mod stream;
 mod unpack;
 
@@ -32,6 +33,7 @@ use self::count::Counts;
 use self::dial::Dialer;
 use self::link::{Home, Link};
 use self::shared::Trunks;
+use self::spare::Spares;
 use super::connection::{Connection, HttpVersion, Reuse};
 use super::follow::Led;
 use super::probe::{Probe, TimedResolver};
@@ -49,6 +51,7 @@ pub(super) struct Line {
     dialer: Arc<Dialer>,
     home: Arc<Home>,
     trunks: Trunks,
+    spares: Spares,
     counts: Arc<Counts>,
     version: HttpVersion,
     reuse: Reuse,
@@ -84,6 +87,7 @@ impl Line {
         let (home, counts): (Arc<Home>, Arc<Counts>) = (Arc::default(), Arc::default());
         Ok(Self {
             trunks: Trunks::new(Arc::clone(&dialer), Arc::clone(&home), Arc::clone(&counts)),
+            spares: Spares::new(connection.ahead, (&dialer, &home, &counts)),
             dialer,
             home,
             counts,
@@ -130,12 +134,14 @@ impl Line {
         outgoing.headers_mut().entry(HOST).or_insert_with(|| place.host.clone());
         // A connection that was kept may be found closed: what has not begun to leave goes over another one.
         while let Some(mut link) = self.home.take() {
+            self.spares.top_up(&place.whole);
             let start = Instant::now();
             match link.send(outgoing).await {
                 Ok(reply) => return Ok(self.arrived(reply, link, start)),
                 Err(refused) => outgoing = unsent(refused)?,
             }
         }
+        self.spares.top_up(&place.whole);
         // What is rare is kept out of the future of every request, which is moved about.
         let stream = Box::pin(self.dialer.dial(&place.whole, probe)).await?;
         let mut link = Link::new(stream, &self.counts).await?;

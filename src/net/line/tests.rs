@@ -2,7 +2,8 @@
 
 use std::convert::Infallible;
 
-use futures_util::future::join_all;
+use futures_util::FutureExt;
+use futures_util::future::{join_all, select_all};
 use http_body_util::BodyExt;
 use hyper::server;
 use hyper::service::service_fn;
@@ -137,6 +138,29 @@ async fn a_reply_that_breaks_off_is_an_error_and_its_connection_is_not_kept() {
     };
     tokio::join!(serving, asking);
     assert_eq!(line.take_lines().made, 2);
+}
+
+#[tokio::test]
+async fn connections_are_made_ahead_of_the_requests_that_will_need_them() {
+    let (listener, url) = listen().await;
+    let connection = Connection { ahead: 2, ..Connection::default() };
+    let line = Line::new(&connection, &url, (TimedResolver::new(Route::default()), None)).unwrap();
+    let serving = async {
+        let mut peers = Vec::new();
+        for _ in 0..3 {
+            peers.push(listener.accept().await.unwrap().0);
+        }
+        // Which of them a request takes is the client's choice.
+        select_all(peers.iter_mut().map(|peer| answer(peer, "").boxed())).await;
+        peers
+    };
+    let (_peers, asked) = tokio::join!(serving, ask(&line, &url));
+    assert!(asked.is_ok());
+    while line.home.len() < 3 {
+        tokio::task::yield_now().await;
+    }
+    let taken: Vec<_> = std::iter::from_fn(|| line.home.take()).collect();
+    assert_eq!((taken.len(), line.take_lines()), (3, Lines { made: 3, most_open: 3, most_streams: 1 }));
 }
 
 #[tokio::test]
