@@ -2,16 +2,21 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::HeaderMap;
+use super::{HeaderMap, HeaderName};
+
+/// Names that are looked for in every reply, read once.
+static RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+static RETRY_AFTER: HeaderName = HeaderName::from_static("retry-after");
+static SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// How long the relay asks to wait: `retry-after-ms`, then `retry-after` in seconds (a fraction is allowed) or as an
 /// HTTP date (RFC 9110, section 10.2.3). A date that has passed means no wait.
 pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    if let Some(wait) = text("retry-after-ms").and_then(|ms| seconds(ms.parse::<f64>().ok()? / 1000.0)) {
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    if let Some(wait) = text(&RETRY_AFTER_MS).and_then(|ms| seconds(ms.parse::<f64>().ok()? / 1000.0)) {
         return Some(wait);
     }
-    let hint = text("retry-after")?;
+    let hint = text(&RETRY_AFTER)?;
     if let Ok(number) = hint.parse::<f64>() {
         return seconds(number);
     }
@@ -29,7 +34,7 @@ fn seconds(number: f64) -> Option<Duration> {
 
 /// The relay's own word on whether trying again makes sense (a convention of both vendors' SDKs).
 pub fn should_retry(headers: &HeaderMap) -> Option<bool> {
-    match headers.get("x-should-retry")?.as_bytes() {
+    match headers.get(&SHOULD_RETRY)?.as_bytes() {
         b"true" => Some(true),
         b"false" => Some(false),
         _ => None,

@@ -6,8 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::task::yield_now;
-
 use crate::cli::{say, show};
 use crate::client::{Call, Client, Exchange, Piece, Stamped};
 use crate::load::{Connections, Side, Target, Ticket};
@@ -128,9 +126,7 @@ impl Target for Requests {
         fill(sample, &exchange);
         lane.scale.add(exchange.body());
         self.tell(&exchange);
-        // The pool takes a connection back on tasks of its own; without a turn for them the user's next request would
-        // find none and open another.
-        yield_now().await;
+        lane.client.transport().settle().await;
         // A request that was tried again began with its first attempt; what it waited for a token is no time of the relay's.
         let shift =
             exchange.marks.start.saturating_duration_since(start).saturating_sub(exchange.authorised());
