@@ -169,7 +169,11 @@ impl<T: Target> Seat<T> {
 
     /// The next request of a closed loop, if there is one.
     fn next(&self, pace: &mut Pace) -> Option<Ticket> {
-        if self.desk.control.is_stopping() { None } else { pace.next(Instant::now()) }
+        if self.desk.control.is_stopping() {
+            return None;
+        }
+        let ticket = pace.next(Instant::now())?;
+        self.desk.control.admits().then_some(ticket)
     }
 
     /// Starts a request.

@@ -153,7 +153,11 @@ impl Document {
             Ended::GaveUp { class, message } => {
                 Some(GaveUp { class: class.name().to_owned(), message: message.clone() })
             }
-            Ended::Completed | Ended::Interrupted => None,
+            Ended::Completed | Ended::Interrupted | Ended::Bounded { .. } => None,
+        };
+        let bounded = match &run.ended {
+            Ended::Bounded { what } => Some(what.clone()),
+            _ => None,
         };
         let levels: Vec<_> = run.levels.iter().map(|level| Level::of(level, info.began)).collect();
         // The levels of a search come as it needs them, some twice.
@@ -166,6 +170,7 @@ impl Document {
             started: format!("{:.3}", info.started),
             interrupted: run.ended == Ended::Interrupted,
             gave_up,
+            bounded,
             levels,
             objectives: Vec::new(),
             thresholds: Vec::new(),

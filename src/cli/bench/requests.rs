@@ -16,6 +16,7 @@ use crate::outcome::{BodySize, Class, Sample};
 use crate::units::Span;
 use crate::wire::{Delta, Event, Prompt};
 
+use super::bounds::Purse;
 use super::prompts::{Ready, Script, scatter};
 use super::talks::Talks;
 
@@ -28,6 +29,8 @@ pub(super) struct Requests {
     pub(super) talks: Talks,
     /// Whether each attempt gets a line, at the price of a little time of the client's.
     pub(super) verbose: bool,
+    /// What may be spent.
+    pub(super) purse: Arc<Purse>,
 }
 
 /// One worker's way to one server.
@@ -127,6 +130,7 @@ impl Target for Requests {
         }
         fill(sample, &exchange);
         lane.scale.add(exchange.body());
+        self.purse.pay(&exchange);
         self.tell(&exchange);
         // The pool takes a connection back on tasks of its own; without a turn for them the user's next request would
         // find none and open another.
