@@ -96,8 +96,10 @@ pub use threshold::Row;
 pub use threshold::Ruling;
 pub use threshold::Standing;
 pub use timeline::{Second, Timeline};
+pub use verdict::Bottleneck;
 pub use verdict::Evidence;
 pub use verdict::Verdict;
+pub use verdict::bottlenecks;
 pub use verdict::judge;
 pub use vitals::Vitals;
 

@@ -18,8 +18,10 @@ use super::side::Sides;
 use super::tally::ClassCounts;
 use super::tally::Failure;
 use super::timeline::Timeline;
+use super::verdict::Bottleneck;
 use super::verdict::Evidence;
 use super::verdict::Verdict;
+use super::verdict::bottlenecks;
 use super::verdict::judge;
 use crate::outcome::Class;
 
@@ -62,6 +64,8 @@ pub struct Summary {
     pub health: Health,
     /// What the figures are worth.
     pub verdict: Verdict,
+    /// What of the client is in the figures.
+    pub bottlenecks: Vec<Bottleneck>,
     /// Whether the level was stopped before its planned end.
     pub ended_early: bool,
     /// What happened in each second from the beginning of the measured part on.
@@ -121,7 +125,7 @@ impl Summary {
         // A delay of the client's weighs most where there is least to wait for.
         let waits =
             std::iter::once(&metrics).chain(direct.iter().map(|direct| &direct.metrics)).map(wait_p99);
-        let verdict = judge(&Evidence {
+        let evidence = Evidence {
             concurrency: schedule.users,
             ok,
             wait_p99: waits.flatten().min(),
@@ -136,7 +140,7 @@ impl Summary {
             own_lag_p99: delivery.as_ref().and_then(Delivery::own_lag_p99),
             held_back: delivery.as_ref().map_or(0, |delivery| delivery.capped + delivery.unsent),
             shortfall: delivery.as_ref().and_then(Delivery::shortfall),
-        });
+        };
         let ended_early = match (schedule.extent, stopped_at) {
             (_, None) => false,
             (Extent::Window(window), Some(at)) => at < schedule.measured_from + window,
@@ -160,7 +164,8 @@ impl Summary {
             metrics,
             failures: recorder.failures,
             health,
-            verdict,
+            verdict: judge(&evidence),
+            bottlenecks: bottlenecks(&evidence),
             ended_early,
             timeline: recorder.timeline,
             late,
@@ -221,6 +226,7 @@ pub(super) mod tests {
             failures: Vec::new(),
             health: Health::default(),
             verdict: Verdict::Ok,
+            bottlenecks: Vec::new(),
             ended_early: false,
             timeline: Timeline::default(),
             late: None,

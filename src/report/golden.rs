@@ -313,6 +313,7 @@ pub(super) fn level(concurrency: u32, ok: u32, average_ms: u32) -> Summary {
             },
         },
         verdict,
+        bottlenecks: Vec::new(),
         ended_early: false,
         timeline: timeline(ok, average_ms),
         late: None,

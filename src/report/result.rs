@@ -221,7 +221,7 @@ impl Level {
             response_ms: Distribution::of(&metrics.response),
             lag_ms: Distribution::of(&metrics.lag),
             failures: failures(&summary.failures, &summary.classes),
-            client: Client::of(&summary.health),
+            client: Client { bound_by: summary.bottlenecks.clone(), ..Client::of(&summary.health) },
             ended_early: summary.ended_early,
             timeline: summary.timeline.0.iter().map(Second::of).collect(),
             late_s: summary.late.map(|late| rounded(late.as_secs_f64())),
