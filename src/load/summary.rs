@@ -8,6 +8,7 @@ use super::arrivals::Arrivals;
 use super::delivery::Delivery;
 use super::monitor::Health;
 use super::objective::Goodput;
+use super::pairs::{Pairs, Sieve};
 use super::plan::Extent;
 use super::quantile::Percentile;
 use super::recorder::Metrics;
@@ -79,7 +80,7 @@ pub struct Summary {
 }
 
 /// What became of the requests that went past the relay.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Direct {
     /// Recorded requests by class, cut ones as `cancelled`.
     pub classes: ClassCounts,
@@ -87,6 +88,8 @@ pub struct Direct {
     pub metrics: Metrics,
     /// The first failure of each class that occurred.
     pub failures: Vec<Failure>,
+    /// Which of them belong to which of the relay's.
+    pub pairs: Pairs,
 }
 
 /// What a summary is made of.
@@ -96,6 +99,8 @@ pub(super) struct Course<'a> {
     pub recorder: Recorder,
     /// What was written down of the other side, where each request was made twice.
     pub direct: Recorder,
+    /// Which requests of the two belong together.
+    pub pairs: Sieve,
     pub health: Health,
     /// When the run was stopped, if it was.
     pub stopped_at: Option<Instant>,
@@ -179,8 +184,13 @@ impl Course<'_> {
     /// The other side, where each request was made twice.
     fn other_side(&self) -> Option<Box<Direct>> {
         let Recorder { classes, metrics, failures, .. } = &self.direct;
-        let direct = Direct { classes: *classes, metrics: metrics.clone(), failures: failures.clone() };
-        (self.schedule.sides == Sides::Pairs).then(|| Box::new(direct))
+        let side = || Direct {
+            classes: *classes,
+            metrics: metrics.clone(),
+            failures: failures.clone(),
+            pairs: self.pairs.pairs(),
+        };
+        (self.schedule.sides == Sides::Pairs).then(|| Box::new(side()))
     }
 }
 
