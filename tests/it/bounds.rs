@@ -58,6 +58,16 @@ fn an_open_loop_ends_at_its_bound_and_holds_nothing_against_the_relay() {
 }
 
 #[test]
+fn a_bound_that_is_reached_in_the_warm_up_is_said_to_be_what_ended_the_run() {
+    let relay = relay(QUICK);
+    let url = relay.base_url();
+    let load = ["-c", "2", "-d", "60s", "--warmup", "30s", "--max-requests", "20"];
+    let said = run(&[&["bench", "-u", &url, "-m", "m"][..], &load].concat());
+    assert_eq!((said.code, relay.stats().requests), (7, 20), "{said:?}");
+    assert!(said.err.contains("--max-requests 20 is reached before anything was measured"), "{said:?}");
+}
+
+#[test]
 fn a_retry_counts_against_the_bound() {
     let relay = relay("ttft=1ms,gap=0,tokens=2,slots=inf,fault=500:0.5,seed=4");
     let url = relay.base_url();

@@ -245,6 +245,9 @@ fn ending(run: &Run, judgement: &Judgement<'_>, signal: Option<Signal>) -> anyho
     if let Some(signal) = signal {
         return Err(Ending::Stopped(signal).into());
     }
+    if let (Ended::Bounded { what }, []) = (&run.ended, &run.levels[..]) {
+        return Err(Ending::Capped(format!("{what} before anything was measured")).into());
+    }
     let past = || run.levels.iter().filter_map(|level| level.direct.as_ref().map(|direct| &direct.classes));
     let nothing_past = past().next().is_some() && past().all(|classes| classes.ok() == 0);
     if nothing_past || run.levels.iter().all(|level| level.ok == 0) {
