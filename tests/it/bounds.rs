@@ -53,8 +53,10 @@ fn an_open_loop_ends_at_its_bound_and_holds_nothing_against_the_relay() {
     let said = run(&[&["bench", "-u", &url, "-m", "m", "--format", "json"][..], &stages].concat());
     assert_eq!(said.code, 7, "{said:?}");
     let arrivals = &document(&said)["levels"][0]["arrivals"];
-    assert_eq!(arrivals["unsent"], 0, "{arrivals}");
-    assert!((20..=40).contains(&arrivals["sent"].as_u64().unwrap()), "{arrivals}");
+    let count = |name: &str| arrivals[name].as_u64().unwrap();
+    // What was due in the last moment is not sent where this machine is busy; what was due later is nobody's.
+    assert_eq!((count("planned"), count("capped")), (count("sent") + count("unsent"), 0), "{arrivals}");
+    assert!((10..=40).contains(&count("planned")) && count("sent") >= 10, "{arrivals}");
 }
 
 #[test]
