@@ -51,6 +51,7 @@ pub use self::price::Prices;
 pub use self::private::{read_private, refuse_exposed};
 pub use self::sign::{SignDefaults, SignPlace};
 pub use self::sync::{News, Update, Upkeep};
+pub use self::target::parse as base_address;
 
 /// What was typed on the command line, as far as it names the relay and how to speak to it.
 #[derive(Debug, Clone, Default)]

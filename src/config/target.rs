@@ -209,8 +209,12 @@ fn with_scheme(shown: &str) -> String {
     format!("write it with its scheme, as in {scheme}://{shown}")
 }
 
-/// A base address: http or https, with a host, without anything secret in it.
-pub(super) fn parse(text: &str, source: &str) -> Result<Url, Error> {
+/// A base address: http or https, with a host, without anything secret in it; `source` is what named it.
+///
+/// # Errors
+///
+/// What is wrong with it, and how it would be written.
+pub fn parse(text: &str, source: &str) -> Result<Url, Error> {
     let shown = text.split('@').next_back().unwrap_or(text);
     let url = Url::parse(text).map_err(|problem| match problem {
         url::ParseError::RelativeUrlWithoutBase => {

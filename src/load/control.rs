@@ -1,8 +1,7 @@
 //! The brake of a run: who may stop it, how hard, and why it ended.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -17,6 +16,11 @@ pub enum Ended {
     Completed,
     /// Someone stopped it; the last level may be cut short and later ones are missing.
     Interrupted,
+    /// It reached a bound that it had been given.
+    Bounded {
+        /// Which, in words.
+        what: String,
+    },
     /// The engine stopped it, because going on would only repeat one failure.
     GaveUp {
         /// The class of that failure.
@@ -49,6 +53,16 @@ struct Shared {
     stopping: AtomicBool,
     /// What each worker waits on: the moment and the reason.
     order: watch::Sender<Order>,
+    /// What may still be begun, where that is bounded.
+    ration: Option<Ration>,
+}
+
+/// A number of requests that may be begun.
+#[derive(Debug)]
+struct Ration {
+    left: AtomicU64,
+    /// What is said when the next one would be too many.
+    what: String,
 }
 
 impl Default for Control {
@@ -60,8 +74,17 @@ impl Default for Control {
 impl Control {
     /// A handle for a run that has not been stopped.
     pub fn new() -> Self {
+        Self::with(None)
+    }
+
+    /// A handle for a run that may begin so many requests, those of warm-ups included; `what` says what the bound is.
+    pub fn rationed(requests: u64, what: &str) -> Self {
+        Self::with(Some(Ration { left: AtomicU64::new(requests), what: what.to_owned() }))
+    }
+
+    fn with(ration: Option<Ration>) -> Self {
         let order = watch::Sender::new(Order::Run);
-        Self { shared: Arc::new(Shared { stopping: AtomicBool::new(false), order }) }
+        Self { shared: Arc::new(Shared { stopping: AtomicBool::new(false), order, ration }) }
     }
 
     /// Starts nothing more, lets what is in flight drain, and reports.
@@ -78,6 +101,33 @@ impl Control {
             };
         });
         self.shared.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Starts nothing more, since the run has reached a bound that `what` names.
+    pub fn bound(&self, what: &str) {
+        self.halt(Ended::Bounded { what: what.to_owned() });
+    }
+
+    /// Takes so many requests from what may still be begun: some were made more than once.
+    pub fn charge(&self, requests: u64) {
+        if let Some(ration) = &self.shared.ration {
+            let less = |left: u64| Some(left.saturating_sub(requests));
+            let _ = ration.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        }
+    }
+
+    /// Whether one more request may be begun, which then counts as begun; where it may not, the run is stopped.
+    pub(super) fn admits(&self) -> bool {
+        if self.is_stopping() {
+            return false;
+        }
+        let Some(ration) = &self.shared.ration else { return true };
+        let one_less = |left: u64| left.checked_sub(1);
+        let admits = ration.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok();
+        if !admits {
+            self.bound(&ration.what);
+        }
+        admits
     }
 
     /// Whether the run has been stopped, by whom ever.
@@ -136,6 +186,23 @@ impl Control {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_ration_admits_exactly_so_many_requests_and_then_stops_the_run() {
+        let control = Control::rationed(10, "ten");
+        let admitted = std::thread::scope(|scope| {
+            let count = || (0..10).filter(|_| control.admits()).count();
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(count)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>()
+        });
+        assert_eq!((admitted, control.is_stopping()), (10, true));
+        assert_eq!(control.ended(), Ended::Bounded { what: "ten".into() });
+        let control = Control::rationed(10, "ten");
+        control.charge(8);
+        assert!(control.admits() && control.admits() && !control.is_stopping());
+        assert!(!control.admits() && control.is_stopping());
+        assert!((0..100).all(|_| Control::new().admits()));
+    }
 
     #[test]
     fn the_first_reason_to_stop_is_the_one_reported() {

@@ -96,6 +96,9 @@ pub enum CriterionError {
     /// A name with a statistic that is one figure itself.
     #[error("{0} is one figure; write it without a statistic")]
     NeedlessFigure(String),
+    /// Nothing of that name is known of what a relay adds.
+    #[error("'{0}' is no figure of what a relay adds; write one of {list}", list = taxes())]
+    UnknownTax(String),
     /// There is no such class.
     #[error("there is no class '{0}'; write one of {list}", list = classes())]
     UnknownClass(String),
@@ -219,6 +222,9 @@ fn quantity_of(name: &str, default: Option<&str>) -> Result<Quantity, CriterionE
         let known = Class::ALL.into_iter().find(|known| known.name() == class);
         return known.map(Quantity::Class).ok_or_else(|| CriterionError::UnknownClass(class.to_owned()));
     }
+    if metric == "tax" {
+        return tax_of(figure.unwrap_or_default()).ok_or_else(|| CriterionError::UnknownTax(name.to_owned()));
+    }
     if let Some((_, quantity)) = Quantity::NAMED.into_iter().find(|(known, _)| *known == metric) {
         return match figure {
             None => Ok(quantity),
@@ -233,6 +239,14 @@ fn quantity_of(name: &str, default: Option<&str>) -> Result<Quantity, CriterionE
     let known = Figure::NAMED.into_iter().find(|(known, _)| *known == figure);
     let unknown = || CriterionError::UnknownFigure { metric: metric.to_owned(), figure: figure.to_owned() };
     known.map(|(_, figure)| Quantity::Time(timing, figure)).ok_or_else(unknown)
+}
+
+/// What a relay adds to a time, as in `ttft.p99`.
+fn tax_of(name: &str) -> Option<Quantity> {
+    let (timing, figure) = name.split_once('.')?;
+    let timing = Timing::TAXED.into_iter().find(|known| known.name() == timing)?;
+    let known = |(known, _): &(&str, Figure)| *known == figure && Figure::TAXED.contains(known);
+    Figure::NAMED.into_iter().find(known).map(|(_, figure)| Quantity::Tax(timing, figure))
 }
 
 fn bound_of(text: &str, metric: &str, unit: Unit) -> Result<f64, CriterionError> {
@@ -280,12 +294,22 @@ fn metrics() -> String {
     let times: Vec<_> = Timing::ALL.into_iter().map(Timing::name).collect();
     let others: Vec<_> = Quantity::NAMED.into_iter().map(|(name, _)| name).collect();
     let figures: Vec<_> = Figure::NAMED.into_iter().map(|(name, _)| name).collect();
-    format!("{} with .{}; {}, class.NAME", times.join(", "), figures.join(" ."), others.join(", "))
+    format!(
+        "{} with .{}; {}, class.NAME; with --direct tax.TIME.FIGURE, as in tax.ttft.p99",
+        times.join(", "),
+        figures.join(" ."),
+        others.join(", ")
+    )
 }
 
 fn figures(metric: &str) -> String {
     let named: Vec<_> = Figure::NAMED.into_iter().map(|(name, _)| format!("{metric}.{name}")).collect();
     named.join(", ")
+}
+
+fn taxes() -> String {
+    let of = |timing: Timing| Figure::TAXED.map(|figure| format!("tax.{}.{figure}", timing.name()));
+    Timing::TAXED.into_iter().flat_map(of).collect::<Vec<_>>().join(", ")
 }
 
 fn classes() -> String {
@@ -298,96 +322,4 @@ fn meant(near: Option<&String>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::super::quantile::Percentile;
-    use super::*;
-
-    fn refused(text: &str) -> String {
-        Criterion::threshold(text).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn a_threshold_is_read_as_people_write_it() {
-        let read = |text: &str| {
-            let criterion = Criterion::threshold(text).unwrap();
-            (criterion.quantity, criterion.comparison, criterion.bound, criterion.place)
-        };
-        let p99 = Figure::At(Percentile::P99);
-        let ttft = Quantity::Time(Timing::Ttft, p99);
-        assert_eq!(read("ttft.p99 > 800ms"), (ttft, Comparison::Above, 0.8, None));
-        assert_eq!(
-            read(" ttft.p99>=1m30s@c=100 "),
-            (ttft, Comparison::AtLeast, 90.0, Some(Place::Concurrency(100)))
-        );
-        let latency = Quantity::Time(Timing::Latency, Figure::Average);
-        assert_eq!(
-            read("latency.avg<2s @rate=30/m"),
-            (latency, Comparison::Below, 2.0, Some(Place::Rate(0.5)))
-        );
-        assert_eq!(read("error_rate > 1%"), (Quantity::ErrorRate, Comparison::Above, 0.01, None));
-        assert_eq!(read("error_rate > 0.01"), read("error_rate > 1%"));
-        assert_eq!(read("rate < 100/s"), (Quantity::Rate, Comparison::Below, 100.0, None));
-        let truncated = Quantity::Class(Class::Truncated);
-        assert_eq!(read("class.truncated > 0"), (truncated, Comparison::Above, 0.0, None));
-        assert_eq!(Criterion::objective("ttft <= 0.5s").unwrap().quantity, ttft);
-    }
-
-    #[test]
-    fn a_refusal_names_what_is_unknown_and_lists_what_is_known() {
-        let unknown = refused("tfft.p99 > 1s");
-        assert!(
-            unknown
-                .starts_with("there is no metric 'tfft.p99', did you mean ttft; write one of latency, ttft")
-        );
-        assert!(unknown.contains("error_rate") && unknown.contains("class.NAME") && unknown.contains(".p99"));
-        assert!(
-            refused("ttft.p42 > 1s").contains("no statistic 'p42' of ttft"),
-            "{}",
-            refused("ttft.p42 > 1s")
-        );
-        assert!(refused("ttft > 1s").contains("ttft.avg, ttft.min"));
-        assert!(refused("rate.avg < 1/s").contains("rate is one figure"));
-        assert!(refused("class.bad > 0").contains("class.truncated"));
-        for (text, wanted) in [
-            ("ttft.p99 > 5", "as in 500ms"),
-            ("error_rate > 120%", "as in 1% or 0.01"),
-            ("error_rate > -1%", "as in 1% or 0.01"),
-            ("rate < 5", "as in 60/m"),
-            ("errors > 1.5", "as in 0 or 10"),
-        ] {
-            let said = refused(text);
-            assert!(said.contains("is no bound of") && said.contains(wanted), "{said}");
-        }
-        assert!(refused("ttft.p99 800ms").contains("one of > >= < <="));
-        assert!(refused("errors > 1 @users=5").contains("@c=100"));
-    }
-
-    #[test]
-    fn a_lower_bound_decides_only_what_lies_on_its_side() {
-        let mut level = super::super::summary::tests::empty();
-        for _ in 0..100 {
-            level.metrics.latency.record(std::time::Duration::from_millis(100));
-        }
-        for _ in 0..5 {
-            level.metrics.latency.censor(std::time::Duration::from_millis(400));
-        }
-        let answer = |text: &str| Criterion::threshold(text).unwrap().judge(&level).is_true;
-        assert_eq!(answer("latency.p99 > 300ms"), Some(true));
-        assert_eq!(answer("latency.p99 > 500ms"), None);
-        assert_eq!(answer("latency.p99 < 300ms"), Some(false));
-        assert_eq!(answer("latency.p99 < 500ms"), None);
-        assert_eq!(answer("latency.p50 > 300ms"), Some(false));
-        assert_eq!(answer("latency.max > 500ms"), None);
-        assert_eq!(answer("ttft.p99 > 1ms"), None);
-        assert_eq!(answer("error_rate > 0%"), None);
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_brings_the_reader_down(text in ".{0,40}") {
-            let _ = Criterion::threshold(&text);
-        }
-    }
-}
+mod tests;

@@ -19,11 +19,12 @@ use super::guard::guarded;
 use super::log::Journal;
 use super::objective::Objective;
 use super::pace::Pace;
+use super::pairs::Sieve;
 use super::recorder::Entry;
 use super::recorder::Flight;
 use super::recorder::Recorder;
 use super::schedule::Schedule;
-use super::side::Side;
+use super::side::{Side, Sides};
 use crate::outcome::Class;
 use crate::outcome::Sample;
 
@@ -52,6 +53,8 @@ pub(super) struct Desk<T> {
     pub recorder: RefCell<Recorder>,
     /// The same of what stands behind it, where each request is made twice.
     pub direct: RefCell<Recorder>,
+    /// Which requests of the two belong together.
+    pub pairs: RefCell<Sieve>,
     /// Where each request gets its line, if that is wanted.
     pub journal: Option<Journal>,
     /// What the times of each request should be.
@@ -75,6 +78,7 @@ impl<T: Target> Desk<T> {
             objectives: Arc::default(),
             recorder: RefCell::default(),
             direct: RefCell::default(),
+            pairs: RefCell::default(),
             in_flight: Cell::new(0),
             spare: RefCell::default(),
             streak: Cell::new(Streak { class: Class::Ok, length: 0, began: Instant::now() }),
@@ -169,7 +173,11 @@ impl<T: Target> Seat<T> {
 
     /// The next request of a closed loop, if there is one.
     fn next(&self, pace: &mut Pace) -> Option<Ticket> {
-        if self.desk.control.is_stopping() { None } else { pace.next(Instant::now()) }
+        if self.desk.control.is_stopping() {
+            return None;
+        }
+        let ticket = pace.next(Instant::now())?;
+        self.desk.control.admits().then_some(ticket)
     }
 
     /// Starts a request.
@@ -201,6 +209,9 @@ impl<T: Target> Seat<T> {
             let Desk { schedule, objectives, .. } = &*self.desk;
             let entry = Entry { schedule, limit: self.desk.limit(), objectives, sample: &self.sample };
             recorder.finished(flight, now, &entry);
+            if flight.recorded && schedule.sides == Sides::Pairs && self.sample.class.is_ok() {
+                self.desk.pairs.borrow_mut().offer(flight.ticket, &self.sample);
+            }
             self.desk.watch_for_hopelessness(&self.sample);
         }
     }

@@ -151,7 +151,8 @@ impl<T: Target, I: Iterator<Item = (Ticket, Instant)>> Roll<T, I> {
         if self.desk.control.is_stopping() {
             return None;
         }
-        self.next = self.tickets.next();
+        // One that a bound does not admit was never to be sent.
+        self.next = self.tickets.next().filter(|_| self.desk.control.admits());
         self.next
     }
 }

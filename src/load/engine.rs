@@ -24,6 +24,7 @@ use super::live::survey;
 use super::log::LogSender;
 use super::monitor::Health;
 use super::objective::Objective;
+use super::pairs::Sieve;
 use super::plan::Plan;
 use super::plan::PlanError;
 use super::plan::Step;
@@ -124,7 +125,7 @@ where
             drain: plan.drain,
             sides: plan.sides,
         };
-        let Seen { recorder, direct, health } =
+        let Seen { recorder, direct, pairs, health } =
             crew.run_level(schedule, (&step, plan.shard), &mut on_live).await?;
         let stopped_at = crew.control.stopped_at();
         let arrivals = step.arrivals.as_ref();
@@ -132,6 +133,7 @@ where
             schedule,
             recorder,
             direct,
+            pairs,
             health,
             stopped_at,
             arrivals,
@@ -166,6 +168,8 @@ struct Seen {
     recorder: Recorder,
     /// The other side, where each request is made twice.
     direct: Recorder,
+    /// Which requests of the two belong together.
+    pairs: Sieve,
     health: Health,
 }
 
@@ -231,6 +235,7 @@ impl Crew {
                     let Some(report) = report else { return Err(self.post_mortem()) };
                     seen.recorder.merge(&report.recorder);
                     seen.direct.merge(&report.direct);
+                    seen.pairs.merge(&report.pairs);
                     if let Some(watch) = &report.watch {
                         seen.health.add(watch);
                     }

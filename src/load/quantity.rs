@@ -68,6 +68,9 @@ impl Timing {
         Self::Lag,
     ];
 
+    /// Those to which a relay adds.
+    pub const TAXED: [Self; 4] = [Self::Ttfb, Self::Ttft, Self::Latency, Self::Gap];
+
     /// The name that people write; with `_ms` behind it the key of the result.
     pub const fn name(self) -> &'static str {
         match self {
@@ -168,6 +171,9 @@ impl Figure {
         ("p99", Self::At(Percentile::P99)),
     ];
 
+    /// The names of those that are told of what a relay adds.
+    pub const TAXED: [&str; 3] = ["avg", "p50", "p99"];
+
     /// Its value in seconds.
     fn of(self, metric: &Metric, support: Support) -> Observed {
         let known = |value: Option<Duration>| value.map(|value| Observed::Value(value.as_secs_f64()));
@@ -200,6 +206,8 @@ impl Figure {
 pub enum Quantity {
     /// A statistic of a time.
     Time(Timing, Figure),
+    /// What the relay adds to a statistic of a time, where each request is made past it, too.
+    Tax(Timing, Figure),
     /// Failed requests ÷ requests.
     ErrorRate,
     /// Requests that met every objective ÷ those that could.
@@ -250,7 +258,7 @@ impl Quantity {
     /// The unit of its values.
     pub const fn unit(self) -> Unit {
         match self {
-            Self::Time(..) => Unit::Seconds,
+            Self::Time(..) | Self::Tax(..) => Unit::Seconds,
             Self::ErrorRate | Self::Goodput => Unit::Share,
             Self::Rate | Self::TokenRate => Unit::PerSecond,
             Self::Class(_) | Self::Requests | Self::Errors | Self::Censored | Self::Unsent => Unit::Count,
@@ -267,6 +275,7 @@ impl Quantity {
         };
         let value = match self {
             Self::Time(timing, figure) => return figure.of(timing.of(&level.metrics), support),
+            Self::Tax(timing, figure) => return tax((timing, figure), level, support),
             Self::ErrorRate => share(level.errors, level.requests),
             Self::Goodput => {
                 level.goodput.and_then(|goodput| share(goodput.met, goodput.met + goodput.missed))
@@ -280,6 +289,18 @@ impl Quantity {
             Self::Unsent => level.delivery.as_ref().and_then(|delivery| count(delivery.unsent)),
         };
         value.map_or(Observed::Missing { samples: level.requests }, Observed::Value)
+    }
+}
+
+/// What the relay adds: known where both sides are, and bounded where only the requests past it all ended.
+fn tax((timing, figure): (Timing, Figure), level: &Summary, support: Support) -> Observed {
+    let relay = figure.of(timing.of(&level.metrics), support);
+    let direct = level.direct.as_ref().map(|direct| figure.of(timing.of(&direct.metrics), support));
+    match (relay, direct) {
+        (Observed::Value(relay), Some(Observed::Value(direct))) => Observed::Value(relay - direct),
+        (Observed::AtLeast(relay), Some(Observed::Value(direct))) => Observed::AtLeast(relay - direct),
+        (missing @ Observed::Missing { .. }, _) | (_, Some(missing @ Observed::Missing { .. })) => missing,
+        _ => Observed::Missing { samples: level.requests },
     }
 }
 
@@ -318,7 +339,10 @@ impl Unit {
     /// A value as people read it.
     pub fn show(self, value: f64) -> String {
         match self {
-            Self::Seconds => Span(Duration::try_from_secs_f64(value).unwrap_or_default()).to_string(),
+            Self::Seconds => {
+                let sign = if value < 0.0 { "-" } else { "" };
+                format!("{sign}{}", Span(Duration::try_from_secs_f64(value.abs()).unwrap_or_default()))
+            }
             Self::Share => format!("{:.2} %", value * 100.0),
             Self::PerSecond => format!("{value:.1}/s"),
             #[expect(

@@ -9,6 +9,7 @@ use super::delivery::Delivery;
 use super::metrics::Metrics;
 use super::monitor::Health;
 use super::objective::Goodput;
+use super::pairs::{Pairs, Sieve};
 use super::plan::Extent;
 use super::quantile::Percentile;
 use super::recorder::Recorder;
@@ -18,8 +19,10 @@ use super::side::Sides;
 use super::tally::ClassCounts;
 use super::tally::Failure;
 use super::timeline::Timeline;
+use super::verdict::Bottleneck;
 use super::verdict::Evidence;
 use super::verdict::Verdict;
+use super::verdict::bottlenecks;
 use super::verdict::judge;
 use crate::outcome::Class;
 
@@ -62,6 +65,8 @@ pub struct Summary {
     pub health: Health,
     /// What the figures are worth.
     pub verdict: Verdict,
+    /// What of the client is in the figures.
+    pub bottlenecks: Vec<Bottleneck>,
     /// Whether the level was stopped before its planned end.
     pub ended_early: bool,
     /// What happened in each second from the beginning of the measured part on.
@@ -75,7 +80,7 @@ pub struct Summary {
 }
 
 /// What became of the requests that went past the relay.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Direct {
     /// Recorded requests by class, cut ones as `cancelled`.
     pub classes: ClassCounts,
@@ -83,6 +88,8 @@ pub struct Direct {
     pub metrics: Metrics,
     /// The first failure of each class that occurred.
     pub failures: Vec<Failure>,
+    /// Which of them belong to which of the relay's.
+    pub pairs: Pairs,
 }
 
 /// What a summary is made of.
@@ -92,6 +99,8 @@ pub(super) struct Course<'a> {
     pub recorder: Recorder,
     /// What was written down of the other side, where each request was made twice.
     pub direct: Recorder,
+    /// Which requests of the two belong together.
+    pub pairs: Sieve,
     pub health: Health,
     /// When the run was stopped, if it was.
     pub stopped_at: Option<Instant>,
@@ -121,7 +130,7 @@ impl Summary {
         // A delay of the client's weighs most where there is least to wait for.
         let waits =
             std::iter::once(&metrics).chain(direct.iter().map(|direct| &direct.metrics)).map(wait_p99);
-        let verdict = judge(&Evidence {
+        let evidence = Evidence {
             concurrency: schedule.users,
             ok,
             wait_p99: waits.flatten().min(),
@@ -136,7 +145,7 @@ impl Summary {
             own_lag_p99: delivery.as_ref().and_then(Delivery::own_lag_p99),
             held_back: delivery.as_ref().map_or(0, |delivery| delivery.capped + delivery.unsent),
             shortfall: delivery.as_ref().and_then(Delivery::shortfall),
-        });
+        };
         let ended_early = match (schedule.extent, stopped_at) {
             (_, None) => false,
             (Extent::Window(window), Some(at)) => at < schedule.measured_from + window,
@@ -160,7 +169,8 @@ impl Summary {
             metrics,
             failures: recorder.failures,
             health,
-            verdict,
+            verdict: judge(&evidence),
+            bottlenecks: bottlenecks(&evidence),
             ended_early,
             timeline: recorder.timeline,
             late,
@@ -174,8 +184,13 @@ impl Course<'_> {
     /// The other side, where each request was made twice.
     fn other_side(&self) -> Option<Box<Direct>> {
         let Recorder { classes, metrics, failures, .. } = &self.direct;
-        let direct = Direct { classes: *classes, metrics: metrics.clone(), failures: failures.clone() };
-        (self.schedule.sides == Sides::Pairs).then(|| Box::new(direct))
+        let side = || Direct {
+            classes: *classes,
+            metrics: metrics.clone(),
+            failures: failures.clone(),
+            pairs: self.pairs.pairs(),
+        };
+        (self.schedule.sides == Sides::Pairs).then(|| Box::new(side()))
     }
 }
 
@@ -221,6 +236,7 @@ pub(super) mod tests {
             failures: Vec::new(),
             health: Health::default(),
             verdict: Verdict::Ok,
+            bottlenecks: Vec::new(),
             ended_early: false,
             timeline: Timeline::default(),
             late: None,

@@ -34,6 +34,22 @@ impl Verdict {
     }
 }
 
+/// What of the client stood in the way of a measurement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bottleneck {
+    /// Work that was ready waited for its turn.
+    EventLoopDelay,
+    /// Requests left later than they were due.
+    OwnLag,
+    /// Fewer requests left than were due.
+    RateShort,
+    /// A worker's thread had no rest.
+    BusyThread,
+    /// Requests had no descriptor, port or memory.
+    ClientLimit,
+}
+
 /// What a verdict is based on.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Evidence {
@@ -85,7 +101,7 @@ const GROWTH_SHARE: f64 = 0.1;
 pub fn judge(evidence: &Evidence) -> Verdict {
     if evidence.ok == 0 {
         Verdict::NoSuccess
-    } else if is_client_bound(evidence) {
+    } else if !bottlenecks(evidence).is_empty() {
         Verdict::ClientBound
     } else if evidence.ok < FEWEST {
         Verdict::WeakN
@@ -96,17 +112,21 @@ pub fn judge(evidence: &Evidence) -> Verdict {
     }
 }
 
-/// Whether the client's own delay is a visible part of what was measured.
-fn is_client_bound(evidence: &Evidence) -> bool {
+/// What of the client is a visible part of what was measured; a level with any such is not the relay's.
+pub fn bottlenecks(evidence: &Evidence) -> Vec<Bottleneck> {
     let is_visible = |delay: Duration| {
         let share = evidence.wait_p99.map_or(0.0, |wait| DELAY_SHARE * wait.as_secs_f64());
         delay > HARMLESS_DELAY && delay.as_secs_f64() > share
     };
-    let delayed = evidence.wait_p99.and(evidence.delay_p99).is_some_and(is_visible);
-    let sent_late = evidence.own_lag_p99.is_some_and(is_visible)
-        || (evidence.held_back == 0 && evidence.shortfall.is_some_and(|share| share > RATE_SLACK));
-    let is_at_its_limits = evidence.client_limited > 0;
-    delayed || sent_late || is_at_its_limits || evidence.busy_max.is_some_and(|busy| busy > BUSY)
+    let is_short = evidence.held_back == 0 && evidence.shortfall.is_some_and(|share| share > RATE_SLACK);
+    let all = [
+        (Bottleneck::EventLoopDelay, evidence.wait_p99.and(evidence.delay_p99).is_some_and(is_visible)),
+        (Bottleneck::OwnLag, evidence.own_lag_p99.is_some_and(is_visible)),
+        (Bottleneck::RateShort, is_short),
+        (Bottleneck::BusyThread, evidence.busy_max.is_some_and(|busy| busy > BUSY)),
+        (Bottleneck::ClientLimit, evidence.client_limited > 0),
+    ];
+    all.into_iter().filter(|(_, is_seen)| *is_seen).map(|(bottleneck, _)| bottleneck).collect()
 }
 
 /// Whether throughput grew by less than a tenth of what concurrency did.
@@ -180,6 +200,22 @@ mod tests {
         let few = Evidence { ok: 99, turned_away: 5, ..healthy() };
         assert_eq!(judge(&few), Verdict::WeakN);
         assert_eq!(judge(&Evidence { busy_max: Some(1.0), ..few }), Verdict::ClientBound);
+    }
+
+    #[test]
+    fn each_bottleneck_of_the_client_is_named() {
+        assert_eq!(bottlenecks(&healthy()), []);
+        let worn = Evidence {
+            delay_p99: MS(6),
+            own_lag_p99: MS(7),
+            shortfall: Some(0.02),
+            busy_max: Some(0.95),
+            client_limited: 1,
+            ..healthy()
+        };
+        let names = serde_json::to_value(bottlenecks(&worn)).unwrap();
+        let expected = ["event-loop-delay", "own-lag", "rate-short", "busy-thread", "client-limit"];
+        assert_eq!(names, serde_json::json!(expected));
     }
 
     #[test]

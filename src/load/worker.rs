@@ -27,6 +27,7 @@ use super::log::LogSender;
 use super::monitor::Watch;
 use super::monitor::monitor;
 use super::objective::Objective;
+use super::pairs::Sieve;
 use super::recorder::Recorder;
 use super::schedule::Schedule;
 
@@ -63,6 +64,8 @@ pub(super) struct Report {
     pub recorder: Recorder,
     /// What it saw of the other side, where each request is made twice.
     pub direct: Recorder,
+    /// Its part of what belongs together of the two.
+    pub pairs: Sieve,
     /// Absent where the worker carried no user.
     pub watch: Option<Watch>,
 }
@@ -134,10 +137,10 @@ pub(super) async fn level<T: Target + 'static>(target: &Rc<T>, shift: Shift, lin
     monitoring.abort();
     desk.journal.iter().for_each(Journal::flush);
     line.slot.put(super::live::Snapshot::default());
-    let (recorder, direct) = (desk.recorder.take(), desk.direct.take());
+    let (recorder, direct, pairs) = (desk.recorder.take(), desk.direct.take(), desk.pairs.take());
     let connections = target.take_connections();
     let watch = carries_users.then(|| watch.take().with_connections(connections));
-    Report { recorder, direct, watch }
+    Report { recorder, direct, pairs, watch }
 }
 
 /// Waits until every task is done; more may be added meanwhile.
@@ -228,6 +231,7 @@ mod tests {
             schedule,
             recorder: report.recorder,
             direct: report.direct,
+            pairs: report.pairs,
             health,
             stopped_at,
             arrivals: None,

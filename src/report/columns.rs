@@ -146,13 +146,20 @@ pub(super) fn figures(values: &[Marked], least_whole: f64) -> Vec<String> {
     values.iter().map(cell).collect()
 }
 
+/// A difference with its sign and so many decimals; one that rounds to nothing has no sign.
+pub(super) fn signed(value: f64, digits: usize) -> String {
+    let text = format!("{value:+.digits$}");
+    let is_nothing = text.bytes().skip(1).all(|byte| matches!(byte, b'0' | b'.'));
+    if is_nothing { text[1..].to_owned() } else { text }
+}
+
 /// The nearest whole number.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "figures are positive and saturate"
 )]
-fn whole(value: f64) -> u64 {
+pub(super) fn whole(value: f64) -> u64 {
     value.round() as u64
 }
 
@@ -171,6 +178,13 @@ mod tests {
         assert_eq!(show(&[45.25, 99.96]), ["45", "100"]);
         assert_eq!(show(&[1.254, 9.0]), ["1.25", "9.00"]);
         assert_eq!(show(&[1_234_567.0]), [grouped(1_234_567)]);
+    }
+
+    #[test]
+    fn a_difference_that_rounds_to_nothing_has_no_sign() {
+        assert_eq!([-0.001, 0.0, 0.004].map(|value| signed(value, 2)), ["0.00"; 3]);
+        assert_eq!([-0.4, -0.6, 12.3].map(|value| signed(value, 0)), ["0", "-1", "+12"]);
+        assert_eq!([-0.006, 0.006].map(|value| signed(value, 2)), ["-0.01", "+0.01"]);
     }
 
     #[test]

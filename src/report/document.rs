@@ -39,6 +39,9 @@ pub struct Document {
     pub interrupted: bool,
     /// Why the run ended itself, if it did.
     pub gave_up: Option<GaveUp>,
+    /// Which bound of its own it reached, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bounded: Option<String>,
     /// One entry a level, in the order in which they ran.
     pub levels: Vec<Level>,
     /// What the times of each request should have been, as it was written.

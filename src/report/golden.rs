@@ -34,6 +34,7 @@ use crate::load::Goodput;
 use crate::load::Health;
 use crate::load::Metric;
 use crate::load::Metrics;
+use crate::load::Pairs;
 use crate::load::Plan;
 use crate::load::Ruling;
 use crate::load::Run;
@@ -180,7 +181,7 @@ pub(super) fn paired() -> Document {
     let mut through = level(50, 2_000, 120);
     let past = refused(level(50, 1_956, 110));
     let Summary { classes, metrics, failures, .. } = past;
-    through.direct = Some(Box::new(Direct { classes, metrics, failures }));
+    through.direct = Some(Box::new(Direct { classes, metrics, failures, pairs: Pairs::default() }));
     let mut document = document(traffic(), vec![through], Ended::Completed);
     document.plan.paired = true;
     document.selftest = vec![Ceiling::of(&level(50, 40_000, 4))];
@@ -314,6 +315,7 @@ pub(super) fn level(concurrency: u32, ok: u32, average_ms: u32) -> Summary {
             connections: Some(Connections { made: 150, most_open: 150, most_streams: 1 }),
         },
         verdict,
+        bottlenecks: Vec::new(),
         ended_early: false,
         timeline: timeline(ok, average_ms),
         late: None,

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::document::{Document, Level};
 use super::result::{millis, rounded};
 use super::threshold::place;
-use crate::load::Health;
+use crate::load::{Bottleneck, Health};
+use crate::outcome::Class;
 use crate::units::grouped;
 
 /// The share of descriptors or ports from which on a level is near the end of them.
@@ -53,6 +54,9 @@ pub struct Client {
     /// By how much the wall clock jumped.
     #[serde(default)]
     pub clock_step_ms: Option<f64>,
+    /// What of it is a visible part of the figures.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bound_by: Vec<Bottleneck>,
 }
 
 impl Client {
@@ -73,6 +77,7 @@ impl Client {
             ports_max: vitals.ports,
             ports_limit: vitals.port_range,
             clock_step_ms: (!vitals.clock_step.is_zero()).then(|| millis(vitals.clock_step)),
+            bound_by: Vec::new(),
         }
     }
 
@@ -108,6 +113,7 @@ impl Client {
                 ports_max,
                 ports_limit,
                 clock_step_ms: larger(worst.clock_step_ms, one.clock_step_ms),
+                bound_by: Vec::new(),
             }
         })
     }
@@ -131,7 +137,7 @@ impl Client {
             of("connections made", self.connections_made, None),
             of("open at once", self.connections_max, None),
             of("requests at once on one", self.streams_per_connection_max.filter(|most| *most > 1), None),
-            of("TCP ports", self.ports_max, self.ports_limit),
+            of("TCP connections of the machine", self.ports_max, None),
             ms("wall clock jumped by", self.clock_step_ms),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
@@ -162,14 +168,22 @@ pub(super) fn suspicions(document: &Document) -> Vec<String> {
 fn doubts(document: &Document, level: &Level) -> Vec<String> {
     let (name, client) = (place(level.concurrency, level.rate), &level.client);
     let mut lines = Vec::new();
-    let scarce = [
-        ("descriptors", client.descriptors_max.zip(client.descriptors_limit)),
-        ("TCP ports of this machine", client.ports_max.zip(client.ports_limit)),
-    ];
-    for (what, used) in scarce {
-        if let Some((used, limit)) = used.filter(|used| share(*used) >= NEAR) {
-            lines.push(format!("client  {name}: {} of {} {what} were taken", grouped(used), grouped(limit)));
-        }
+    let bound: Vec<_> = client.bound_by.iter().map(|bottleneck| bound(*bottleneck, level)).collect();
+    if !bound.is_empty() {
+        lines.push(format!("client  {name}: client-bound: {}", bound.join(", ")));
+    }
+    let near = |used: Option<u64>, limit: Option<u64>| {
+        let near = used.zip(limit).filter(|used| share(*used) >= NEAR);
+        near.map(|(used, limit)| (grouped(used), grouped(limit)))
+    };
+    if let Some((used, limit)) = near(client.descriptors_max, client.descriptors_limit) {
+        lines.push(format!("client  {name}: {used} of {limit} descriptors were taken"));
+    }
+    // Both ends of a connection on one machine count, so that there may be more of them than ports.
+    if let Some((used, limit)) = near(client.ports_max, client.ports_limit) {
+        lines.push(format!(
+            "client  {name}: this machine had {used} TCP connections, closed ones in TIME_WAIT included, and {limit} ports to make them from"
+        ));
     }
     let users = f64::from(level.concurrency);
     let is_watched = document.plan.arrivals.is_none() && level.requests > 0;
@@ -194,6 +208,41 @@ fn doubts(document: &Document, level: &Level) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// What a bottleneck was seen by, and from where on it is one.
+fn bound(bottleneck: Bottleneck, level: &Level) -> String {
+    let ms = |value: Option<f64>| value.map_or_else(|| "n/a".to_owned(), |ms| format!("{ms:.2} ms"));
+    let arrivals = level.arrivals.as_ref();
+    let waits = if level.ttft_ms.is_some() { "TTFT" } else { "latency" };
+    match bottleneck {
+        Bottleneck::EventLoopDelay => {
+            let delay = ms(level.client.event_loop_delay_p99_ms);
+            format!("event-loop delay TP99 {delay}, above 1 ms and 5 % of the {waits} TP99")
+        }
+        Bottleneck::OwnLag => {
+            let lag = ms(arrivals.and_then(|arrivals| arrivals.own_lag_p99_ms));
+            format!("requests left late, TP99 {lag}, above 1 ms and 5 % of the {waits} TP99")
+        }
+        Bottleneck::RateShort => {
+            let rate =
+                |rate: Option<f64>| rate.map_or_else(|| "n/a".to_owned(), |rate| format!("{rate:.1}/s"));
+            let (sent, planned) =
+                arrivals.map_or((None, None), |arrivals| (arrivals.sent_per_s, arrivals.planned_per_s));
+            format!("{} left where {} were due", rate(sent), rate(planned))
+        }
+        Bottleneck::BusyThread => {
+            let busy = level
+                .client
+                .busy_max
+                .map_or_else(|| "n/a".to_owned(), |busy| format!("{:.0} %", busy * 100.0));
+            format!("a worker's thread {busy} busy, above 90 %")
+        }
+        Bottleneck::ClientLimit => {
+            let count = level.classes.get(Class::ClientLimit.name()).copied().unwrap_or(0);
+            format!("{} requests had no descriptor, port or memory", grouped(count))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -236,7 +285,7 @@ mod tests {
         let lines = doubted(client);
         for (line, said) in lines.iter().zip([
             "c=50: 900 of 1 024 descriptors were taken",
-            "27 000 of 28 000 TCP ports of this machine were taken",
+            "this machine had 27 000 TCP connections, closed ones in TIME_WAIT included, and 28 000 ports to make them from",
             "no more than 2 sockets were open at once, for 50 users",
             "the wall clock jumped by 1200 ms",
         ]) {
@@ -259,6 +308,29 @@ mod tests {
         assert!(lines.len() == 1 && lines[0].ends_with(said), "{lines:?}");
         let own = Client { connections_max: Some(50), streams_per_connection_max: Some(1), ..shared };
         assert_eq!(doubted(own), [""; 0]);
+    }
+
+    #[test]
+    fn a_level_that_the_client_bounds_says_by_what() {
+        let bound_by = vec![Bottleneck::EventLoopDelay, Bottleneck::BusyThread, Bottleneck::ClientLimit];
+        let client = Client {
+            event_loop_delay_p99_ms: Some(6.111),
+            busy_max: Some(0.96),
+            bound_by,
+            ..Client::default()
+        };
+        assert_eq!(
+            doubted(client),
+            [
+                "client  c=50: client-bound: event-loop delay TP99 6.11 ms, above 1 ms and 5 % of the TTFT TP99, \
+              a worker's thread 96 % busy, above 90 %, 0 requests had no descriptor, port or memory"
+            ]
+        );
+        let mut open = golden::open();
+        open.levels[1].client.bound_by = vec![Bottleneck::OwnLag, Bottleneck::RateShort];
+        let lines = suspicions(&open);
+        assert!(lines[0].contains("rate=200/s: client-bound: requests left late, TP99 0.31 ms"), "{lines:?}");
+        assert!(lines[0].ends_with("200.0/s left where 200.2/s were due"), "{lines:?}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::columns::signed;
 use super::document::Document;
 use super::document::Level;
 use super::threshold::place;
@@ -62,10 +63,10 @@ impl Knee {
     pub(super) fn story(&self) -> String {
         match (&self.next, self.rps_change, self.wait_change) {
             (Some(next), Some(rps), Some(wait)) => format!(
-                "{}: {next} changes requests/s by {:+.0} % and waiting by {:+.0} %",
+                "{}: {next} changes requests/s by {} % and waiting by {} %",
                 self.level,
-                rps * 100.0,
-                wait * 100.0
+                signed(rps * 100.0, 0),
+                signed(wait * 100.0, 0)
             ),
             _ => format!("{} or beyond: larger levels would tell", self.level),
         }
@@ -118,7 +119,7 @@ mod tests {
         let knee = Knee::of(&levels(&[40, 5, 10, 20, 80])).unwrap();
         assert_eq!((knee.level.as_str(), knee.next.as_deref()), ("c=20", Some("c=40")));
         assert_eq!((knee.rps_change, knee.wait_change), (Some(0.0), Some(1.0)));
-        assert_eq!(knee.story(), "c=20: c=40 changes requests/s by +0 % and waiting by +100 %");
+        assert_eq!(knee.story(), "c=20: c=40 changes requests/s by 0 % and waiting by +100 %");
     }
 
     #[test]

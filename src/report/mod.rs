@@ -33,6 +33,7 @@ mod selftest;
 mod table;
 mod tax;
 mod threshold;
+mod together;
 
 pub use arrival::ArrivalLine;
 pub use batch::BatchProgress;

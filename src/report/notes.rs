@@ -153,11 +153,12 @@ fn ending(document: &Document) -> Option<String> {
         return Some(format!("ended   one failure kept repeating itself: {class}: {message}"));
     }
     let (planned, run) = (document.plan.levels.len(), document.levels.len());
-    document.interrupted.then(|| {
+    let why = document.bounded.as_deref().or(document.interrupted.then_some("interrupted"));
+    why.map(|why| {
         let unfinished = document.levels.last().is_some_and(|level| level.ended_early);
         let last = if unfinished { ", the last one cut short" } else { "" };
         let of = if document.capacity.is_some() { String::new() } else { format!(" of {planned}") };
-        format!("ended   interrupted: {run}{of} levels{last}")
+        format!("ended   {why}: {run}{of} levels{last}")
     })
 }
 

@@ -153,7 +153,11 @@ impl Document {
             Ended::GaveUp { class, message } => {
                 Some(GaveUp { class: class.name().to_owned(), message: message.clone() })
             }
-            Ended::Completed | Ended::Interrupted => None,
+            Ended::Completed | Ended::Interrupted | Ended::Bounded { .. } => None,
+        };
+        let bounded = match &run.ended {
+            Ended::Bounded { what } => Some(what.clone()),
+            _ => None,
         };
         let levels: Vec<_> = run.levels.iter().map(|level| Level::of(level, info.began)).collect();
         // The levels of a search come as it needs them, some twice.
@@ -166,6 +170,7 @@ impl Document {
             started: format!("{:.3}", info.started),
             interrupted: run.ended == Ended::Interrupted,
             gave_up,
+            bounded,
             levels,
             objectives: Vec::new(),
             thresholds: Vec::new(),
@@ -218,7 +223,7 @@ impl Level {
             response_ms: Distribution::of(&metrics.response),
             lag_ms: Distribution::of(&metrics.lag),
             failures: failures(&summary.failures, &summary.classes),
-            client: Client::of(&summary.health),
+            client: Client { bound_by: summary.bottlenecks.clone(), ..Client::of(&summary.health) },
             ended_early: summary.ended_early,
             timeline: summary.timeline.0.iter().map(Second::of).collect(),
             late_s: summary.late.map(|late| rounded(late.as_secs_f64())),

@@ -4,10 +4,12 @@ use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
+use super::columns::whole;
 use super::document::{Document, Level};
 use super::result::{millis, rounded};
 use super::threshold::place;
 use crate::load::{Delivery, Percentile, Summary, Verdict};
+use crate::units::grouped;
 
 /// The share of its ceiling from which on a level may be this machine's doing.
 const NEAR: f64 = 0.8;
@@ -50,7 +52,7 @@ impl Ceiling {
     pub fn told(&self) -> String {
         let mut told = format!("{}:", place(self.concurrency, self.rate));
         match self.rps {
-            Some(rps) => _ = write!(told, " {rps:.0} requests/s"),
+            Some(rps) => _ = write!(told, " {} requests/s", grouped(whole(rps))),
             None => told += " nothing succeeded",
         }
         let times = [
@@ -84,7 +86,8 @@ pub(super) fn ceilings(document: &Document) -> Vec<String> {
         let is_near =
             document.plan.arrivals.is_none() && share >= NEAR && level.verdict != Verdict::ClientBound;
         let doubt = if is_near { ": it may be this machine that this row is about" } else { "" };
-        Some(format!("ceiling {name}: {reached:.0} of {most:.0} requests/s ({:.0} %){doubt}", share * 100.0))
+        let [reached, most] = [reached, most].map(|rate| grouped(whole(rate)));
+        Some(format!("ceiling {name}: {reached} of {most} requests/s ({:.0} %){doubt}", share * 100.0))
     };
     document.levels.iter().filter_map(line).collect()
 }

@@ -122,8 +122,19 @@ impl Threshold {
     /// What its verdict rests on: what was seen, and at which levels.
     pub(super) fn evidence(&self) -> String {
         let rows = self.levels.iter().filter(|level| level.verdict == self.verdict);
-        let rows: Vec<_> = rows.map(|level| format!("{} at {}", level.seen, level.place())).collect();
-        if rows.is_empty() { "the run did not come to that".to_owned() } else { rows.join(", ") }
+        let rows: Vec<_> = rows.collect();
+        match &rows[..] {
+            [] => "the run did not come to that".to_owned(),
+            [first, _, ..]
+                if rows.len() == self.levels.len() && rows.iter().all(|row| row.seen == first.seen) =>
+            {
+                format!("{} at every level", first.seen)
+            }
+            _ => {
+                let rows = rows.iter().map(|level| format!("{} at {}", level.seen, level.place()));
+                rows.collect::<Vec<_>>().join(", ")
+            }
+        }
     }
 }
 

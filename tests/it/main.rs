@@ -9,6 +9,7 @@ mod attachments;
 mod batch;
 mod baton;
 mod bench;
+mod bounds;
 mod cache;
 mod check;
 mod compare;

@@ -125,7 +125,8 @@ fn the_capacity_of_a_relay_with_slots_is_its_slots() {
         "{said:?}"
     );
     assert!(capacity["binding"][0].as_str().unwrap().starts_with("latency.p99 < 800ms: "), "{capacity}");
-    assert!(said.err.contains("plan    search from 2 ×"), "{said:?}");
+    assert!(said.err.contains("plan    search from c=2, up to c="), "{said:?}");
+    assert!(said.err.contains("slo     latency.p99 < 800ms · error_rate <= 1%"), "{said:?}");
     assert!(said.err.contains("capacity c=4 passes; c=5 fails latency.p99 < 800ms"), "{said:?}");
     let tried: Vec<_> = document["levels"]
         .as_array()
@@ -148,6 +149,7 @@ fn a_search_that_cannot_succeed_says_why() {
         assert!(said.err.contains(words), "{more:?}: {said:?}");
     };
     refused(&[], "needs to know what must hold");
+    refused(&["--slo", "ttft < 1s", "-r", "2000000/s"], "at most 1000000 arrivals a second");
     refused(&["--slo", "ttft < 1s", "-c", "1,2"], "begins at one load, and several are given");
     refused(&["--slo", "ttft < 1s", "--rate", "1/s,2/s"], "begins at one load, and several are given");
     refused(&["--slo", "ttft < 1s", "--fail-if", "errors > 0"], "cannot be used with");

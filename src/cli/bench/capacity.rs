@@ -61,6 +61,14 @@ impl CapacityOptions {
                 (scale, Arrivals::rate(arrivals).unwrap_or(1.0), MOST_RATE)
             }
         };
+        if load > most && first.arrivals.is_some() {
+            let message = format!(
+                "--find-capacity tries at most {most} arrivals a second, and --rate begins at {load}/s"
+            );
+            return Err(
+                Usage::new(message).hint("begin lower: the load doubles as long as every --slo holds")
+            );
+        }
         plan.search = Some(Search { scale, first: load, most, objectives });
         plan.levels = vec![first];
         Ok(())

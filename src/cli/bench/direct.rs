@@ -117,16 +117,11 @@ impl DirectOptions {
     }
 }
 
-/// A base address with its scheme and without anything secret in it.
+/// A base address, by the rules of `--url`.
 fn address(text: &str) -> Result<Url, String> {
-    let shown = text.split('@').next_back().unwrap_or(text);
-    let refuse = |what: &str| Err(format!("'{shown}' {what}: write it as in https://api.example"));
-    let Ok(url) = Url::parse(text) else { return refuse("is no whole address") };
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return refuse("is no address of http or https");
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return refuse("stands behind a user name or password, and --direct-profile names whose key is sent");
-    }
-    if url.fragment().is_some() { refuse("has a fragment (#…), which is never sent") } else { Ok(url) }
+    config::base_address(text, "--direct").map_err(|error| {
+        let hint = error.hint.map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+        // The parser of the command line has named the flag already.
+        format!("{}{hint}", error.message.trim_start_matches("--direct: "))
+    })
 }

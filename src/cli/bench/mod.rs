@@ -1,6 +1,8 @@
 //! `baton bench`: sweeps concurrency levels through the relay and prints the average/TP99 table.
 
+mod announce;
 mod arrivals;
+mod bounds;
 mod capacity;
 mod direct;
 mod options;
@@ -13,20 +15,21 @@ mod talks;
 mod verdicts;
 
 use std::io::{IsTerminal, stderr};
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use crate::client::Content;
 use crate::load;
-use crate::load::{Ended, Extent, LogSender, Plan, Run};
+use crate::load::{Ended, LogSender, Plan, Run};
 use crate::net::route::Event;
 use crate::net::shown_url;
 use crate::report::{
     Document, EndpointEvent, Machine, PlanInfo, Progress, PromptsInfo, RequestLog, RunInfo, Traffic,
 };
-use crate::units::{Span, grouped};
 use crate::wire::Dialect;
 
+use self::announce::{addresses, announce};
 use self::arrivals::OpenLoop;
 pub(super) use self::options::BenchOptions;
 use self::options::{LoadOptions, ReportOptions};
@@ -78,18 +81,18 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
     let direct = beside.as_ref().map(team).transpose()?;
     let view = PlanInfo::of(&plan, traffic(&wired, (target, &options.spread), (open.as_ref(), said)));
     let baseline = verdicts.baseline(&view)?;
+    let purse = Arc::new(options.bounds.purse(&wired.site.settings, &view)?);
     announce(&view, (&wired, beside.as_ref()), &plan, talk);
     let selftest = selftest::ceilings(options, (&wired, flags), &plan, (talk, terms(&wired)))?;
     let (started, began) = (jiff::Timestamp::now(), Instant::now());
     let progress = progress(verbose, talk);
     let (log, journal) = outputs.log.take().unzip();
     let session = route.session.clone();
-    let course = Sweep { plan: &plan, session, progress, log, verbose, lookout: lookout.as_ref() };
+    let course = Sweep { plan: &plan, session, progress, log, verbose, lookout: lookout.as_ref(), purse };
     let swept = carried(Teams { relay, direct }, course);
     let events = lookout.as_ref().map(|lookout| told(lookout, began)).unwrap_or_default();
     finish(lookout, talk);
     let Swept { run, signal, body } = swept?;
-    let scale = plan.search.as_ref().map(|search| search.scale.clone());
     let (machine, token_times) = (Machine::here(), wired.site.settings.token_times());
     let direct = beside.as_ref().map(|beside| shown_url(&beside.call.url));
     let info = RunInfo {
@@ -101,7 +104,7 @@ pub(super) fn run(options: &BenchOptions, talk: Talk) -> anyhow::Result<()> {
         direct,
         selftest,
         events,
-        scale,
+        scale: plan.search.as_ref().map(|search| search.scale.clone()),
         body,
         token_times,
     };
@@ -148,6 +151,7 @@ fn planned(options: &BenchOptions, flags: Flags<'_>, open: Option<&OpenLoop>) ->
     let seed = load.arrivals.seed;
     sets.refuse_what_cannot_be(Around { is_open: open.is_some(), shard: plan.shard, seed })?;
     plan.validate().map_err(load::LoadError::from)?;
+    options.bounds.refuse_what_cannot_be(&plan)?;
     let users = plan.levels.iter().map(|step| step.users).max().unwrap_or(0);
     enough_descriptors((users, each), flags.way())?;
     Ok(plan)
@@ -226,69 +230,6 @@ impl Outputs {
     }
 }
 
-/// The addresses that requests go to.
-fn addresses(wired: &Wired) -> Vec<String> {
-    match wired.site.settings.stations.as_slice() {
-        [_] => vec![shown_url(&wired.call.url)],
-        _ => relays(wired),
-    }
-}
-
-/// The base addresses of the relay.
-fn relays(wired: &Wired) -> Vec<String> {
-    wired.site.settings.stations.iter().map(|station| station.endpoint.name()).collect()
-}
-
-/// The lines above the table.
-fn announce(view: &PlanInfo, (wired, beside): (&Wired, Option<&Wired>), plan: &Plan, talk: Talk) {
-    let shape = if view.stream { "streaming" } else { "whole answers" };
-    let model = view.model.as_deref().map(|model| format!(" · {model}")).unwrap_or_default();
-    let limit =
-        view.max_tokens.map(|tokens| format!(" · at most {} tokens", grouped(tokens))).unwrap_or_default();
-    let mock = wired.site.embedded.as_ref().map(|_| " (embedded)").unwrap_or_default();
-    talk.notice(format_args!(
-        "relay   {}{mock} · {}, {shape}{model}{limit}",
-        relays(wired).join(", "),
-        view.api
-    ));
-    if let Some(beside) = beside {
-        let model =
-            beside.site.settings.model.as_deref().map(|model| format!(" · {model}")).unwrap_or_default();
-        let key = beside.site.settings.credential.as_ref().map_or("no key", |_| "its own key");
-        talk.notice(format_args!(
-            "direct  {}{model} · {key}; each request is made twice",
-            shown_url(&beside.site.settings.base)
-        ));
-    }
-    if let Some(prompts) = &view.prompts {
-        talk.notice(format_args!("prompts {}", prompts.told()));
-    }
-    let levels = view.levels.len();
-    let extent = match plan.extent {
-        Extent::Window(window) => format!("({} warm-up + {})", Span(plan.warmup), Span(window)),
-        Extent::Requests(requests) => {
-            format!("({} warm-up + {} requests)", Span(plan.warmup), grouped(requests))
-        }
-    };
-    let levels = match (&plan.search, levels) {
-        (Some(search), _) => format!("search from {}", search.first),
-        (None, 1) => "1 level".to_owned(),
-        (None, levels) => format!("{levels} levels"),
-    };
-    let manner = match &view.arrivals {
-        None => "closed loop".to_owned(),
-        Some(info) => {
-            let cap = view.levels.iter().max().copied().unwrap_or(0);
-            format!("open loop, {}, at most {} in flight", info.spacing, grouped(cap.into()))
-        }
-    };
-    talk.notice(format_args!("plan    {levels} × {extent} · {manner}"));
-    let descriptors = rlimit::getrlimit(rlimit::Resource::NOFILE).map(|(soft, _)| soft).unwrap_or_default();
-    let workers = plan.workers;
-    let plural = if workers == 1 { "" } else { "s" };
-    talk.notice(format_args!("client  {workers} worker{plural} · {} descriptors", grouped(descriptors)));
-}
-
 fn traffic(
     wired: &Wired,
     (target, spread): (&TargetOptions, &SpreadOptions),
@@ -319,6 +260,9 @@ fn ending(run: &Run, judgement: &Judgement<'_>, signal: Option<Signal>) -> anyho
     if let Some(signal) = signal {
         return Err(Ending::Stopped(signal).into());
     }
+    if let (Ended::Bounded { what }, []) = (&run.ended, &run.levels[..]) {
+        return Err(Ending::Capped(format!("{what} before anything was measured")).into());
+    }
     let past = || run.levels.iter().filter_map(|level| level.direct.as_ref().map(|direct| &direct.classes));
     let nothing_past = past().next().is_some() && past().all(|classes| classes.ok() == 0);
     if nothing_past || run.levels.iter().all(|level| level.ok == 0) {
@@ -330,6 +274,9 @@ fn ending(run: &Run, judgement: &Judgement<'_>, signal: Option<Signal>) -> anyho
     }
     if let Ended::GaveUp { class, message } = &run.ended {
         return Err(Ending::GaveUp { class: *class, message: message.clone() }.into());
+    }
+    if let Ended::Bounded { what } = &run.ended {
+        return Err(Ending::Capped(what.clone()).into());
     }
     if concluded.is_some() {
         // Whoever sets thresholds has said what counts.

@@ -18,6 +18,7 @@ use crate::load::{Extent, Levels, Plan, Sides, Step};
 use crate::units::{Count, Shard, Span, whole};
 
 use super::arrivals::{ArrivalOptions, OpenLoop};
+use super::bounds::BoundOptions;
 use super::direct::DirectOptions;
 use super::prompts::SetOptions;
 use super::spread::SpreadOptions;
@@ -49,6 +50,8 @@ pub(in crate::cli) struct BenchOptions {
     pub(super) direct: DirectOptions,
     #[command(flatten)]
     pub(super) verdicts: VerdictOptions,
+    #[command(flatten)]
+    pub(super) bounds: BoundOptions,
     #[command(flatten)]
     pub(super) spread: SpreadOptions,
     #[command(flatten)]

@@ -14,6 +14,7 @@ use crate::outcome::{BodySize, Class, Sample};
 use crate::units::Span;
 use crate::wire::{Delta, Event, Prompt};
 
+use super::bounds::Purse;
 use super::prompts::{Ready, Script, scatter};
 use super::talks::Talks;
 
@@ -26,6 +27,8 @@ pub(super) struct Requests {
     pub(super) talks: Talks,
     /// Whether each attempt gets a line, at the price of a little time of the client's.
     pub(super) verbose: bool,
+    /// What may be spent.
+    pub(super) purse: Arc<Purse>,
 }
 
 /// One worker's way to one server.
@@ -125,6 +128,7 @@ impl Target for Requests {
         }
         fill(sample, &exchange);
         lane.scale.add(exchange.body());
+        self.purse.pay(&exchange);
         self.tell(&exchange);
         lane.client.transport().settle().await;
         // A request that was tried again began with its first attempt; what it waited for a token is no time of the relay's.

@@ -11,6 +11,7 @@ use crate::load::{Extent, Plan, Sides};
 use crate::report::Ceiling;
 
 use super::BenchOptions;
+use super::bounds::Purse;
 use super::prompts::Terms;
 use super::sweep::{Sweep, Swept, Team, Teams, carried};
 
@@ -38,8 +39,15 @@ pub(super) fn ceilings(
     let (script, _) = options.sets.script(Terms { wired: &beside, ..terms })?;
     let plan = shortened(plan);
     let relay = Team { wired: &beside, crew: beside.crew(flags, plan.workers)?, script };
-    let course =
-        Sweep { plan: &plan, session: None, progress: None, log: None, verbose: false, lookout: None };
+    let course = Sweep {
+        plan: &plan,
+        session: None,
+        progress: None,
+        log: None,
+        verbose: false,
+        lookout: None,
+        purse: Arc::new(Purse::bottomless()),
+    };
     talk.notice(format_args!(
         "selftest this machine and an embedded relay that answers at once, both on its cores"
     ));

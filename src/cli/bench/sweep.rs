@@ -1,6 +1,8 @@
 //! The run itself: the request that goes before, then the levels, and an ear for signals.
 
+use std::future::pending;
 use std::ops::ControlFlow;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,7 +19,9 @@ use crate::load::{Control, Live, LogSender, Outlets, Plan, Run};
 use crate::net::{Pool, shown_url};
 use crate::outcome::{BodySize, Class};
 use crate::report::Progress;
+use crate::units::Span;
 
+use super::bounds::Purse;
 use super::prompts::Script;
 use super::requests::{Lane, Requests, Scale};
 use super::talks::{Maker, Talks};
@@ -33,6 +37,8 @@ pub(super) struct Sweep<'a> {
     pub(super) verbose: bool,
     /// The eye on several endpoints, where there are.
     pub(super) lookout: Option<&'a Lookout>,
+    /// What may be spent.
+    pub(super) purse: Arc<Purse>,
 }
 
 /// Who carries requests to one server, and what they say.
@@ -70,13 +76,13 @@ pub(super) fn carried(teams: Teams<'_>, course: Sweep<'_>) -> anyhow::Result<Swe
 
 /// Makes the preflight request, then the levels, and stops for signals.
 async fn sweep(teams: Teams<'_>, sweep: Sweep<'_>) -> anyhow::Result<Swept> {
-    let Sweep { plan, session, mut progress, log, verbose, lookout } = sweep;
+    let Sweep { plan, session, mut progress, log, verbose, lookout, purse } = sweep;
     let mut signals = Signals::listen()?;
-    let mut watching = std::pin::pin!(watch(lookout));
+    let mut watching = pin!(watch(lookout));
     let settings = &teams.relay.wired.site.settings;
     let maker = Maker::of(settings, teams.relay.wired.call.stream, session);
     let opened = {
-        let mut opened = std::pin::pin!(teams.open(&maker, &mut signals, progress.as_mut()));
+        let mut opened = pin!(teams.open(&maker, &mut signals, progress.as_mut()));
         loop {
             tokio::select! {
                 opened = &mut opened => break opened,
@@ -95,18 +101,20 @@ async fn sweep(teams: Teams<'_>, sweep: Sweep<'_>) -> anyhow::Result<Swept> {
     let turns = relay.first().map_or(1, |lane| lane.script.turns);
     let mut past = direct.into_iter().flatten();
     let seats: Vec<_> = relay.into_iter().map(|lane| Mutex::new(Some((lane, past.next())))).collect();
+    let (control, time) = (purse.control.clone(), purse.time);
     let make_target = move |worker: usize| {
         let lanes = seats[worker].lock().ok().and_then(|mut seat| seat.take());
         let (relay, direct) = lanes.expect("each worker is made once");
-        Requests { relay, direct, talks: Talks::new(maker.clone(), turns), verbose }
+        let talks = Talks::new(maker.clone(), turns);
+        Requests { relay, direct, talks, verbose, purse: Arc::clone(&purse) }
     };
-    let control = Control::new();
     let on_live = |live: Live| {
         if let Some(progress) = &mut progress {
             progress.show(&live);
         }
     };
     let mut running = Box::pin(load::run(plan, make_target, control.clone(), Outlets { on_live, log }));
+    let mut clock = pin!(bounded(time, &control));
     let mut came = None;
     let run = loop {
         tokio::select! {
@@ -114,6 +122,7 @@ async fn sweep(teams: Teams<'_>, sweep: Sweep<'_>) -> anyhow::Result<Swept> {
             signal = signals.next() => {
                 if came.replace(signal).is_none() { control.stop() } else { control.abort(); signals.arm(); }
             }
+            () = &mut clock => {}
             () = &mut watching => {}
         }
     };
@@ -124,6 +133,15 @@ async fn sweep(teams: Teams<'_>, sweep: Sweep<'_>) -> anyhow::Result<Swept> {
         progress.finish();
     }
     Ok(Swept { run, signal: came, body: scales.iter().map(|scale| scale.total()).sum() })
+}
+
+/// Ends the run once its time is over; goes on for ever, so that it can be waited for beside the run.
+async fn bounded(time: Option<Duration>, control: &Control) {
+    if let Some(time) = time {
+        tokio::time::sleep(time).await;
+        control.bound(&format!("--max-time {} is over", Span(time)));
+    }
+    pending().await
 }
 
 impl Teams<'_> {
@@ -174,7 +192,7 @@ async fn preflight(
 ) -> anyhow::Result<Exchange> {
     let began = Instant::now();
     let mut unheard = |_: Piece<'_>| ControlFlow::Continue(());
-    let mut running = std::pin::pin!(scout.run(call, &mut unheard));
+    let mut running = pin!(scout.run(call, &mut unheard));
     let mut beat = tokio::time::interval(Duration::from_millis(250));
     loop {
         tokio::select! {

@@ -10,7 +10,9 @@ use super::options::LoadOptions;
 use crate::cli::report::{TermsOptions, refused_as, saved};
 use crate::cli::{Ending, Usage, report};
 use crate::load::{Arrivals, is_same_rate};
-use crate::load::{Criterion, CriterionError, Objective, Place, Plan, Quantity, Ruling, Run, Standing, Step};
+use crate::load::{
+    Criterion, CriterionError, Objective, Place, Plan, Quantity, Ruling, Run, Sides, Standing, Step,
+};
 use crate::report::{
     Capacity, CompareError, Comparison, Document, PlanInfo, Plans, Threshold, plan_differences,
 };
@@ -104,7 +106,12 @@ impl VerdictOptions {
     fn misfit(&self, criterion: &Criterion, plan: &Plan, streams: Streams) -> Option<String> {
         let is_open = plan.levels.iter().any(|step| step.arrivals.is_some());
         match criterion.quantity() {
-            Quantity::Time(timing, _) if timing.needs_stream() && streams == Streams::No => {
+            Quantity::Tax(..) if plan.sides == Sides::One => {
+                return Some("tax is what a relay adds, and no --direct says to what".to_owned());
+            }
+            Quantity::Time(timing, _) | Quantity::Tax(timing, _)
+                if timing.needs_stream() && streams == Streams::No =>
+            {
                 return Some(format!(
                     "{} is a time of streams, and --no-stream asks for whole answers",
                     timing.name()

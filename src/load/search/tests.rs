@@ -36,6 +36,8 @@ fn the_capacity_of_a_relay_with_slots_is_its_slots_and_both_neighbours_are_measu
         assert_eq!(found.binding, ["latency.p99 < 150ms: 200 ms"]);
         assert_eq!(tried[tried.len() - 2..], [capacity, capacity + 1.0]);
     }
+    // The number that docs/capacity-testing.md has.
+    assert_eq!(found(Scale::Users, 1.0, slots(64.0)).1.len(), 16);
 }
 
 #[test]

@@ -74,6 +74,13 @@ impl Sample {
         self.steps.last().map_or(0, |(_, below)| *below)
     }
 
+    /// The mean of a resample so many standard errors away.
+    fn mean_at(&self, errors: f64) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
+        let n = self.finished.min(self.independent) as f64;
+        self.mean + self.deviation / n.sqrt() * errors
+    }
+
     /// The value at a rank counted from 1.
     fn at_rank(&self, rank: u64) -> f64 {
         let at = self.steps.partition_point(|(_, below)| *below < rank);
@@ -117,7 +124,28 @@ impl Draws {
     pub(in crate::report) fn statistic(&mut self, sample: &Sample, statistic: Statistic) -> f64 {
         match statistic {
             Statistic::Mean => self.mean(sample),
-            Statistic::Quantile(point) => self.quantile(sample, point),
+            Statistic::Quantile(point) => self.quantile(sample, point, [None; 2]),
+        }
+    }
+
+    /// The statistic of one resample of each of two samples whose statistics go together by so much, −1 to 1. Each of the
+    /// two is drawn as it would be alone.
+    pub(in crate::report) fn together(
+        &mut self,
+        samples: [&Sample; 2],
+        statistic: Statistic,
+        correlation: f64,
+    ) -> [f64; 2] {
+        match statistic {
+            Statistic::Mean => {
+                let normals = self.normals(correlation);
+                [0, 1].map(|side| samples[side].mean_at(normals[side]))
+            }
+            Statistic::Quantile(point) => {
+                // The gammas of which a Beta is a share grow from normals, and those of both sides go together.
+                let (below, above) = (self.normals(correlation), self.normals(correlation));
+                [0, 1].map(|side| self.quantile(samples[side], point, [Some(below[side]), Some(above[side])]))
+            }
         }
     }
 
@@ -138,22 +166,23 @@ impl Draws {
     }
 
     fn mean(&mut self, sample: &Sample) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
-        let n = sample.finished.min(sample.independent) as f64;
         // Cut requests are in no mean, so that only whole samples can be drawn from value by value.
         if sample.finished > MANY || [sample.len(), sample.independent] != [sample.finished; 2] {
-            return sample.mean + sample.deviation / n.sqrt() * self.normal();
+            return sample.mean_at(self.normal());
         }
         let drawn = (0..sample.finished).map(|_| sample.at_rank(self.0.u64(1..=sample.finished)));
+        #[expect(clippy::cast_precision_loss, reason = "at most a thousand")]
+        let n = sample.finished as f64;
         drawn.sum::<f64>() / n
     }
 
-    fn quantile(&mut self, sample: &Sample, point: f64) -> f64 {
+    /// `normals` are the first that the two gammas grow from, where those are given.
+    fn quantile(&mut self, sample: &Sample, point: f64, normals: [Option<f64>; 2]) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
         let (all, n) = (sample.len() as f64, sample.independent as f64);
         let rank = (n * point).ceil().max(1.0);
         // Beta(k, n + 1 − k) as a share of two gammas.
-        let (below, above) = (self.gamma(rank), self.gamma(n + 1.0 - rank));
+        let (below, above) = (self.gamma(rank, normals[0]), self.gamma(n + 1.0 - rank, normals[1]));
         let drawn = (all * below / (below + above)).ceil().clamp(1.0, all);
         #[expect(
             clippy::cast_possible_truncation,
@@ -170,13 +199,19 @@ impl Draws {
         radius * (std::f64::consts::TAU * self.0.f64()).cos()
     }
 
+    /// Two standard normals of such a correlation.
+    fn normals(&mut self, correlation: f64) -> [f64; 2] {
+        let (one, other) = (self.normal(), self.normal());
+        [one, correlation * one + (1.0 - correlation * correlation).max(0.0).sqrt() * other]
+    }
+
     /// Gamma of a shape of at least 1, by G. Marsaglia and W. W. Tsang, *A simple method for generating gamma variables*,
-    /// ACM Transactions on Mathematical Software 26 (2000).
-    fn gamma(&mut self, shape: f64) -> f64 {
+    /// ACM Transactions on Mathematical Software 26 (2000); its first normal may be given, and is taken nearly always.
+    fn gamma(&mut self, shape: f64, mut first: Option<f64>) -> f64 {
         let d = shape - 1.0 / 3.0;
         let c = 1.0 / (9.0 * d).sqrt();
         loop {
-            let x = self.normal();
+            let x = first.take().unwrap_or_else(|| self.normal());
             let v = (1.0 + c * x).powi(3);
             if v > 0.0 && (1.0 - self.0.f64()).ln() < 0.5 * x * x + d - d * v + d * v.ln() {
                 return d * v;
@@ -214,6 +249,28 @@ mod tests {
             let [low, high] = Draws::seeded().interval(|draws| draws.statistic(&sample, Statistic::Mean));
             let off = [(sample.mean - low) / error, (high - sample.mean) / error];
             assert!(off.iter().all(|off| (1.8..2.12).contains(off)), "{n}: {off:?}");
+        }
+    }
+
+    #[test]
+    fn what_goes_together_is_drawn_together_and_alone_each_is_drawn_as_ever() {
+        let sample = ladder(10_000);
+        let width = |[low, high]: [f64; 2]| high - low;
+        for statistic in [Statistic::Mean, Statistic::Quantile(0.5), Statistic::Quantile(0.99)] {
+            let alone = width(Draws::seeded().interval(|draws| draws.statistic(&sample, statistic)));
+            for correlation in [-0.8_f64, 0.0, 0.6, 0.95] {
+                let drawn = |of: fn([f64; 2]) -> f64| {
+                    let together =
+                        |draws: &mut Draws| of(draws.together([&sample; 2], statistic, correlation));
+                    width(Draws::seeded().interval(together))
+                };
+                let sides = [drawn(|[one, _]| one), drawn(|[_, other]| other)];
+                assert!(sides.iter().all(|side| (0.9..1.1).contains(&(side / alone))), "{sides:?} {alone}");
+                // The variance of a difference of two.
+                let expected = alone * (2.0 - 2.0 * correlation).sqrt();
+                let off = drawn(|[one, other]| one - other) / expected;
+                assert!((0.9..1.2).contains(&off), "{statistic:?} {correlation}: {off}");
+            }
         }
     }
 

@@ -73,6 +73,40 @@ pub struct Change {
     pub interval: Option<[f64; 2]>,
     /// What follows.
     pub verdict: ChangeVerdict,
+    /// Why nothing does, where that is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<Doubt>,
+}
+
+/// Why a change is undecided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Doubt {
+    /// The level is in the earlier result alone.
+    OnlyEarlier,
+    /// The level is in the later result alone.
+    OnlyLater,
+    /// No request of the level succeeded in the later result.
+    NothingSucceeded,
+    /// The client was the bottleneck of the level in one of the results.
+    ClientBound,
+    /// Only the earlier result has the figure.
+    Gone,
+    /// Requests were cut, and the figure is only a lower bound.
+    Cut,
+}
+
+impl Doubt {
+    /// What it says of a whole level; `None` where it is about one figure.
+    const fn of_level(self) -> Option<&'static str> {
+        match self {
+            Self::OnlyEarlier => Some("only the earlier result has it"),
+            Self::OnlyLater => Some("only the later result has it"),
+            Self::NothingSucceeded => Some("nothing succeeded in the later result"),
+            Self::ClientBound => Some("client-bound in one of the results"),
+            Self::Gone | Self::Cut => None,
+        }
+    }
 }
 
 /// What a change comes to.
@@ -241,6 +275,7 @@ fn lone(level: String, pair: [Option<&Level>; 2]) -> Change {
         change: None,
         interval: None,
         verdict: ChangeVerdict::Undecided,
+        because: Some(if pair[0].is_some() { Doubt::OnlyEarlier } else { Doubt::OnlyLater }),
     }
 }
 
@@ -267,6 +302,10 @@ enum Better {
 impl Seen {
     /// The change of a figure of a pair of levels.
     fn change(&self, pair: [&Level; 2], metric: String) -> Change {
+        let (verdict, because) = match self.verdict(pair) {
+            Ok(verdict) => (verdict, None),
+            Err(doubt) => (ChangeVerdict::Undecided, Some(doubt)),
+        };
         Change {
             level: place(pair[0].concurrency, pair[0].rate),
             metric,
@@ -276,27 +315,31 @@ impl Seen {
             after_bound: self.bounds[1],
             change: self.change.map(rounded),
             interval: self.interval.map(|ends| ends.map(rounded)),
-            verdict: self.verdict(pair),
+            verdict,
+            because,
         }
     }
 
-    fn verdict(&self, pair: [&Level; 2]) -> ChangeVerdict {
-        if pair.iter().any(|level| level.verdict == Verdict::ClientBound) && self.values[0].is_some() {
-            return ChangeVerdict::Undecided;
+    fn verdict(&self, pair: [&Level; 2]) -> Result<ChangeVerdict, Doubt> {
+        let was_there = self.values[0].is_some();
+        // A relay that has died has no times, and is no better for it.
+        if was_there && self.interval.is_none() && pair[1].verdict == Verdict::NoSuccess {
+            return Err(Doubt::NothingSucceeded);
+        }
+        if was_there && pair.iter().any(|level| level.verdict == Verdict::ClientBound) {
+            return Err(Doubt::ClientBound);
         }
         let Some([low, high]) = self.interval else {
-            // A relay that has died has no times, and is no better for it.
-            let is_lost = self.values[0].is_some();
-            return if is_lost { ChangeVerdict::Undecided } else { ChangeVerdict::Absent };
+            return if was_there { Err(Doubt::Gone) } else { Ok(ChangeVerdict::Absent) };
         };
         let [low, high] = if self.better == Better::Less { [low, high] } else { [-high, -low] };
         match self.bounds {
             // What is shorter still than a lower bound of what it was is an improvement all the more.
-            [_, None] if high < -self.floor => ChangeVerdict::Improvement,
+            [_, None] if high < -self.floor => Ok(ChangeVerdict::Improvement),
             // What is longer still than a lower bound says is a regression all the more.
-            [None, _] if low > self.floor => ChangeVerdict::Regression,
-            [None, None] => ChangeVerdict::Unchanged,
-            _ => ChangeVerdict::Undecided,
+            [None, _] if low > self.floor => Ok(ChangeVerdict::Regression),
+            [None, None] => Ok(ChangeVerdict::Unchanged),
+            _ => Err(Doubt::Cut),
         }
     }
 }

@@ -8,6 +8,8 @@ use comfy_table::presets::NOTHING;
 use super::Change;
 use super::ChangeVerdict;
 use super::Comparison;
+use super::Doubt;
+use crate::report::columns::signed;
 use crate::report::document::Tail;
 
 /// The headings of a comparison; the first two and the last are words.
@@ -84,7 +86,7 @@ pub(in crate::report) fn story(change: &Change) -> String {
 pub fn stories(comparison: &Comparison, verdict: ChangeVerdict) -> Vec<String> {
     let mut stories: Vec<String> = Vec::new();
     for change in comparison.of_verdict(verdict) {
-        let why = if verdict == ChangeVerdict::Undecided { lost(comparison, change) } else { None };
+        let why = change.because.and_then(Doubt::of_level);
         let story = why.map_or_else(|| story(change), |why| format!("{}: {why}", change.level));
         if stories.last() != Some(&story) {
             stories.push(story);
@@ -93,33 +95,13 @@ pub fn stories(comparison: &Comparison, verdict: ChangeVerdict) -> Vec<String> {
     stories
 }
 
-/// Why nothing at all can be decided of the level of an undecided change, where that is so.
-fn lost(comparison: &Comparison, change: &Change) -> Option<&'static str> {
-    let of_level =
-        |metric: &str| comparison.changes.iter().find(|it| it.level == change.level && it.metric == metric);
-    let rate = of_level("rate")?;
-    let Some(errors) = of_level("error_rate") else {
-        let whose = if rate.before.is_some() {
-            "only the earlier result has it"
-        } else {
-            "only the later result has it"
-        };
-        return Some(whose);
-    };
-    if rate.before.is_some() && rate.after.is_none() {
-        return Some("nothing succeeded in the later result");
-    }
-    let is_client_bound = errors.verdict == ChangeVerdict::Undecided && errors.change.is_some();
-    is_client_bound.then_some("client-bound in one of the results")
-}
-
 fn cells(change: &Change) -> [String; 7] {
     let value = |value: Option<f64>, bound: Option<Tail>| {
         let mark = if bound.is_some() { "≥" } else { "" };
         value.map_or_else(|| "n/a".to_owned(), |value| format!("{mark}{}", show(&change.metric, value)))
     };
     let is_points = change.metric == "error_rate";
-    let percent = |share: f64| format!("{:+.1}", share * 100.0);
+    let percent = |share: f64| signed(share * 100.0, 1);
     let unit = if is_points { "pp" } else { "%" };
     [
         change.level.clone(),

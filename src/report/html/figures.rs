@@ -8,9 +8,12 @@ use serde::Serialize;
 
 use super::super::columns::Marked;
 use super::super::columns::tp99;
+use super::super::columns::whole;
+use super::super::document::Distribution;
 use super::super::document::Document;
 use super::super::document::Level;
 use super::super::restored::metric;
+use super::super::threshold::place;
 use super::plot::Axis;
 use super::plot::Figure;
 use super::plot::Series;
@@ -19,6 +22,7 @@ use super::plot::svg;
 use crate::load::Bound;
 use crate::load::Percentile;
 use crate::load::read_histogram;
+use crate::units::grouped;
 
 /// A figure on the page.
 #[derive(Debug, Serialize)]
@@ -44,14 +48,31 @@ pub(super) fn name(level: &Level) -> String {
     level.rate.map_or_else(|| format!("c={}", level.concurrency), |rate| format!("{}/s", number(rate)))
 }
 
+/// What a level made its users wait: of an open loop from when a request was due, since a relay that stands still would
+/// hide behind the requests that it kept from being sent.
+pub(super) fn waiting(level: &Level) -> Option<&Distribution> {
+    level.response_ms.as_ref().or(level.latency_ms.as_ref())
+}
+
+/// The name of that time.
+fn waiting_name(document: &Document) -> &'static str {
+    if document.plan.arrivals.is_some() { "response (ms)" } else { "latency (ms)" }
+}
+
 /// Latency over the rate that was carried, one point a level.
 fn curve(document: &Document) -> Plate {
+    let knee = document.knee.as_ref().map(|knee| knee.level.as_str());
+    let words_of = |level: &Level| {
+        let mark =
+            if knee == Some(place(level.concurrency, level.rate).as_str()) { ", the knee" } else { "" };
+        format!("{} TP99{mark}", name(level))
+    };
     let points: Vec<_> = document
         .levels
         .iter()
         .filter_map(|level| {
-            let latency = level.latency_ms.as_ref()?;
-            Some((level, level.rps?, latency.avg, tp99(level, Some(latency))))
+            let waiting = waiting(level)?;
+            Some((level, level.rps?, waiting.avg, tp99(level, Some(waiting))))
         })
         .collect();
     let p99: Vec<_> = points.iter().filter_map(|(_, rps, _, p99)| Some((*rps, (*p99)?.0))).collect();
@@ -59,10 +80,8 @@ fn curve(document: &Document) -> Plate {
     let words = |points: &[(f64, f64)], word: &str| {
         points.last().map(|last| (*last, word.to_owned())).into_iter().collect::<Vec<_>>()
     };
-    let mut of_levels: Vec<_> = points
-        .iter()
-        .filter_map(|(level, rps, _, p99)| Some(((*rps, (*p99)?.0), format!("{} TP99", name(level)))))
-        .collect();
+    let mut of_levels: Vec<_> =
+        points.iter().filter_map(|(level, rps, _, p99)| Some(((*rps, (*p99)?.0), words_of(level)))).collect();
     of_levels.dedup_by(|one, other| one.1 == other.1);
     let top = p99.iter().chain(&averages).map(|(_, y)| *y).fold(0.0, f64::max);
     let most = averages.iter().map(|(x, _)| *x).fold(0.0, f64::max);
@@ -73,7 +92,7 @@ fn curve(document: &Document) -> Plate {
     let figure = Figure {
         height: 360,
         x: Axis { name: "successful requests per second", ..linear(most) },
-        y: Axis { name: "latency (ms)", ..linear(top) },
+        y: Axis { name: waiting_name(document), ..linear(top) },
         series,
     };
     let row = |(level, rps, average, p99): &(&Level, f64, f64, Marked)| {
@@ -82,8 +101,8 @@ fn curve(document: &Document) -> Plate {
     Plate {
         id: "curve",
         title: "Load curve",
-        caption: "Latency over the rate that was carried, one point a level: TP99 as circles on a line, the average as \
-                  triangles on a dashed line.",
+        caption: "Latency (of an open loop: from when a request was due) over the rate that was carried, one point a \
+                  level: TP99 as circles on a line, the average as triangles on a dashed line.",
         svg: svg(&figure),
         head: ["Level", "Requests/s", "Average (ms)", "TP99 (ms)"].map(str::to_owned).to_vec(),
         rows: points.iter().map(row).collect(),
@@ -98,7 +117,7 @@ fn distribution(document: &Document) -> Plate {
     let mut series = Vec::new();
     let mut rows = Vec::new();
     for (index, level) in document.levels.iter().enumerate() {
-        let Some(saved) = &level.latency_ms else { continue };
+        let Some(saved) = waiting(level) else { continue };
         let bytes = BASE64_STANDARD.decode(&saved.hdr).ok();
         let Some(histogram) = bytes.and_then(|bytes| read_histogram(&bytes)) else { continue };
         #[expect(clippy::cast_precision_loss, reason = "counts and durations stay far below 2^52")]
@@ -126,13 +145,14 @@ fn distribution(document: &Document) -> Plate {
         rows.push([vec![name(level)], figures.to_vec()].concat());
     }
     let all = || series.iter().flat_map(|one: &Series| &one.points);
-    let low = all().map(|(_, y)| *y).fold(f64::MAX, f64::min).floor().min(8.0);
-    let high = all().map(|(_, y)| *y).fold(f64::MIN, f64::max).ceil().max(low + 1.0);
+    // To half a power of ten.
+    let low = (all().map(|(_, y)| *y).fold(f64::MAX, f64::min) * 2.0).floor().min(16.0) / 2.0;
+    let high = ((all().map(|(_, y)| *y).fold(f64::MIN, f64::max) * 2.0).ceil() / 2.0).max(low + 0.5);
     let far = all().map(|(x, _)| *x).fold(1.0, f64::max).ceil();
     let figure = Figure {
         height: 360,
         x: Axis { name: "percentile", from: 0.0, to: far, label: nines, labels: 5 },
-        y: Axis { name: "latency (ms)", from: low, to: high, label: decade, labels: 8 },
+        y: Axis { name: waiting_name(document), from: low, to: high, label: decade, labels: 8 },
         series,
     };
     Plate {
@@ -233,7 +253,9 @@ fn linear(largest: f64) -> Axis {
 
 /// A number as it is read: more digits where it is small.
 pub(super) fn number(value: f64) -> String {
-    let digits = if value >= 100.0 || value.fract() == 0.0 {
+    let digits = if value >= 999.5 {
+        return grouped(whole(value));
+    } else if value >= 100.0 || value.fract() == 0.0 {
         0
     } else if value >= 10.0 {
         1
@@ -248,13 +270,10 @@ pub(super) fn marked((value, mark): (f64, &str)) -> String {
     format!("{mark}{}", number(value))
 }
 
-/// A power of ten of ms.
+/// A power of ten of ms, to three digits or so.
 fn decade(power: f64) -> String {
-    if (power - power.round()).abs() > 1e-9 {
-        return String::new();
-    }
-    let value = 10.0_f64.powf(power.round());
-    if value >= 1.0 { format!("{value:.0}") } else { format!("{value}") }
+    let value = 10.0_f64.powf(power);
+    if value >= 9.95 { number(value.round()) } else { format!("{value:.2}") }
 }
 
 /// The percentile that leaves so many powers of ten beyond it.

@@ -13,6 +13,7 @@ use self::figures::marked;
 use self::figures::name;
 use self::figures::number;
 use self::figures::plates;
+use self::figures::waiting;
 use super::columns::Column;
 use super::columns::columns;
 use super::columns::tp99;
@@ -139,7 +140,7 @@ fn filled(page: &Page<'_>) -> String {
 /// What the run shows, in a sentence.
 fn headline(document: &Document) -> String {
     let said = |level: &Level| {
-        let p99 = tp99(level, level.latency_ms.as_ref());
+        let p99 = tp99(level, waiting(level));
         let p99 = p99.map(|p99| format!(" with TP99 {} ms", marked(p99))).unwrap_or_default();
         let rps = level.rps.map(|rps| format!(" at {} requests/s", number(rps))).unwrap_or_default();
         format!("{}{p99}{rps}", name(level))

@@ -93,6 +93,13 @@ fn draw(figure: &Figure, area: &Area<'_>) -> Drawn {
     for one in series {
         draw_series(&mut chart, one)?;
     }
+    // Words come last, so that no line runs through them that was drawn later.
+    let marks = series.iter().filter(|one| one.stroke != Stroke::Posts).flat_map(|one| &one.points);
+    let mut room = Room(marks.map(|point| around(chart.backend_coord(point))).collect());
+    for (point, words) in series.iter().flat_map(|one| &one.words) {
+        let at = room.place(chart.backend_coord(point), words);
+        area.draw(&Text::new(words.as_str(), at, FONT.into_font().color(&INK)))?;
+    }
     area.present()?;
     Ok(())
 }
@@ -116,7 +123,7 @@ fn draw_series(chart: &mut Chart<'_>, series: &Series) -> Drawn {
             for (x, top) in points {
                 chart.draw_series(DashedLineSeries::new([(x, 0.0), (x, top)], 3, 3, INK.stroke_width(1)))?;
             }
-            return draw_words(chart, series);
+            return Ok(());
         }
     }
     // Shapes tell series apart where colours do not.
@@ -125,13 +132,54 @@ fn draw_series(chart: &mut Chart<'_>, series: &Series) -> Drawn {
         1 => chart.draw_series(points.map(|point| TriangleMarker::new(point, 6, colour.filled())))?,
         _ => chart.draw_series(points.map(|point| Cross::new(point, 4, colour.stroke_width(2))))?,
     };
-    draw_words(chart, series)
+    Ok(())
 }
 
-fn draw_words(chart: &mut Chart<'_>, series: &Series) -> Drawn {
-    let words = series.words.iter().map(|(point, words)| {
-        EmptyElement::at(*point) + Text::new(words.clone(), (8, -14), FONT.into_font().color(&INK))
-    });
-    chart.draw_series(words)?;
-    Ok(())
+/// The room that the mark of a point takes.
+fn around((x, y): (i32, i32)) -> [i32; 4] {
+    [x - 4, y - 4, x + 4, y + 4]
+}
+
+/// What stands somewhere already.
+#[derive(Debug, Default)]
+struct Room(Vec<[i32; 4]>);
+
+/// The height of a line of words, in pixels.
+const LINE: i32 = 16;
+
+/// About how wide a letter is, in pixels.
+const LETTER: i32 = 9;
+
+impl Room {
+    /// A place for words beside a point: above it, below it, or as near as there is room.
+    fn place(&mut self, (x, y): (i32, i32), words: &str) -> (i32, i32) {
+        let width = LETTER * i32::try_from(words.chars().count()).unwrap_or(0);
+        let near = (0..)
+            .map(|turn: i32| if turn % 2 == 0 { -LINE * (turn / 2) - 14 } else { LINE * (turn / 2) + 5 });
+        let boxed = |shift: i32| [x + 8, y + shift, x + 8 + width, y + shift + LINE];
+        let is_free = |one: &[i32; 4]| {
+            self.0.iter().all(|other| {
+                one[0] >= other[2] || other[0] >= one[2] || one[1] >= other[3] || other[1] >= one[3]
+            })
+        };
+        let found = near.take(16).map(boxed).find(is_free).unwrap_or_else(|| boxed(-14));
+        self.0.push(found);
+        (found[0], found[1])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_at_one_point_stand_below_one_another_and_those_elsewhere_stay() {
+        let mut room = Room::default();
+        let placed: Vec<_> = (0..4).map(|_| room.place((100, 100), "c=50")).collect();
+        assert_eq!(placed[0], (108, 86));
+        let mut heights: Vec<_> = placed.iter().map(|(_, y)| *y).collect();
+        heights.sort_unstable();
+        assert!(heights.windows(2).all(|two| two[1] - two[0] >= LINE), "{heights:?}");
+        assert_eq!(room.place((300, 100), "c=50"), (308, 86));
+    }
 }

@@ -22,6 +22,7 @@ use crate::load::Evidence;
 use crate::load::Metric;
 use crate::load::Percentile;
 use crate::load::Verdict;
+use crate::load::bottlenecks;
 use crate::load::judge;
 use crate::outcome::Class;
 use crate::units::Shard;
@@ -98,7 +99,9 @@ pub(super) fn merged(
         // Requests that are made twice are not spread over processes.
         direct: None,
     };
-    level.verdict = verdict(&level, previous);
+    let evidence = evidence(&level, previous);
+    level.verdict = judge(&evidence);
+    level.client.bound_by = bottlenecks(&evidence);
     Ok(level)
 }
 
@@ -273,14 +276,14 @@ fn failures<'a>(notes: impl Iterator<Item = &'a FailureNote>) -> Vec<FailureNote
     all
 }
 
-/// What the sum is worth, by the same rules as any level.
-fn verdict(level: &Level, previous: Option<&Level>) -> Verdict {
+/// What the sum is judged by, as any level is.
+fn evidence(level: &Level, previous: Option<&Level>) -> Evidence {
     let span = |ms: f64| Duration::try_from_secs_f64(ms / 1e3).ok();
     let waits = level.ttft_ms.as_ref().or(level.latency_ms.as_ref()).and_then(|saved| metric(saved).ok());
     let wait_p99 = waits.and_then(|waits| waits.quantile_of_any(Percentile::P99));
     let of_class = |class: Class| level.classes.get(class.name()).copied().unwrap_or(0);
     let arrivals = level.arrivals.as_ref();
-    judge(&Evidence {
+    Evidence {
         concurrency: level.concurrency,
         ok: level.requests - level.errors,
         wait_p99: wait_p99.map(|quantile| quantile.value),
@@ -295,5 +298,5 @@ fn verdict(level: &Level, previous: Option<&Level>) -> Verdict {
         previous: previous
             .filter(|_| arrivals.is_none())
             .and_then(|before| Some((before.concurrency, before.rps?))),
-    })
+    }
 }

@@ -166,6 +166,7 @@ pub fn merge(saved: &[Saved]) -> Result<Document, MergeError> {
         started: format!("{started:.3}"),
         interrupted: parts.iter().any(|part| part.document.interrupted),
         gave_up: parts.iter().find_map(|part| part.document.gave_up.clone()),
+        bounded: parts.iter().find_map(|part| part.document.bounded.clone()),
         levels,
         knee,
         thresholds: Vec::new(),
@@ -206,6 +207,7 @@ fn entry(part: &Part<'_>, all: &[Part<'_>]) -> MergedPart {
         behind_s: (0..levels.len()).filter_map(behind).fold(0.0, f64::max),
         cut: document.interrupted
             || document.gave_up.is_some()
+            || document.bounded.is_some()
             || levels.iter().any(|level| level.ended_early),
         apart: (0..levels.len()).any(is_apart),
     }
