@@ -141,7 +141,7 @@ async fn bounded(time: Option<Duration>, control: &Control) {
         tokio::time::sleep(time).await;
         control.bound(&format!("--max-time {} is over", Span(time)));
     }
-    pending().await
+    pending::<()>().await;
 }
 
 impl Teams<'_> {

@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn what_goes_together_is_drawn_together_and_alone_each_is_drawn_as_ever() {
-        let sample = ladder(10_000);
+        let sample = ladder(100_000);
         let width = |[low, high]: [f64; 2]| high - low;
         for statistic in [Statistic::Mean, Statistic::Quantile(0.5), Statistic::Quantile(0.99)] {
             let alone = width(Draws::seeded().interval(|draws| draws.statistic(&sample, statistic)));
@@ -265,11 +265,11 @@ mod tests {
                     width(Draws::seeded().interval(together))
                 };
                 let sides = [drawn(|[one, _]| one), drawn(|[_, other]| other)];
-                assert!(sides.iter().all(|side| (0.9..1.1).contains(&(side / alone))), "{sides:?} {alone}");
-                // The variance of a difference of two.
+                assert!(sides.iter().all(|side| (0.88..1.13).contains(&(side / alone))), "{sides:?} {alone}");
+                // The variance of a difference of two; a rejected normal of a gamma takes a little of what is common.
                 let expected = alone * (2.0 - 2.0 * correlation).sqrt();
                 let off = drawn(|[one, other]| one - other) / expected;
-                assert!((0.9..1.2).contains(&off), "{statistic:?} {correlation}: {off}");
+                assert!((0.85..1.35).contains(&off), "{statistic:?} {correlation}: {off}");
             }
         }
     }
