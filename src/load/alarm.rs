@@ -1,102 +1,124 @@
 //! A wake-up finer than the runtime's own: its timers and polls round up to whole milliseconds, twice.
 //!
-//! A thread of its own sleeps from one due time to the next and rings; on Linux that is late by some 0.1 ms, at 1000 or
-//! 5000 arrivals a second, where the runtime's timers are late by 1 ms and a busy wait takes a whole core. A timer
-//! descriptor in the runtime's own poll was no better at TP99 and is Linux's alone.
+//! On Linux a timer of the kernel's is among the descriptors that the runtime polls. benches/pacing.rs has it beside the
+//! runtime's timers, a thread that sleeps and rings, and a busy wait; docs/accuracy.md has the figures.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
-use std::thread;
-use std::time::Duration;
-
-use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio::time::sleep_until;
 
-/// Rings at each of many moments.
+/// Rings at one moment after another.
 #[derive(Debug)]
 pub(super) struct Alarm {
-    shared: Arc<Shared>,
-    /// Absent where no thread could be started; then the runtime's timers must do.
-    thread: Option<thread::Thread>,
-}
-
-#[derive(Debug, Default)]
-struct Shared {
-    bell: Notify,
-    is_over: AtomicBool,
+    /// Absent where the kernel gives none; then the runtime's timers must do.
+    #[cfg(target_os = "linux")]
+    timer: Option<descriptor::Timer>,
 }
 
 impl Alarm {
-    /// An alarm that rings at each of these moments, which ascend.
-    pub(super) fn at(moments: impl Iterator<Item = Instant> + Send + 'static) -> Self {
-        let shared = Arc::new(Shared::default());
-        let ringer = Arc::clone(&shared);
-        let thread = thread::Builder::new().name("load-alarm".into()).spawn(move || ringer.ring_at(moments));
-        Self { shared, thread: thread.ok().map(|handle| handle.thread().clone()) }
+    /// An alarm of the runtime that this is called in.
+    pub(super) fn set_up() -> Self {
+        Self {
+            #[cfg(target_os = "linux")]
+            timer: descriptor::Timer::new().ok(),
+        }
     }
 
-    /// Waits until a moment, which need not be one of the alarm's.
+    /// Waits until a moment.
     pub(super) async fn until(&self, moment: Instant) {
-        while Instant::now() < moment {
-            tokio::select! {
-                () = self.shared.bell.notified() => {}
-                () = sleep_until(moment) => return,
-            }
+        tokio::select! {
+            biased;
+            () = self.fine(moment) => {}
+            // A clock that is paused knows of no kernel's timer.
+            () = sleep_until(moment) => {}
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    async fn fine(&self, moment: Instant) {
+        match &self.timer {
+            Some(timer) if timer.until(moment).await.is_ok() => {}
+            _ => sleep_until(moment).await,
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    async fn fine(&self, moment: Instant) {
+        sleep_until(moment).await;
     }
 }
 
-impl Shared {
-    fn ring_at(&self, moments: impl Iterator<Item = Instant>) {
-        for moment in moments {
+#[cfg(target_os = "linux")]
+mod descriptor {
+    use std::io;
+    use std::os::fd::OwnedFd;
+
+    use rustix::time::Itimerspec;
+    use rustix::time::TimerfdClockId;
+    use rustix::time::TimerfdFlags;
+    use rustix::time::TimerfdTimerFlags;
+    use rustix::time::Timespec;
+    use rustix::time::timerfd_create;
+    use rustix::time::timerfd_settime;
+    use tokio::io::Interest;
+    use tokio::io::unix::AsyncFd;
+    use tokio::time::Instant;
+
+    /// A timer of the kernel's (`timerfd_create(2)`) among the descriptors that the runtime polls.
+    #[derive(Debug)]
+    pub(super) struct Timer(AsyncFd<OwnedFd>);
+
+    impl Timer {
+        #[expect(
+            deprecated,
+            reason = "what replaces it is unsafe to call, and an owned descriptor stays open as it demands"
+        )]
+        pub(super) fn new() -> io::Result<Self> {
+            let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+            let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+            Ok(Self(AsyncFd::with_interest(timer, Interest::READABLE)?))
+        }
+
+        /// Waits until a moment, and never returns before it.
+        pub(super) async fn until(&self, moment: Instant) -> io::Result<()> {
             loop {
-                if self.is_over.load(Ordering::Acquire) {
-                    return;
-                }
                 let left = moment.saturating_duration_since(Instant::now());
-                if left == Duration::ZERO {
-                    break;
+                if left.is_zero() {
+                    return Ok(());
                 }
-                thread::park_timeout(left);
+                // Setting it takes back what it has rung for, so that nothing has to be read.
+                let once = Timespec {
+                    tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX),
+                    tv_nsec: left.subsec_nanos().into(),
+                };
+                let never_again = Timespec { tv_sec: 0, tv_nsec: 0 };
+                let setting = Itimerspec { it_interval: never_again, it_value: once };
+                timerfd_settime(&self.0, TimerfdTimerFlags::empty(), &setting)?;
+                self.0.readable().await?.clear_ready();
             }
-            self.bell.notify_one();
-        }
-    }
-}
-
-impl Drop for Alarm {
-    fn drop(&mut self) {
-        self.shared.is_over.store(true, Ordering::Release);
-        if let Some(thread) = &self.thread {
-            thread.unpark();
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
-    #[test]
-    fn an_alarm_rings_at_each_moment_and_never_before() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        runtime.block_on(async {
-            let start = Instant::now() + Duration::from_millis(5);
-            let moments: Vec<_> = (0..40).map(|k| start + Duration::from_micros(500) * k).collect();
-            let alarm = Alarm::at(moments.clone().into_iter());
-            for moment in moments {
-                alarm.until(moment).await;
-                assert!(Instant::now() >= moment);
-            }
-        });
+    #[tokio::test]
+    async fn an_alarm_rings_at_each_moment_and_never_before() {
+        let start = Instant::now() + Duration::from_millis(5);
+        let alarm = Alarm::set_up();
+        for moment in (0..40).map(|k| start + Duration::from_micros(500) * k) {
+            alarm.until(moment).await;
+            assert!(Instant::now() >= moment);
+        }
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_alarm_obeys_a_clock_that_is_paused() {
         let moment = Instant::now() + Duration::from_secs(3_600);
-        Alarm::at(std::iter::once(moment)).until(moment).await;
+        Alarm::set_up().until(moment).await;
         assert!(Instant::now() >= moment);
     }
 }

@@ -34,7 +34,7 @@ pub(super) type Tasks = Rc<RefCell<JoinSet<()>>>;
 
 impl Stripe {
     /// The worker's tickets and when they are due, warm-up first, from `desk`'s schedule.
-    fn tickets<T>(&self, desk: &Desk<T>) -> impl Iterator<Item = (Ticket, Instant)> + Clone + Send + use<T> {
+    fn tickets<T>(&self, desk: &Desk<T>) -> impl Iterator<Item = (Ticket, Instant)> + use<T> {
         let schedule = desk.schedule;
         let warmup = schedule.measured_from - schedule.t0;
         let before = self.arrivals.warmup().map(|arrivals| arrivals.offsets()).into_iter().flatten();
@@ -69,7 +69,7 @@ impl Stripe {
 /// Starts the requests of a stripe until there are none left or the run is stopped.
 pub(super) async fn dispatch<T: Target + 'static>(desk: Rc<Desk<T>>, stripe: Stripe, tasks: Tasks) {
     let tickets = stripe.tickets(&desk);
-    let alarm = Alarm::at(tickets.clone().map(|(_, due)| due));
+    let alarm = Alarm::set_up();
     let places = Rc::new(Places { free: Cell::new(stripe.cap), left: Notify::new() });
     let mut roll = Roll { desk: Rc::clone(&desk), tickets, next: None };
     let mut orders = desk.control.orders();

@@ -19,7 +19,7 @@ from join import ROOT, Relay
 def search(options, url, *more):
     """What a search comes to, and how many levels it took."""
     command = [options.binary, "bench", "-u", url, "-m", "m", "--find-capacity", "--no-stream", *more,
-               "-d", f"{options.seconds}s", "--warmup", "1s", "--format", "json", "--quiet"]
+               "-d", f"{options.seconds}s", "--warmup", options.warmup, "--format", "json", "--quiet"]
     done = subprocess.run(command, capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
     assert done.returncode in (0, 98), done.stderr
     document = json.loads(done.stdout)
@@ -32,6 +32,7 @@ def main():
     parser.add_argument("--slots", default="10,40", help="slots of the relays")
     parser.add_argument("--service", type=int, default=500, help="ms that an answer holds a slot")
     parser.add_argument("--seconds", type=int, default=10, help="window of each level")
+    parser.add_argument("--warmup", default="1s", help="warm-up of each level")
     parser.add_argument("--at-most", type=float, default=5, help="percent that an answer may be off")
     options = parser.parse_args()
     service = options.service
