@@ -97,7 +97,9 @@ fn both_of_a_pair_say_the_same_and_the_first_changes() {
     let [relay, upstream] = ["ttft=1ms,gap=0,tokens=2,slots=inf"; 2].map(relay);
     let taps = [front::tap(&relay), front::tap(&upstream)];
     let [url, direct] = [0, 1].map(|side: usize| format!("http://127.0.0.1:{}", taps[side].port));
-    let common = ["-m", "m", "--prompts", prompts.to_str().unwrap(), "--warmup", "0", "--quiet"];
+    // Several workers would be woken in an order of the system's.
+    let common =
+        ["-m", "m", "--prompts", prompts.to_str().unwrap(), "--warmup", "0", "--quiet", "--workers", "1"];
     let place = ["-u", &url, "--direct", &direct, "--log", log.to_str().unwrap()];
     for load in [&["-c", "2", "-n", "12"][..], &["-r", "400/s", "-n", "12"]] {
         let _ = std::fs::remove_file(&log);
