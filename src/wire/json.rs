@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::WireError;
 use super::lenient::Object;
 use super::printable::excerpt;
+use super::scan;
 
 /// What [`WireError::Json`] calls an event's data.
 pub(super) const EVENT: &str = "an event of the stream";
@@ -20,6 +21,9 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(
     what: &'static str,
     bytes: &'a [u8],
 ) -> Result<Option<T>, WireError> {
+    if let Some(Object(object)) = str::from_utf8(bytes).ok().and_then(scan::read) {
+        return Ok(object);
+    }
     match serde_json::from_slice(bytes) {
         Ok(Object(object)) => Ok(object),
         Err(error) => Err(broken(what, &error, bytes)),

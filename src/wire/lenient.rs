@@ -223,6 +223,10 @@ impl<'de, T: Lenient<'de>> Visitor<'de> for Any<T> {
         Ok(T::text(Cow::Owned(text.to_owned())))
     }
 
+    fn visit_string<E: Error>(self, text: String) -> Result<T, E> {
+        Ok(T::text(Cow::Owned(text)))
+    }
+
     fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<T, E> {
         Ok(T::text(Cow::Borrowed(text)))
     }

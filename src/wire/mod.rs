@@ -18,6 +18,7 @@ mod messages;
 mod models;
 mod printable;
 mod responses;
+mod scan;
 mod sniff;
 pub mod sse;
 mod stop;

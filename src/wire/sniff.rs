@@ -28,13 +28,15 @@ const STREAMS: [&[u8]; 5] = [b"data:", b"event:", b"id:", b"retry:", b":"];
 /// Relays serve JSON errors as `text/event-stream` and streams as `application/json`. A dozen bytes after leading
 /// white space decide every case.
 pub fn sniff(content_type: Option<&str>, head: &[u8]) -> BodyKind {
-    let claimed = claim(content_type.unwrap_or_default());
     let head = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head).trim_ascii_start();
+    if let [b'{' | b'[', ..] = head {
+        return BodyKind::Json;
+    }
+    let claimed = claim(content_type.unwrap_or_default());
     let opens = |marks: &[&[u8]]| marks.iter().any(|mark| starts(head, mark));
     let may_open = |marks: &[&[u8]]| marks.iter().any(|mark| starts(mark, head));
     match head {
         [] => BodyKind::Empty,
-        [b'{' | b'[', ..] => BodyKind::Json,
         _ if opens(&PAGES) => BodyKind::Html,
         _ if opens(&STREAMS) => BodyKind::Sse,
         _ if claimed != BodyKind::Sse && may_open(&STREAMS) => BodyKind::Undecided,
