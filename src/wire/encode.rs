@@ -1,5 +1,6 @@
 //! The bodies of requests: a prompt in each dialect, or a user's own body with only `stream` set.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::json::{BODY, broken};
@@ -15,24 +16,22 @@ const HUMAN: &str = "\n\nHuman:";
 ///
 /// The prompt's `params` win over every other field, `stream` included.
 pub fn encode(dialect: Dialect, prompt: &Prompt, shape: Shape) -> Vec<u8> {
-    let mut body = match dialect {
-        Dialect::Messages => messages(prompt),
-        Dialect::Chat => chat(prompt),
-        Dialect::Responses => responses(prompt),
-        Dialect::Complete if prompt.bare => fields([("prompt", Some(json!(prompt.text)))]),
-        Dialect::Complete => complete(prompt),
+    let mut body = Body::new(prompt);
+    match dialect {
+        Dialect::Messages => messages(prompt, &mut body),
+        Dialect::Chat => chat(prompt, &mut body),
+        Dialect::Responses => responses(prompt, &mut body),
+        Dialect::Complete if prompt.bare => body.text("prompt", Some(&prompt.text)),
+        Dialect::Complete => complete(prompt, &mut body),
         Dialect::Raw => return prompt.text.clone().into_bytes(),
-    };
+    }
     if shape.stream {
-        body.insert("stream".to_owned(), Value::Bool(true));
+        body.value("stream", Some(true));
     }
     if dialect == Dialect::Chat && shape.stream && shape.stream_usage {
-        body.insert("stream_options".to_owned(), json!({ "include_usage": true }));
+        body.field("stream_options", |out| out.extend_from_slice(br#"{"include_usage":true}"#));
     }
-    for (name, value) in &prompt.params {
-        body.insert(name.clone(), value.clone());
-    }
-    Value::Object(body).to_string().into_bytes()
+    body.finish()
 }
 
 /// A user's whole body with `stream` set to `true`, or taken out where the answer shall come whole; the other fields
@@ -59,43 +58,102 @@ pub fn encode_body(dialect: Dialect, body: &[u8], shape: Shape) -> Result<Vec<u8
     Ok(value.to_string().into_bytes())
 }
 
+/// A JSON object that is written field by field; those of the prompt's `params` take the place of others of their name.
+struct Body<'p> {
+    out: Vec<u8>,
+    params: &'p Map<String, Value>,
+    /// The fields that are written, as far as that has to be known.
+    stated: Vec<&'static str>,
+}
+
+impl<'p> Body<'p> {
+    fn new(prompt: &'p Prompt) -> Self {
+        /// What the other fields of most bodies take.
+        const REST: usize = 192;
+        let said = prompt.text.len() + prompt.system.as_ref().map_or(0, String::len);
+        Self { out: Vec::with_capacity(said + REST), params: &prompt.params, stated: Vec::new() }
+    }
+
+    /// A field whose value is a text, where there is one.
+    fn text(&mut self, name: &'static str, text: Option<&str>) {
+        if let Some(text) = text {
+            self.field(name, |out| push(text, out));
+        }
+    }
+
+    /// A field of any value, where there is one.
+    fn value(&mut self, name: &'static str, value: Option<impl Serialize>) {
+        if let Some(value) = value {
+            self.field(name, |out| push(&value, out));
+        }
+    }
+
+    fn field(&mut self, name: &'static str, write: impl FnOnce(&mut Vec<u8>)) {
+        self.begin(name);
+        match self.params.get(name) {
+            None => write(&mut self.out),
+            Some(own) => push(own, &mut self.out),
+        }
+        if !self.params.is_empty() {
+            self.stated.push(name);
+        }
+    }
+
+    fn begin(&mut self, name: &str) {
+        self.out.push(if self.out.is_empty() { b'{' } else { b',' });
+        push(name, &mut self.out);
+        self.out.push(b':');
+    }
+
+    /// The object with what `params` adds.
+    fn finish(mut self) -> Vec<u8> {
+        for (name, value) in self.params {
+            if !self.stated.contains(&name.as_str()) {
+                self.begin(name);
+                push(value, &mut self.out);
+            }
+        }
+        self.out.push(b'}');
+        self.out
+    }
+}
+
+fn push(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
+    serde_json::to_writer(out, value).expect("memory takes every value, and all keys are texts");
+}
+
 /// The fields of an Anthropic Messages request, where `max_tokens` is mandatory.
-fn messages(prompt: &Prompt) -> Map<String, Value> {
-    fields([
-        ("model", prompt.model.as_ref().map(|model| json!(model))),
-        ("max_tokens", Some(json!(prompt.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS)))),
-        ("system", prompt.system.as_ref().map(|system| json!(system))),
-        ("messages", Some(Value::Array(turns(Dialect::Messages, prompt)))),
-        ("temperature", prompt.temperature.map(Value::from)),
-    ])
+fn messages(prompt: &Prompt, body: &mut Body<'_>) {
+    body.text("model", prompt.model.as_deref());
+    body.value("max_tokens", Some(prompt.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS)));
+    body.text("system", prompt.system.as_deref());
+    body.field("messages", |out| turns(Dialect::Messages, (prompt, None), out));
+    body.value("temperature", prompt.temperature);
 }
 
 /// The fields of a chat completion, where the system prompt is the first message.
-fn chat(prompt: &Prompt) -> Map<String, Value> {
-    let system = prompt.system.iter().map(|system| json!({ "role": "system", "content": system }));
-    fields([
-        ("model", prompt.model.as_ref().map(|model| json!(model))),
-        ("messages", Some(system.chain(turns(Dialect::Chat, prompt)).collect())),
-        ("max_completion_tokens", prompt.max_tokens.map(Value::from)),
-        ("temperature", prompt.temperature.map(Value::from)),
-    ])
+fn chat(prompt: &Prompt, body: &mut Body<'_>) {
+    body.text("model", prompt.model.as_deref());
+    body.field("messages", |out| turns(Dialect::Chat, (prompt, prompt.system.as_deref()), out));
+    body.value("max_completion_tokens", prompt.max_tokens);
+    body.value("temperature", prompt.temperature);
 }
 
 /// The fields of an OpenAI Responses request.
-fn responses(prompt: &Prompt) -> Map<String, Value> {
-    let is_plain = prompt.attachments.is_empty() && prompt.history.is_empty();
-    let input = if is_plain { json!(prompt.text) } else { json!(turns(Dialect::Responses, prompt)) };
-    fields([
-        ("model", prompt.model.as_ref().map(|model| json!(model))),
-        ("instructions", prompt.system.as_ref().map(|system| json!(system))),
-        ("input", Some(input)),
-        ("max_output_tokens", prompt.max_tokens.map(Value::from)),
-        ("temperature", prompt.temperature.map(Value::from)),
-    ])
+fn responses(prompt: &Prompt, body: &mut Body<'_>) {
+    body.text("model", prompt.model.as_deref());
+    body.text("instructions", prompt.system.as_deref());
+    if prompt.attachments.is_empty() && prompt.history.is_empty() {
+        body.text("input", Some(&prompt.text));
+    } else {
+        body.field("input", |out| turns(Dialect::Responses, (prompt, None), out));
+    }
+    body.value("max_output_tokens", prompt.max_tokens);
+    body.value("temperature", prompt.temperature);
 }
 
 /// The fields of a legacy Anthropic completion, where system text stands before the first turn.
-fn complete(prompt: &Prompt) -> Map<String, Value> {
+fn complete(prompt: &Prompt, body: &mut Body<'_>) {
     let system = prompt.system.as_deref().unwrap_or_default();
     let text = &prompt.text;
     let turns = if text.starts_with(HUMAN) {
@@ -103,39 +161,54 @@ fn complete(prompt: &Prompt) -> Map<String, Value> {
     } else {
         format!("{system}{HUMAN} {text}\n\nAssistant:")
     };
-    fields([
-        ("model", prompt.model.as_ref().map(|model| json!(model))),
-        ("prompt", Some(json!(turns))),
-        ("max_tokens_to_sample", Some(json!(prompt.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS)))),
-        ("temperature", prompt.temperature.map(Value::from)),
-    ])
+    body.text("model", prompt.model.as_deref());
+    body.text("prompt", Some(&turns));
+    body.value("max_tokens_to_sample", Some(prompt.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS)));
+    body.value("temperature", prompt.temperature);
 }
 
-/// The turns of the conversation; a prompt that says nothing of its own adds none to those before it.
-fn turns(dialect: Dialect, prompt: &Prompt) -> Vec<Value> {
-    let mut turns = prompt.history.clone();
-    if turns.is_empty() || !prompt.text.is_empty() || !prompt.attachments.is_empty() {
-        turns.push(json!({ "role": "user", "content": content(dialect, prompt) }));
+/// The turns of the conversation, the system prompt's first where it is one; a prompt that says nothing of its own adds
+/// none to those before it.
+fn turns(dialect: Dialect, (prompt, system): (&Prompt, Option<&str>), out: &mut Vec<u8>) {
+    let says_something =
+        prompt.history.is_empty() || !prompt.text.is_empty() || !prompt.attachments.is_empty();
+    let before = out.len();
+    let mut turn = |write: &dyn Fn(&mut Vec<u8>)| {
+        out.push(if out.len() == before { b'[' } else { b',' });
+        write(out);
+    };
+    if let Some(system) = system {
+        turn(&|out| said("system", out, &|out| push(system, out)));
     }
-    turns
+    for past in &prompt.history {
+        turn(&|out| push(past, out));
+    }
+    if says_something {
+        turn(&|out| said("user", out, &|out| content(dialect, prompt, out)));
+    }
+    out.push(b']');
+}
+
+/// What somebody says, as a turn.
+fn said(role: &str, out: &mut Vec<u8>, content: &dyn Fn(&mut Vec<u8>)) {
+    out.extend_from_slice(b"{\"role\":");
+    push(role, out);
+    out.extend_from_slice(b",\"content\":");
+    content(out);
+    out.push(b'}');
 }
 
 /// What the user says: a text, or blocks where there is more. A question stands after what it is about, which
 /// Anthropic's pages on images and PDF recommend and no vendor minds.
-fn content(dialect: Dialect, prompt: &Prompt) -> Value {
+fn content(dialect: Dialect, prompt: &Prompt, out: &mut Vec<u8>) {
     if prompt.attachments.is_empty() {
-        return json!(prompt.text);
+        return push(&prompt.text, out);
     }
     let kind = if dialect == Dialect::Responses { "input_text" } else { "text" };
     let text = Some(&prompt.text).filter(|text| !text.is_empty());
     let text = text.map(|text| json!({ "type": kind, "text": text }));
-    prompt.attachments.iter().filter_map(|attachment| attachment.block(dialect)).chain(text).collect()
-}
-
-/// An object of the fields that have a value, in the order given.
-fn fields<const N: usize>(fields: [(&str, Option<Value>); N]) -> Map<String, Value> {
-    let stated = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    stated.collect()
+    let blocks = prompt.attachments.iter().filter_map(|attachment| attachment.block(dialect)).chain(text);
+    push(&blocks.collect::<Value>(), out);
 }
 
 /// What a JSON value is, in words.
@@ -151,179 +224,4 @@ const fn kind(value: &Value) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wire::{Attachment, Media};
-
-    const WHOLE: Shape = Shape { stream: false, stream_usage: false };
-    const STREAM: Shape = Shape { stream: true, stream_usage: true };
-
-    fn body(dialect: Dialect, prompt: &Prompt, shape: Shape) -> String {
-        String::from_utf8(encode(dialect, prompt, shape)).unwrap()
-    }
-
-    fn bare_minimum() -> Prompt {
-        Prompt { text: "Hi".into(), ..Prompt::default() }
-    }
-
-    fn everything() -> Prompt {
-        Prompt {
-            text: "Hi \"you\"\n".into(),
-            system: Some("Be brief.".into()),
-            model: Some("m-1".into()),
-            max_tokens: Some(7),
-            temperature: Some(0.5),
-            ..Prompt::default()
-        }
-    }
-
-    fn with_params(params: &Value) -> Prompt {
-        Prompt { params: params.as_object().unwrap().clone(), ..everything() }
-    }
-
-    #[test]
-    fn messages_bodies_are_the_vendors() {
-        assert_eq!(
-            body(Dialect::Messages, &bare_minimum(), WHOLE),
-            r#"{"max_tokens":4096,"messages":[{"role":"user","content":"Hi"}]}"#
-        );
-        assert_eq!(
-            body(Dialect::Messages, &everything(), STREAM),
-            r#"{"model":"m-1","max_tokens":7,"system":"Be brief.","messages":[{"role":"user","content":"Hi \"you\"\n"}],"temperature":0.5,"stream":true}"#
-        );
-    }
-
-    #[test]
-    fn chat_bodies_are_the_vendors() {
-        assert_eq!(
-            body(Dialect::Chat, &bare_minimum(), WHOLE),
-            r#"{"messages":[{"role":"user","content":"Hi"}]}"#
-        );
-        assert_eq!(
-            body(Dialect::Chat, &everything(), STREAM),
-            r#"{"model":"m-1","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Hi \"you\"\n"}],"max_completion_tokens":7,"temperature":0.5,"stream":true,"stream_options":{"include_usage":true}}"#
-        );
-    }
-
-    #[test]
-    fn usage_of_a_chat_stream_is_asked_for_only_where_it_fits() {
-        let asks = |stream, stream_usage| {
-            body(Dialect::Chat, &bare_minimum(), Shape { stream, stream_usage }).contains("stream_options")
-        };
-        assert!(asks(true, true));
-        assert!(!asks(true, false));
-        assert!(!asks(false, true));
-        assert!(!body(Dialect::Messages, &bare_minimum(), STREAM).contains("stream_options"));
-        let own = with_params(&json!({ "stream_options": { "include_usage": false } }));
-        assert!(body(Dialect::Chat, &own, STREAM).contains(r#""stream_options":{"include_usage":false}"#));
-    }
-
-    #[test]
-    fn responses_bodies_are_the_vendors() {
-        assert_eq!(body(Dialect::Responses, &bare_minimum(), WHOLE), r#"{"input":"Hi"}"#);
-        assert_eq!(
-            body(Dialect::Responses, &everything(), STREAM),
-            r#"{"model":"m-1","instructions":"Be brief.","input":"Hi \"you\"\n","max_output_tokens":7,"temperature":0.5,"stream":true}"#
-        );
-    }
-
-    #[test]
-    fn complete_bodies_are_the_vendors() {
-        assert_eq!(
-            body(Dialect::Complete, &bare_minimum(), WHOLE),
-            r#"{"prompt":"\n\nHuman: Hi\n\nAssistant:","max_tokens_to_sample":4096}"#
-        );
-        assert_eq!(
-            body(Dialect::Complete, &everything(), STREAM),
-            r#"{"model":"m-1","prompt":"Be brief.\n\nHuman: Hi \"you\"\n\n\nAssistant:","max_tokens_to_sample":7,"temperature":0.5,"stream":true}"#
-        );
-        let own = Prompt { text: "\n\nHuman: A\n\nAssistant: B".into(), ..bare_minimum() };
-        assert_eq!(
-            body(Dialect::Complete, &own, WHOLE),
-            r#"{"prompt":"\n\nHuman: A\n\nAssistant: B","max_tokens_to_sample":4096}"#
-        );
-    }
-
-    #[test]
-    fn attachments_stand_before_the_text_in_one_turn() {
-        let attachments = vec![Attachment::new(Media::Png, "a.png", b"Hi!")];
-        let prompt = Prompt { attachments, ..bare_minimum() };
-        assert_eq!(
-            body(Dialect::Messages, &prompt, WHOLE),
-            r#"{"max_tokens":4096,"messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"SGkh"}},{"type":"text","text":"Hi"}]}]}"#
-        );
-        assert_eq!(
-            body(Dialect::Chat, &prompt, WHOLE),
-            r#"{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,SGkh"}},{"type":"text","text":"Hi"}]}]}"#
-        );
-        assert_eq!(
-            body(Dialect::Responses, &prompt, WHOLE),
-            r#"{"input":[{"role":"user","content":[{"type":"input_image","image_url":"data:image/png;base64,SGkh"},{"type":"input_text","text":"Hi"}]}]}"#
-        );
-        let alone = Prompt { text: String::new(), ..prompt };
-        assert!(!body(Dialect::Messages, &alone, WHOLE).contains(r#""type":"text""#));
-    }
-
-    #[test]
-    fn a_prompt_follows_the_turns_before_it() {
-        let history =
-            vec![json!({"role": "user", "content": "A"}), json!({"role": "assistant", "content": "B"})];
-        let prompt = Prompt { history, ..bare_minimum() };
-        let turns = r#"[{"role":"user","content":"A"},{"role":"assistant","content":"B"},{"role":"user","content":"Hi"}]"#;
-        let messages = format!(r#"{{"max_tokens":4096,"messages":{turns}}}"#);
-        assert_eq!(body(Dialect::Messages, &prompt, WHOLE), messages);
-        assert_eq!(body(Dialect::Chat, &prompt, WHOLE), format!(r#"{{"messages":{turns}}}"#));
-        assert_eq!(body(Dialect::Responses, &prompt, WHOLE), format!(r#"{{"input":{turns}}}"#));
-        let silent = Prompt { text: String::new(), ..prompt };
-        assert!(body(Dialect::Chat, &silent, WHOLE).ends_with(r#""content":"B"}]}"#));
-    }
-
-    #[test]
-    fn a_bare_body_is_the_prompt_alone() {
-        let bare = Prompt { bare: true, ..everything() };
-        assert_eq!(body(Dialect::Complete, &bare, WHOLE), r#"{"prompt":"Hi \"you\"\n"}"#);
-        assert_eq!(body(Dialect::Complete, &bare, STREAM), r#"{"prompt":"Hi \"you\"\n","stream":true}"#);
-        let more = Prompt { bare: true, ..with_params(&json!({ "k": 1 })) };
-        assert_eq!(body(Dialect::Complete, &more, WHOLE), r#"{"prompt":"Hi \"you\"\n","k":1}"#);
-    }
-
-    #[test]
-    fn a_raw_body_is_the_text_verbatim() {
-        assert_eq!(body(Dialect::Raw, &with_params(&json!({ "k": 1 })), STREAM), "Hi \"you\"\n");
-    }
-
-    #[test]
-    fn params_win_over_every_field() {
-        let own = with_params(&json!({ "model": "m-2", "max_tokens": 9, "stream": false, "top_k": 5 }));
-        assert_eq!(
-            body(Dialect::Messages, &own, STREAM),
-            r#"{"model":"m-2","max_tokens":9,"system":"Be brief.","messages":[{"role":"user","content":"Hi \"you\"\n"}],"temperature":0.5,"stream":false,"top_k":5}"#
-        );
-    }
-
-    #[test]
-    fn only_stream_changes_in_a_whole_body() {
-        let set = |text: &str, shape| {
-            String::from_utf8(encode_body(Dialect::Chat, text.as_bytes(), shape).unwrap()).unwrap()
-        };
-        assert_eq!(
-            set(r#"{"z":1,"stream":false,"a":{"stream":1}}"#, STREAM),
-            r#"{"z":1,"stream":true,"a":{"stream":1}}"#
-        );
-        assert_eq!(set(r#"{"z":1,"a":2}"#, STREAM), r#"{"z":1,"a":2,"stream":true}"#);
-        assert_eq!(set(r#"{"z":1,"stream":true,"y":3,"a":2}"#, WHOLE), r#"{"z":1,"y":3,"a":2}"#);
-    }
-
-    #[test]
-    fn a_raw_whole_body_is_not_even_read() {
-        assert_eq!(encode_body(Dialect::Raw, b"{\"stream\": \xff", STREAM).unwrap(), b"{\"stream\": \xff");
-    }
-
-    #[test]
-    fn a_broken_whole_body_is_refused_with_its_place() {
-        let error = encode_body(Dialect::Chat, b"{\n  \"a\": }", WHOLE).unwrap_err().to_string();
-        assert!(error.contains("the body") && error.contains("line 2 column 8"), "{error}");
-        let error = encode_body(Dialect::Chat, b"[1]", WHOLE).unwrap_err();
-        assert_eq!(error, WireError::NotAnObject { found: "a list" });
-    }
-}
+mod tests;
