@@ -7,9 +7,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::Sender;
 use tokio::time::Instant;
 
-use crate::client::{Call, Content};
-use crate::net::{HeaderMap, Url};
-use crate::wire::WireError;
+use crate::client::{Call, Calls};
 
 use super::answers::{Answers, Asked, Fingerprint};
 use super::control::{Control, Stop};
@@ -70,26 +68,17 @@ pub(super) struct Work {
 pub struct Requests {
     /// How lines are read.
     pub form: Form,
-    /// The relay's base address.
-    pub base: Url,
-    /// The user's own headers.
-    pub headers: HeaderMap,
-    /// Whether answers are asked for as streams.
-    pub stream: bool,
+    /// Makes requests of what they ask for.
+    pub calls: Calls,
     /// What keeps rows without a session of their own at one endpoint.
     pub session: Option<String>,
 }
 
 impl Requests {
-    /// Encodes what a row asks for.
-    fn call(&self, content: &Content) -> Result<Call, WireError> {
-        Ok(Call::new(self.form.dialect, &self.base, content, self.stream)?.with_headers(&self.headers))
-    }
-
     /// Reads a line and encodes what it asks for.
     fn read(&self, line: &[u8]) -> Result<(Option<String>, Call), Unreadable> {
         let Question { id, content, session } = self.form.read(line)?;
-        let call = self.call(&content).map_err(|error| Unreadable::Line(error.to_string()))?;
+        let call = self.calls.call(&content).map_err(|error| Unreadable::Line(error.to_string()))?;
         Ok((id, call.with_session(session.or_else(|| self.session.clone()))))
     }
 }
@@ -178,7 +167,7 @@ impl Dispatcher<'_> {
             }
             Err(why) => {
                 let message = format!("{}: {why}", line.place());
-                let record = record::of_unreadable(&Head::new(index, None, hash), message);
+                let record = record::of_unreadable(&Head::new(index, None, hash), &message);
                 let (at, fate) = (self.journal.append(&record)?, Fate::unreadable());
                 return self.tell(Entry::Finished { turn, record, at, fate, fingerprint: None });
             }

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -114,9 +114,8 @@ impl Journal {
     /// Appends a record, all of it or, where the disk is full, nothing.
     pub(super) fn append(&self, record: &[u8]) -> Result<Extent, Error> {
         let mut tail = self.tail();
-        let (mut file, offset) = (&self.file, tail.length);
-        let written = file.seek(SeekFrom::Start(offset)).and_then(|_| file.write_all(record));
-        if let Err(source) = written {
+        let offset = tail.length;
+        if let Err(source) = write_at(&self.file, record, offset) {
             let _ = self.file.set_len(offset);
             return Err(self.error(source));
         }
@@ -189,6 +188,19 @@ fn write_error(path: &Path, source: io::Error) -> Error {
 /// Whether there is nothing in a file, or no file.
 fn is_empty(path: &Path) -> bool {
     std::fs::metadata(path).map_or(true, |file| !file.is_file() || file.len() == 0)
+}
+
+/// Writes at a place of the file, with one call to the system where that is possible: it is made for every row.
+#[cfg(unix)]
+fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
+}
+
+#[cfg(not(unix))]
+fn write_at(mut file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    use std::io::Write;
+    file.seek(SeekFrom::Start(offset))?;
+    file.write_all(bytes)
 }
 
 #[cfg(unix)]

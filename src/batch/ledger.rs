@@ -265,7 +265,7 @@ mod tests {
         let manner = Manner { form: OutputForm::Baton, order: Order::AsRead, sync };
         let output = (Box::new(std::io::sink()) as Box<dyn Write + Send>, "nowhere".to_owned());
         let mut ledger = Ledger::new(Arc::clone(&journal), output, manner, (&tally, &gate, &answers));
-        let record = record::of_unreadable(&Head::new(0, None, InputHash::of(b"x")), "no JSON".to_owned());
+        let record = record::of_unreadable(&Head::new(0, None, InputHash::of(b"x")), "no JSON");
         let at = journal.append(&record).unwrap();
         assert!(journal.is_dirty());
         let fate = Fate::unreadable();

@@ -13,6 +13,7 @@ mod form;
 mod journal;
 mod ledger;
 mod lines;
+mod plain;
 mod queue;
 mod record;
 mod row;

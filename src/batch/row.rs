@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use crate::client::Content;
 use crate::wire::{Dialect, Prompt, Shape, encode};
 
+use super::plain::Plain;
 use super::template::Template;
 
 /// Fields of a row of ours, `{"prompt": …}`.
@@ -76,6 +77,13 @@ impl Form {
         }
         if self.dialect == Dialect::Raw && self.template.is_none() {
             return Ok(Question::new(None, Content::Body(line.to_vec())));
+        }
+        if self.template.is_none()
+            && let Some(plain) = Plain::read(line)
+        {
+            let (text, id) = plain.into_parts();
+            let prompt = Prompt { text, ..self.base.clone() };
+            return Ok(Question::new(id, Content::Prompt(Box::new(prompt))));
         }
         match serde_json::from_slice(line).map_err(|error| format!("no JSON: {error}"))? {
             Value::String(text) => self.prompt(Map::from_iter([("prompt".to_owned(), Value::from(text))])),

@@ -1,6 +1,8 @@
 //! One thread's share of the requests: takes rows, carries them, books what became of each and tells the ledger.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +14,7 @@ use tokio::task::LocalSet;
 use crate::client::{Attempt, Call, Client, Exchange, Piece};
 use crate::net::Pool;
 use crate::units::Money;
-use crate::wire::{Assembler, Delta, Event};
+use crate::wire::{Assembler, Delta, Dialect, Event};
 
 use super::control::{Control, Stop};
 use super::dispatch::Work;
@@ -81,11 +83,13 @@ impl Worker {
     /// Takes one row after the other.
     async fn serve(&self, client: &Client<Pool>) {
         let _part = self.control.part();
+        let mut stopped = pin!(self.control.stopped());
         while self.control.is_running() {
+            // A row that is there is taken without a look at what would end the waiting for one.
             let work = tokio::select! {
                 biased;
-                () = self.control.stopped() => return,
                 work = self.todo.pop() => work,
+                () = &mut stopped => return,
             };
             let Some(work) = work else { return };
             if !self.control.allows_request() {
@@ -120,8 +124,8 @@ impl Worker {
         }
         let cost = (self.price)(&exchange);
         let Collected { wire, text } = collected;
-        let body = exchange.class.is_answered().then(|| body(&call, &wire)).flatten();
-        let brought = Brought { body, text, queued, cost };
+        let body = exchange.class.is_answered().then(|| body(&call, &exchange, &wire)).flatten();
+        let brought = Brought { body, text: &text, queued, cost };
         let record = record::of_exchange(&head, &exchange, &brought);
         // Before the next request leaves, so that a crash costs those in flight and no others.
         let at = match self.journal.append(&record) {
@@ -167,12 +171,23 @@ impl Collected {
 }
 
 /// The body of an answer, put together where it came as a stream.
-fn body(call: &Call, wire: &[u8]) -> Option<Box<RawValue>> {
-    one_line(wire).or_else(|| {
+fn body<'a>(call: &Call, exchange: &Exchange, wire: &'a [u8]) -> Option<Cow<'a, str>> {
+    // What was decoded as a whole answer has been read as JSON, and is not read once more.
+    let is_json = !exchange.cached && call.dialect != Dialect::Raw;
+    let known = is_json.then(|| known_line(wire)).flatten().map(Cow::Borrowed);
+    let read = || one_line(wire).map(|line| String::from(Box::<str>::from(line)).into());
+    known.or_else(read).or_else(|| {
         let mut assembler = Assembler::new(call.dialect);
         assembler.feed(wire);
-        RawValue::from_string(assembler.finish()?.to_string()).ok()
+        Some(assembler.finish()?.to_string().into())
     })
+}
+
+/// A body that is known to be JSON, where it is one line already; a stream is none, whatever its dialect.
+fn known_line(body: &[u8]) -> Option<&str> {
+    let is_one = body.starts_with(b"{") && memchr::memchr2(b'\n', b'\r', body).is_none();
+    let line = is_one.then(|| str::from_utf8(body).ok()).flatten()?;
+    Some(line.trim_end_matches([' ', '\t']))
 }
 
 /// A body as one line of JSON, which is how it stands in a record; `None` where it is no JSON.
@@ -195,5 +210,13 @@ mod tests {
         assert_eq!(line(b"{\"a\": 1}").as_deref(), Some("{\"a\": 1}"));
         assert_eq!(line(b"{\n  \"a\": \"b\\nc\"\r\n}\n").as_deref(), Some(r#"{"a":"b\nc"}"#));
         assert_eq!(line(b"data: x\n\n"), None);
+    }
+
+    #[test]
+    fn a_body_that_was_decoded_is_taken_as_it_is_only_where_it_is_one_line_of_text() {
+        assert_eq!(known_line(b"{\"a\": 1} \t"), Some("{\"a\": 1}"));
+        for other in [&b"{\n}"[..], b"{\"a\":\"\xFF\"}", b"data: {}", b" {}", b"\xEF\xBB\xBF{}", b""] {
+            assert_eq!(known_line(other), None);
+        }
     }
 }

@@ -83,7 +83,7 @@ async fn list(client: &Client<Pool>, settings: &Settings, talk: Talk) -> anyhow:
         Call::models(settings.dialect, &settings.base, after).with_headers(&settings.headers)
     };
     let first = call(None);
-    let url = first.url.clone();
+    let url = Url::clone(&first.url);
     let (mut next, mut models, mut seen) = (Some(first), Vec::new(), HashSet::new());
     while let Some(page) = next {
         let page = client

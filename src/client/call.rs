@@ -1,14 +1,13 @@
 //! One prompt encoded for a dialect and an address, ready to be sent any number of times.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use bytes::Bytes;
-
-use crate::net::{HeaderMap, HeaderName, HeaderValue, Journey, Method, Request, Url};
-use crate::wire::{Dialect, Prompt, Shape, WireError, encode, encode_body, user_of};
+use crate::net::{HeaderMap, Journey, Method, Request, Url};
+use crate::wire::{Dialect, Prompt, WireError, user_of};
 
 use super::Credential;
-use super::address::{join, models};
+use super::address::models;
+use super::calls::{Calls, Outfit, dialect_headers};
 use super::ids::Ids;
 use super::payload::Payload;
 use super::route::Aim;
@@ -30,10 +29,11 @@ pub struct Call {
     /// What it wants done.
     pub(super) method: Method,
     /// The address it goes to.
-    pub url: Url,
+    pub url: Arc<Url>,
     /// Whether the answer is asked for as a stream.
     pub stream: bool,
-    headers: HeaderMap,
+    /// Its headers, which other calls share.
+    outfit: Arc<Outfit>,
     pub(super) body: Payload,
     /// The same body without the wish for usage, where there is such a wish.
     pub(super) body_without_usage: Option<Payload>,
@@ -46,30 +46,18 @@ pub struct Call {
 impl Call {
     /// Encodes a request to `base`; the user's own headers win over the dialect's.
     pub fn new(dialect: Dialect, base: &Url, content: &Content, stream: bool) -> Result<Self, WireError> {
-        let encoded = |stream_usage| {
-            let shape = Shape { stream, stream_usage };
-            Ok(Bytes::from(match content {
-                Content::Prompt(prompt) => encode(dialect, prompt, shape),
-                Content::Body(body) => encode_body(dialect, body, shape)?,
-            }))
-        };
-        let body = encoded(true)?;
-        let may_ask_for_usage = stream && dialect == Dialect::Chat;
-        let plain = may_ask_for_usage.then(|| encoded(false)).transpose()?;
-        let body_without_usage = plain.filter(|plain| *plain != body).map(Payload::new);
-        let headers = dialect_headers(dialect, stream);
-        let (method, url, body) = (Method::Post, join(base, dialect), Payload::new(body));
-        Ok(Self {
-            dialect,
-            method,
-            url,
-            stream,
-            headers,
-            body,
-            body_without_usage,
-            session: None,
-            user: OnceLock::new(),
-        })
+        Calls::to(base, dialect, stream).call(content)
+    }
+
+    /// A call that says nothing yet.
+    pub(super) fn plain(
+        (dialect, method): (Dialect, Method),
+        (url, outfit): (Arc<Url>, Arc<Outfit>),
+        stream: bool,
+    ) -> Self {
+        let (body, body_without_usage) = (Payload::default(), None);
+        let (session, user) = (None, OnceLock::new());
+        Self { dialect, method, url, stream, outfit, body, body_without_usage, session, user }
     }
 
     /// A request for the relay's list of models, in the form of the dialect's vendor; `after` is where the page before
@@ -81,30 +69,14 @@ impl Call {
         }
         let mut headers = dialect_headers(dialect, false);
         headers.remove("content-type");
-        let (method, stream, body, body_without_usage) = (Method::Get, false, Payload::default(), None);
-        Self {
-            dialect,
-            method,
-            url,
-            stream,
-            headers,
-            body,
-            body_without_usage,
-            session: None,
-            user: OnceLock::new(),
-        }
+        let outfit = Outfit::new(headers, Method::Get);
+        Self::plain((dialect, Method::Get), (url.into(), outfit.into()), false)
     }
 
     /// Adds the user's own headers; each replaces what the dialect would have sent under that name.
     #[must_use]
-    pub fn with_headers(mut self, own: &HeaderMap) -> Self {
-        for name in own.keys() {
-            self.headers.remove(name);
-        }
-        for (name, value) in own {
-            self.headers.append(name.clone(), value.clone());
-        }
-        self
+    pub fn with_headers(self, own: &HeaderMap) -> Self {
+        Self { outfit: self.outfit.with(own, self.method), ..self }
     }
 
     /// Keeps it at one of several endpoints, with what else is of this session.
@@ -121,7 +93,7 @@ impl Call {
 
     /// The ids of one request: the user's own where a header gives one, else a new one.
     pub fn ids(&self, new: impl FnOnce() -> String) -> Ids {
-        let own = self.headers.get("x-request-id").and_then(|value| value.to_str().ok());
+        let own = self.headers().get("x-request-id").and_then(|value| value.to_str().ok());
         Ids::new(own.map_or_else(new, str::to_owned))
     }
 
@@ -132,18 +104,7 @@ impl Call {
 
     /// The same to this address.
     pub(super) fn request_to(&self, ids: &Ids, aim: Aim<'_>) -> Request {
-        let mut headers = self.headers.clone();
-        // Asking again for what is only fetched needs no key against doing it twice.
-        let names: &[_] = match self.method {
-            Method::Get => &["x-request-id"],
-            Method::Post => &["x-request-id", "idempotency-key"],
-        };
-        for name in names {
-            // A user's own id is kept: somebody else may be waiting for it in a log.
-            if !headers.contains_key(*name) {
-                headers.insert(HeaderName::from_static(name), ids.header());
-            }
-        }
+        let mut headers = self.outfit.of_request(&ids.header());
         if let Some(credential) = aim.credential {
             credential.apply(aim.url, &mut headers);
         }
@@ -158,7 +119,7 @@ impl Call {
 
     /// The dialect's headers and the user's own.
     pub(super) fn headers(&self) -> &HeaderMap {
-        &self.headers
+        &self.outfit.headers
     }
 
     /// The body, as it leaves where nothing is repaired.
@@ -180,22 +141,4 @@ impl Call {
 pub(super) enum Usage {
     Asked,
     Unasked,
-}
-
-fn dialect_headers(dialect: Dialect, stream: bool) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert("user-agent", HeaderValue::from_static(concat!("baton/", env!("CARGO_PKG_VERSION"))));
-    headers.insert("content-type", HeaderValue::from_static("application/json"));
-    if stream {
-        headers.insert("accept", HeaderValue::from_static("text/event-stream"));
-        // A compressed stream is held back until a block of it is full.
-        headers.insert("accept-encoding", HeaderValue::from_static("identity"));
-    } else {
-        headers.insert("accept", HeaderValue::from_static("application/json"));
-        headers.insert("accept-encoding", HeaderValue::from_static("gzip, deflate, br, zstd"));
-    }
-    for (name, value) in dialect.headers() {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
-    headers
 }

@@ -1,5 +1,6 @@
 //! What became of one call: its class, its times, its attempts, and in words what went wrong.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
@@ -153,7 +154,7 @@ pub struct Exchange {
     /// What was to be done.
     pub method: Method,
     /// The address it went to.
-    pub url: Url,
+    pub url: Arc<Url>,
     /// The endpoint of the last attempt, where there are several.
     pub endpoint: Option<String>,
     /// The status of the last attempt, if there was a reply.
@@ -220,7 +221,7 @@ impl Exchange {
             class: Class::Cancelled,
             trouble: None,
             method: call.method,
-            url: call.url.clone(),
+            url: Arc::clone(&call.url),
             endpoint: None,
             status: None,
             version: None,

@@ -8,6 +8,7 @@ mod attempt;
 mod budget;
 pub mod cache;
 mod call;
+mod calls;
 mod cost;
 mod deadlines;
 mod dress;
@@ -42,6 +43,7 @@ use crate::wire::Event;
 pub use self::address::join;
 pub use self::budget::Budget;
 pub use self::call::{Call, Content};
+pub use self::calls::Calls;
 pub use self::deadlines::Timeouts;
 pub use self::exchange::{ApiErrorText, Attempt, Exchange, Failed, Trouble};
 pub use self::ids::Ids;
@@ -221,7 +223,7 @@ impl<T: Transport> Client<T> {
 
     /// The same past the cache.
     async fn carry(&self, call: &Call, sink: &mut impl Sink) -> Exchange {
-        let ids = call.ids(|| format!("{}{}", self.request_id_prefix, Uuid::new_v4()));
+        let ids = call.ids(|| self.new_id());
         let began = Instant::now();
         self.budget.iter().for_each(|budget| budget.earn());
         let mut past: Vec<Attempt> = Vec::new();
@@ -273,6 +275,12 @@ impl<T: Transport> Client<T> {
 }
 
 impl<T> Client<T> {
+    /// An id that no other request has.
+    fn new_id(&self) -> String {
+        let (id, mut digits) = (Uuid::new_v4().hyphenated(), Uuid::encode_buffer());
+        [self.request_id_prefix.as_str(), id.encode_lower(&mut digits)].concat()
+    }
+
     /// Decides what follows an attempt, which was the `counted`th that counts.
     fn decide(&self, evidence: &Evidence, counted: u32, began: Instant) -> Decision {
         let decision = self.policy.decide(evidence, counted, fastrand::f64());

@@ -1,7 +1,6 @@
 //! The relay's list of models: one plain request, classed as an attempt of an answer is.
 
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::net::{Credential, Transport};
 use crate::outcome::Class;
@@ -26,7 +25,7 @@ impl<T: Transport> Client<T> {
     ///
     /// The exchange with its class and trouble, as [`Client::run`] would give it.
     pub async fn models(&self, call: &Call) -> Result<ModelPage, Box<Exchange>> {
-        let ids = call.ids(|| format!("{}{}", self.request_id_prefix, Uuid::new_v4()));
+        let ids = call.ids(|| self.new_id());
         let began = Instant::now();
         let (mut past, mut repairs) = (Vec::new(), Repairs::new(began));
         loop {

@@ -43,7 +43,7 @@ pub struct Routes {
 pub(super) struct Stop {
     /// Its name in reports.
     name: String,
-    target: Url,
+    target: Arc<Url>,
     credential: Option<Credential>,
     signer: Option<Arc<Signer>>,
 }
@@ -97,7 +97,7 @@ impl Routes {
 
 fn stop(station: Station, dialect: Dialect) -> (Url, Arc<Stop>) {
     let Station { endpoint: Endpoint { url, .. }, credential, signer } = station;
-    let (name, target) = (shown_url(&url), join(&url, dialect));
+    let (name, target) = (shown_url(&url), join(&url, dialect).into());
     (url, Arc::new(Stop { name, target, credential, signer }))
 }
 

@@ -15,7 +15,7 @@ use tokio::time::{interval, sleep};
 use crate::batch;
 use crate::batch::{Control, Ended, Plan, Progress, Requests, Stop, Summary, Then, Told};
 use crate::client::cache::Cache;
-use crate::client::{Client, Exchange, Hints, Partial};
+use crate::client::{Calls, Client, Exchange, Hints, Partial};
 use crate::config::{Prices, Settings};
 use crate::net::{Adapt, Limiter, Pool};
 use crate::report::{BatchProgress, batch_summary, batch_summary_json};
@@ -127,9 +127,8 @@ fn requests(options: &BatchOptions, settings: &Settings) -> Result<Requests, Usa
     if form.lines == batch::LineKind::Text && settings.model.is_none() && options.fields.want_model(dialect) {
         return Err(no_model());
     }
-    let (base, headers) = (settings.base.clone(), settings.headers.clone());
-    let session = options.route.session.clone();
-    Ok(Requests { form, base, headers, stream: options.stream, session })
+    let calls = Calls::to(&settings.base, dialect, options.stream).with_headers(&settings.headers);
+    Ok(Requests { form, calls, session: options.route.session.clone() })
 }
 
 /// What an answer costs at the configured prices.

@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::client::deadlines::Progress;
 use crate::client::fold::Fold;
@@ -33,8 +32,7 @@ impl<T: Transport> Client<T> {
         if let Some(saved) = cache.get(&key).filter(|saved| saved.answers(call)) {
             let mut exchange = saved.replay(call, sink);
             exchange.cache = Some(cache.form());
-            exchange.ids.request =
-                call.ids(|| format!("{}{}", self.request_id_prefix, Uuid::new_v4())).request;
+            exchange.ids.request = call.ids(|| self.new_id()).request;
             return exchange;
         }
         let mut tee = Tee { recorder: Recorder::new(call), sink };
