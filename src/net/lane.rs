@@ -95,11 +95,6 @@ impl Lane {
         self.led.as_ref().is_none_or(Led::is_current)
     }
 
-    /// Whether its connections are our own.
-    pub(super) fn is_ours(&self) -> bool {
-        matches!(self.road, Road::Line(_))
-    }
-
     /// What became of its connections since this was last asked, where they are our own.
     pub(super) fn take_lines(&self) -> Option<Lines> {
         match &self.road {

@@ -149,11 +149,6 @@ pub trait Transport {
         std::future::ready(Place::default())
     }
 
-    /// A turn for whatever takes a connection back after its answer, where that happens on another task.
-    fn settle(&self) -> impl Future<Output = ()> {
-        std::future::ready(())
-    }
-
     /// What became of connections since this was last asked; nothing where that is hidden.
     fn take_lines(&self) -> Option<Lines> {
         None

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper_util::client::proxy::matcher::Matcher;
 use tokio::sync::Semaphore;
-use tokio::task::yield_now;
 
 use super::connection::Connection;
 use super::follow::Moved;
@@ -72,18 +71,6 @@ impl Transport for Pool {
                 let permit = Arc::clone(places).acquire_owned().await;
                 Place(Some(permit.expect("the semaphore is never closed")))
             }
-        }
-    }
-
-    async fn settle(&self) {
-        let is_ours = match &self.way {
-            Way::Fixed(lane) => lane.is_ours(),
-            Way::Lanes(_) => false,
-        };
-        if !is_ours {
-            // The library takes a connection back on tasks of its own; without a turn for them the next request would
-            // find none and open another.
-            yield_now().await;
         }
     }
 
