@@ -188,15 +188,16 @@ fn doubts(document: &Document, level: &Level) -> Vec<String> {
     let users = f64::from(level.concurrency);
     let is_watched = document.plan.arrivals.is_none() && level.requests > 0;
     let (what, open) = match client.connections_max {
-        Some(open) => ("connections", Some(open)),
-        None => ("sockets", client.sockets_max),
+        Some(open) => ("connection", Some(open)),
+        None => ("socket", client.sockets_max),
     };
     #[expect(clippy::cast_precision_loss, reason = "nobody has 2^52 sockets")]
     if let Some(open) = open.filter(|open| is_watched && (*open as f64) < users * (1.0 - MISSING)) {
         let shared = client.streams_per_connection_max.filter(|most| *most > 1);
         let shared = shared.map(|most| format!(", which shared them, up to {} on one", grouped(most)));
+        let were = if open == 1 { " was" } else { "s were" };
         lines.push(format!(
-            "client  {name}: no more than {} {what} were open at once, for {} users{}",
+            "client  {name}: no more than {} {what}{were} open at once, for {} users{}",
             grouped(open),
             grouped(level.concurrency.into()),
             shared.unwrap_or_default()

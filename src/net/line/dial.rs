@@ -35,9 +35,9 @@ pub(super) struct Dialer {
     led: Option<Led>,
 }
 
-/// No connection could be made.
-#[derive(Debug)]
-pub(in super::super) struct DialError(BoxError);
+/// No connection could be made; told to everybody who has waited for it.
+#[derive(Debug, Clone)]
+pub(in super::super) struct DialError(Arc<dyn StdError + Send + Sync>);
 
 impl fmt::Display for DialError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -89,7 +89,8 @@ impl Dialer {
         probe: &Arc<Probe>,
     ) -> Result<T, DialError> {
         let made = probe.watch(connect(Some(probe), timeout(self.limit, making))).await;
-        made.map_err(|_| io::Error::from(io::ErrorKind::TimedOut).into()).flatten().map_err(DialError)
+        let made = made.map_err(|_| io::Error::from(io::ErrorKind::TimedOut).into()).flatten();
+        made.map_err(|error: BoxError| DialError(error.into()))
     }
 
     /// The same without a limit.

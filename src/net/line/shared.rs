@@ -1,5 +1,6 @@
 //! HTTP/2: connections that carry several requests at once, another one where the server takes no more on those there are.
 
+use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
@@ -28,7 +29,7 @@ use super::link::{Home, Link};
 use super::stream::Stream;
 
 /// What comes of making a connection, for all who wait for it.
-type Making = Shared<BoxFuture<'static, Result<(), Arc<DialError>>>>;
+type Making = Shared<BoxFuture<'static, Result<(), DialError>>>;
 
 /// Connections to one place that may carry several requests each.
 pub(super) struct Trunks {
@@ -121,11 +122,7 @@ impl Trunks {
     }
 
     /// A place on a connection that there is, or on one that is made; none where the server speaks HTTP/1.1 only.
-    pub(super) async fn seat(
-        &self,
-        address: &Uri,
-        probe: &Arc<Probe>,
-    ) -> Result<Option<Seat>, Arc<DialError>> {
+    pub(super) async fn seat(&self, address: &Uri, probe: &Arc<Probe>) -> Result<Option<Seat>, DialError> {
         loop {
             let making = {
                 let mut state = self.rack.state();
@@ -201,8 +198,9 @@ async fn trunk(stream: Stream, counts: &Arc<Counts>) -> Result<Arc<Trunk>, BoxEr
     clock.heard().await;
     while driver.current_max_send_streams() == 0 {
         if let Some(ended) = (&mut driver).now_or_never() {
-            ended?;
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            let why = ended.err().and_then(|error| error.source().map(ToString::to_string));
+            let why = why.unwrap_or_else(|| "it has closed the connection".to_owned());
+            return Err(io::Error::other(format!("the other side does not speak HTTP/2: {why}")).into());
         }
         yield_now().await;
     }

@@ -164,6 +164,35 @@ async fn connections_are_made_ahead_of_the_requests_that_will_need_them() {
 }
 
 #[tokio::test]
+async fn a_connection_that_cannot_be_made_is_told_as_that_to_all_who_wait_for_it() {
+    let (listener, url) = listen().await;
+    drop(listener);
+    for version in [HttpVersion::One, HttpVersion::Two] {
+        let connection = Connection { version, ..Connection::default() };
+        let line = Line::new(&connection, &url, (TimedResolver::new(Route::default()), None)).unwrap();
+        for asked in join_all((0..3).map(|_| ask(&line, &url))).await {
+            let error = Error::of_request(&*asked.unwrap_err(), connection.connect_timeout);
+            assert!(matches!(error, Error::Connect { .. }) && !error.may_have_been_sent(), "{error:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_speak_http_2_is_named_as_that_and_has_got_no_request() {
+    let (listener, url) = listen().await;
+    let connection = Connection { version: HttpVersion::Two, ..Connection::default() };
+    let line = Line::new(&connection, &url, (TimedResolver::new(Route::default()), None)).unwrap();
+    let serving = async {
+        let (mut peer, _) = listener.accept().await.unwrap();
+        peer.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+        peer
+    };
+    let (_peer, asked) = tokio::join!(serving, ask(&line, &url));
+    let error = Error::of_request(&*asked.unwrap_err(), connection.connect_timeout);
+    assert!(error.to_string().contains("does not speak HTTP/2") && !error.may_have_been_sent(), "{error:?}");
+}
+
+#[tokio::test]
 async fn over_http_2_no_request_waits_for_another_where_a_second_connection_can_be_made() {
     let (listener, url) = listen().await;
     let connection = Connection { version: HttpVersion::Two, ..Connection::default() };
