@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, Shared};
+use futures_util::future::{BoxFuture, Shared, WeakShared};
 use http_body_util::Full;
 use hyper::Response;
 use hyper::Uri;
@@ -29,7 +29,7 @@ use super::link::{Home, Link};
 use super::stream::Stream;
 
 /// What comes of making a connection, for all who wait for it.
-type Making = Shared<BoxFuture<'static, Result<(), DialError>>>;
+type Making = BoxFuture<'static, Result<(), DialError>>;
 
 /// Connections to one place that may carry several requests each.
 pub(super) struct Trunks {
@@ -47,8 +47,9 @@ struct Rack(Mutex<State>);
 #[derive(Default)]
 struct State {
     open: Vec<Arc<Trunk>>,
-    /// One that is being made; everybody who has none waits for it.
-    making: Option<Making>,
+    /// One that is being made; everybody who has none waits for it, and it is given up with the last of them: a later
+    /// request must not be told that the time of those before it is over.
+    making: Option<WeakShared<Making>>,
     /// Whether the server has said that it speaks HTTP/1.1 only.
     speaks_one: bool,
 }
@@ -133,7 +134,12 @@ impl Trunks {
                 if let Some(seat) = state.open.iter().find_map(|trunk| trunk.seat(&self.counts)) {
                     return Ok(Some(seat));
                 }
-                state.making.get_or_insert_with(|| self.make(address.clone(), Arc::clone(probe))).clone()
+                let under_way = state.making.as_ref().and_then(WeakShared::upgrade);
+                under_way.unwrap_or_else(|| {
+                    let making = self.make(address.clone(), Arc::clone(probe));
+                    state.making = making.downgrade();
+                    making
+                })
             };
             // Who waits for a connection is connecting, whoever is told its times.
             probe.watch(connect(Some(probe), making)).await?;
@@ -152,7 +158,7 @@ impl Trunks {
         Ok(made.and_then(|trunk| trunk.seat(&self.counts)))
     }
 
-    fn make(&self, address: Uri, probe: Arc<Probe>) -> Making {
+    fn make(&self, address: Uri, probe: Arc<Probe>) -> Shared<Making> {
         let Self { rack, dialer, counts, home } = self;
         let (rack, dialer, counts, home) =
             (Arc::clone(rack), Arc::clone(dialer), Arc::clone(counts), Arc::clone(home));

@@ -193,6 +193,25 @@ async fn a_server_that_does_not_speak_http_2_is_named_as_that_and_has_got_no_req
 }
 
 #[tokio::test]
+async fn a_connection_that_nobody_waits_for_any_more_is_given_up_and_made_anew() {
+    let (listener, url) = listen().await;
+    let connection = Connection { version: HttpVersion::Two, ..Connection::default() };
+    let line = Line::new(&connection, &url, (TimedResolver::new(Route::default()), None)).unwrap();
+    let connected = async { listener.accept().await.unwrap().0 };
+    // The one who asked loses patience once the server has the connection and says nothing.
+    let mut first = tokio::select! {
+        _ = ask(&line, &url) => panic!("nobody answers"),
+        peer = connected => peer,
+    };
+    while first.read(&mut [0; 4096]).await.unwrap() > 0 {}
+    let second = tokio::select! {
+        _ = ask(&line, &url) => panic!("nobody answers"),
+        peer = listener.accept() => peer,
+    };
+    assert!(second.is_ok());
+}
+
+#[tokio::test]
 async fn over_http_2_no_request_waits_for_another_where_a_second_connection_can_be_made() {
     let (listener, url) = listen().await;
     let connection = Connection { version: HttpVersion::Two, ..Connection::default() };
