@@ -283,6 +283,29 @@ impl Sum for TokenTimes {
     }
 }
 
+/// What became of connections since somebody last asked, and what they carried.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Connections {
+    /// How many were made.
+    pub made: u64,
+    /// Most that were open at once.
+    pub most_open: u64,
+    /// Most requests that one of them carried at once.
+    pub most_streams: u64,
+}
+
+impl Connections {
+    /// Those of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            made: self.made + other.made,
+            most_open: self.most_open + other.most_open,
+            most_streams: self.most_streams.max(other.most_streams),
+        }
+    }
+}
+
 /// What one request of a load test yields. Its buffers are reused from request to request.
 #[derive(Debug)]
 pub struct Sample {

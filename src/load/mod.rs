@@ -39,7 +39,7 @@ mod worker;
 
 use std::future::Future;
 
-use crate::outcome::Sample;
+use crate::outcome::{Connections, Sample};
 
 pub use arrivals::Arrivals;
 pub use arrivals::Spacing;
@@ -104,7 +104,7 @@ pub use verdict::Evidence;
 pub use verdict::Verdict;
 pub use verdict::bottlenecks;
 pub use verdict::judge;
-pub use vitals::{Connections, Vitals};
+pub use vitals::Vitals;
 
 /// Iterations of a warm-up are numbered from here, so that measured ones begin at 0 however fast the warm-up was.
 pub const WARMUP_ITERATIONS: u64 = 1 << 32;

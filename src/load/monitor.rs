@@ -18,7 +18,8 @@ use super::log::Journal;
 use super::metric::Metric;
 use super::quantile::Percentile;
 use super::schedule::Phase;
-use super::vitals::{Connections, Vitals};
+use super::vitals::Vitals;
+use crate::outcome::Connections;
 
 /// How often the wait of a ready task is measured.
 const PERIOD: Duration = Duration::from_millis(10);

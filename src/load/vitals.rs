@@ -35,29 +35,6 @@ pub struct Vitals {
     pub clock_step: Duration,
 }
 
-/// What became of a target's connections over a level, its warm-up included.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Connections {
-    /// How many were made.
-    pub made: u64,
-    /// Most that were open at once.
-    pub most_open: u64,
-    /// Most requests that one of them carried at once.
-    pub most_streams: u64,
-}
-
-impl Connections {
-    /// Those of both.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            made: self.made + other.made,
-            most_open: self.most_open + other.most_open,
-            most_streams: self.most_streams.max(other.most_streams),
-        }
-    }
-}
-
 /// Watches a level; asked now and then.
 #[derive(Debug, Default)]
 pub(super) struct Watcher {

@@ -9,6 +9,7 @@ use reqwest::header::{CONNECTION, HOST};
 use reqwest::redirect;
 use tower_http::BoxError;
 
+use crate::outcome::Connections;
 use crate::units::Span;
 
 use super::connection::{ClientCertificate, Connection, HttpVersion, Phases, ProxyChoice, Reuse, Trust};
@@ -17,7 +18,7 @@ use super::follow::{Followed, Led};
 use super::line::{Line, is_packed, unpack};
 use super::pool::{Body, Source, environment_proxy, is_loopback};
 use super::probe::{TimedConnector, TimedResolver};
-use super::{ConnectionTimes, Error, HeaderMap, HeaderValue, Lines, Method, Reply, Request, Url};
+use super::{ConnectionTimes, Error, HeaderMap, HeaderValue, Method, Reply, Request, Url};
 
 /// How long an unused connection is kept. Node's servers close theirs after 5 s, and a client that keeps one longer
 /// than its server races with that close.
@@ -96,7 +97,7 @@ impl Lane {
     }
 
     /// What became of its connections since this was last asked, where they are our own.
-    pub(super) fn take_lines(&self) -> Option<Lines> {
+    pub(super) fn take_lines(&self) -> Option<Connections> {
         match &self.road {
             Road::Line(line) => Some(line.take_lines()),
             Road::Library(_) => None,

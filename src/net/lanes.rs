@@ -7,7 +7,8 @@ use url::Position;
 use super::connection::Connection;
 use super::follow::Moved;
 use super::lane::Lane;
-use super::{Error, Lines, Url};
+use super::{Error, Url};
+use crate::outcome::Connections;
 
 /// Lanes by the origin that they lead to.
 #[derive(Debug)]
@@ -45,11 +46,11 @@ impl Lanes {
     }
 
     /// What became of the connections of all of them, where each can tell.
-    pub(super) fn take_lines(&self) -> Option<Lines> {
+    pub(super) fn take_lines(&self) -> Option<Connections> {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.iter()
             .map(|(_, lane)| lane.take_lines())
-            .try_fold(Lines::default(), |all, one| Some(all.and(one?)))
+            .try_fold(Connections::default(), |all, one| Some(all.and(one?)))
     }
 
     /// Which names lead elsewhere since this was last asked.

@@ -31,6 +31,8 @@ use bytes::Bytes;
 pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::yield_now;
+
+use crate::outcome::Connections;
 pub use url::Url;
 
 pub use self::auth::{
@@ -116,29 +118,6 @@ pub struct ConnectionTimes {
     pub sent: Option<Duration>,
 }
 
-/// What has become of connections, and what they carried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Lines {
-    /// Connections made.
-    pub made: u64,
-    /// Most connections that were open at once.
-    pub most_open: u64,
-    /// Most requests that one connection carried at once.
-    pub most_streams: u64,
-}
-
-impl Lines {
-    /// Those of both.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            made: self.made + other.made,
-            most_open: self.most_open + other.most_open,
-            most_streams: self.most_streams.max(other.most_streams),
-        }
-    }
-}
-
 /// Sends one HTTP attempt.
 pub trait Transport {
     /// Sends the request and returns once the response headers are in.
@@ -150,7 +129,7 @@ pub trait Transport {
     }
 
     /// What became of connections since this was last asked; nothing where that is hidden.
-    fn take_lines(&self) -> Option<Lines> {
+    fn take_lines(&self) -> Option<Connections> {
         None
     }
 

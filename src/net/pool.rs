@@ -13,7 +13,9 @@ use super::follow::Moved;
 use super::lane::Lane;
 use super::lanes::Lanes;
 use super::line::{LineBody, Unpacked};
-use super::{Error, Lines, Place, Reply, Request, Transport, Url};
+use crate::outcome::Connections;
+
+use super::{Error, Place, Reply, Request, Transport, Url};
 
 /// A pool of keep-alive connections.
 #[derive(Debug, Clone)]
@@ -74,7 +76,7 @@ impl Transport for Pool {
         }
     }
 
-    fn take_lines(&self) -> Option<Lines> {
+    fn take_lines(&self) -> Option<Connections> {
         match &self.way {
             Way::Fixed(lane) => lane.take_lines(),
             Way::Lanes(lanes) => lanes.take_lines(),

@@ -42,8 +42,9 @@ use crate::load::Second;
 use crate::load::Step;
 use crate::load::Summary;
 use crate::load::judge;
-use crate::load::{Connections, Timeline, Vitals};
 use crate::load::{Share, Sides};
+use crate::load::{Timeline, Vitals};
+use crate::outcome::Connections;
 use crate::outcome::{BodySize, Class, TokenTimes};
 use crate::units::Shard;
 

@@ -10,9 +10,9 @@ use tokio::task::yield_now;
 
 use crate::cli::{say, show};
 use crate::client::{Call, Client, Exchange, Piece, Stamped};
-use crate::load::{Connections, Side, Target, Ticket};
-use crate::net::{Lines, Pool, Transport};
-use crate::outcome::{BodySize, Class, Sample};
+use crate::load::{Side, Target, Ticket};
+use crate::net::{Pool, Transport};
+use crate::outcome::{BodySize, Class, Connections, Sample};
 use crate::units::Span;
 use crate::wire::{Delta, Event, Prompt};
 
@@ -148,18 +148,11 @@ impl Target for Requests {
     fn take_connections(&self) -> Option<Connections> {
         let lines = |lane: &Lane| lane.client.transport().take_lines();
         let relay = lines(&self.relay)?;
-        let lines = match &self.direct {
-            None => relay,
-            Some(direct) => relay.and(lines(direct)?),
-        };
-        Some(connections(lines))
+        match &self.direct {
+            None => Some(relay),
+            Some(direct) => Some(relay.and(lines(direct)?)),
+        }
     }
-}
-
-/// What became of connections, in the engine's words.
-fn connections(lines: Lines) -> Connections {
-    let Lines { made, most_open, most_streams } = lines;
-    Connections { made, most_open, most_streams }
 }
 
 impl Requests {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::super::Lines;
+use crate::outcome::Connections;
 
 /// Connections and what they carry.
 #[derive(Debug, Default)]
@@ -29,9 +29,9 @@ impl Counts {
     }
 
     /// What was counted since this was last asked; what is open stays counted.
-    pub(super) fn take(&self) -> Lines {
+    pub(super) fn take(&self) -> Connections {
         let open = self.open.load(Ordering::Relaxed);
-        Lines {
+        Connections {
             made: self.made.swap(0, Ordering::Relaxed),
             most_open: self.most_open.swap(open, Ordering::Relaxed),
             most_streams: self.most_streams.swap(0, Ordering::Relaxed),

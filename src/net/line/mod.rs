@@ -28,6 +28,8 @@ use tokio::time::Instant;
 use tower_http::BoxError;
 use url::Position;
 
+use crate::outcome::Connections;
+
 use self::body::Carrier;
 use self::count::Counts;
 use self::dial::Dialer;
@@ -37,7 +39,7 @@ use self::spare::Spares;
 use super::connection::{Connection, HttpVersion, Reuse};
 use super::follow::Led;
 use super::probe::{Probe, TimedResolver};
-use super::{Error, HeaderValue, Lines, Method, Request, Url};
+use super::{Error, HeaderValue, Method, Request, Url};
 
 pub(super) use self::body::LineBody;
 pub(super) use self::dial::DialError;
@@ -185,7 +187,7 @@ impl Line {
     }
 
     /// What has become of connections since this was last asked.
-    pub(super) fn take_lines(&self) -> Lines {
+    pub(super) fn take_lines(&self) -> Connections {
         self.counts.take()
     }
 

@@ -73,8 +73,8 @@ async fn a_connection_carries_one_request_after_another_and_times_how_each_leave
         assert!(ask(&line, &url).await.unwrap().is_some());
     };
     let _open = tokio::join!(serving, asking);
-    assert_eq!(line.take_lines(), Lines { made: 1, most_open: 1, most_streams: 1 });
-    assert_eq!(line.take_lines(), Lines { made: 0, most_open: 1, most_streams: 0 }, "it stays open");
+    assert_eq!(line.take_lines(), Connections { made: 1, most_open: 1, most_streams: 1 });
+    assert_eq!(line.take_lines(), Connections { made: 0, most_open: 1, most_streams: 0 }, "it stays open");
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn a_server_that_says_so_gets_no_second_request_on_a_connection() {
         ask(&line, &url).await.unwrap();
     };
     tokio::join!(serving, asking);
-    assert_eq!(line.take_lines(), Lines { made: 2, most_open: 1, most_streams: 1 });
+    assert_eq!(line.take_lines(), Connections { made: 2, most_open: 1, most_streams: 1 });
 }
 
 #[tokio::test]
@@ -160,7 +160,7 @@ async fn connections_are_made_ahead_of_the_requests_that_will_need_them() {
         tokio::task::yield_now().await;
     }
     let taken: Vec<_> = std::iter::from_fn(|| line.home.take()).collect();
-    assert_eq!((taken.len(), line.take_lines()), (3, Lines { made: 3, most_open: 3, most_streams: 1 }));
+    assert_eq!((taken.len(), line.take_lines()), (3, Connections { made: 3, most_open: 3, most_streams: 1 }));
 }
 
 #[tokio::test]
@@ -237,5 +237,5 @@ async fn over_http_2_no_request_waits_for_another_where_a_second_connection_can_
     let answers = join_all((0..8).map(|_| ask(&line, &url))).await;
     assert!(answers.iter().all(|answer| matches!(answer, Ok(None))), "{answers:?}");
     let lines = line.take_lines();
-    assert_eq!(lines, Lines { made: 2, most_open: 2, most_streams: 5 });
+    assert_eq!(lines, Connections { made: 2, most_open: 2, most_streams: 5 });
 }
