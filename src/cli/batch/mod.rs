@@ -10,10 +10,11 @@ use std::thread;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::time::{interval, sleep};
 
 use crate::batch;
-use crate::batch::{Control, Ended, Plan, Progress, Requests, Stop, Summary, Then, Told};
+use crate::batch::{Control, Crew, Ended, Plan, Progress, Requests, Stop, Summary, Then, Told};
 use crate::client::cache::Cache;
 use crate::client::{Calls, Client, Exchange, Hints, Partial};
 use crate::config::{Prices, Settings};
@@ -79,14 +80,10 @@ pub(super) fn run(options: &BatchOptions, talk: Talk) -> anyhow::Result<()> {
         price: price(&site.settings),
     };
     let crew = Crew { clients, control: Arc::clone(&control), progress: Arc::clone(&progress) };
-    let Opened { books, output, .. } = opened;
-    let running = thread::spawn(move || {
-        let Crew { clients, control, progress } = crew;
-        batch::run(&plan, books, output, batch::Crew { clients, control, progress })
-    });
+    let (running, ended) = start(plan, opened, crew);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let watch = Watch {
-        running: &running,
+        ended,
         control: &control,
         progress: &progress,
         drain: options.drain.0,
@@ -106,16 +103,21 @@ pub(super) fn run(options: &BatchOptions, talk: Talk) -> anyhow::Result<()> {
     ending(ended, signal)
 }
 
+/// Starts the run in a thread of its own; what comes with it is ready once the run has ended.
+fn start(plan: Plan, opened: Opened, crew: Crew) -> (thread::JoinHandle<Ended>, oneshot::Receiver<()>) {
+    let Opened { books, output, .. } = opened;
+    let (over, ended) = oneshot::channel();
+    let running = thread::spawn(move || {
+        // Dropped even where a part of the run panics.
+        let _over = over;
+        batch::run(&plan, books, output, crew)
+    });
+    (running, ended)
+}
+
 /// The cache that is asked for; a streamed answer's body is not kept, so that a row could not show it again.
 fn open_cache(options: &BatchOptions, settings: &Settings) -> Result<Option<Arc<Cache>>, Usage> {
     if options.stream { Ok(None) } else { options.cache.open(settings.dialect, &settings.policy) }
-}
-
-/// Who carries the rows.
-struct Crew {
-    clients: Vec<Client<Pool>>,
-    control: Arc<Control>,
-    progress: Arc<Progress>,
 }
 
 /// How requests are made of rows.
@@ -156,7 +158,8 @@ fn listener(lines: mpsc::Sender<String>) -> batch::Listener {
 
 /// Looks on while a run lasts.
 struct Watch<'a> {
-    running: &'a thread::JoinHandle<Ended>,
+    /// Ready once the run has ended.
+    ended: oneshot::Receiver<()>,
     control: &'a Control,
     progress: &'a Progress,
     /// How long rows in flight may take once the run is stopped.
@@ -170,7 +173,7 @@ struct Watch<'a> {
 
 impl Watch<'_> {
     /// Shows the progress and listens for signals until the run has ended.
-    async fn until_it_ends(&self, talk: Talk) -> anyhow::Result<Option<Signal>> {
+    async fn until_it_ends(mut self, talk: Talk) -> anyhow::Result<Option<Signal>> {
         let mut signals = Signals::listen()?;
         let mut shown = match (talk.is_quiet(), stderr().is_terminal()) {
             (true, _) => None,
@@ -186,8 +189,9 @@ impl Watch<'_> {
         };
         let watching = watch(self.lookout);
         tokio::pin!(drained, watching);
-        while !self.running.is_finished() {
+        loop {
             tokio::select! {
+                _ = &mut self.ended => break,
                 _ = look.tick() => if let Some(shown) = &mut shown {
                     self.attempts.try_iter().for_each(|line| shown.print(&line));
                     let parked = self.limiter.as_ref().map(|limiter| limiter.parked()).unwrap_or_default();
