@@ -58,7 +58,7 @@ impl<T: Transport> Client<T> {
         let held = |exchange: &mut Exchange, halt| {
             exchange.marks.start = Instant::now();
             (exchange.limited, exchange.unsent) = (came.elapsed(), true);
-            halted(exchange, &Fold::default(), halt);
+            halted(exchange, Fold::default(), halt);
         };
         let mut leave = match self.leave(call, began).await {
             Ok(leave) => leave,
@@ -127,7 +127,7 @@ impl<T: Transport> Client<T> {
                 return None;
             }
             Err(halt) => {
-                halted(exchange, &Fold::default(), halt);
+                halted(exchange, Fold::default(), halt);
                 return None;
             }
         };

@@ -47,7 +47,7 @@ impl Fold {
         }
         marks.last_delta = Some(at);
         let characters = match delta {
-            Delta::Text(text) | Delta::Reasoning(text) | Delta::ToolArguments(text) => text.chars().count(),
+            Delta::Text(text) | Delta::Reasoning(text) | Delta::ToolArguments(text) => characters(text),
             Delta::Bytes(bytes) => bytes.len(),
         };
         self.characters += characters as u64;
@@ -85,6 +85,13 @@ impl Fold {
     }
 }
 
+/// How many characters a text has: bytes that continue none, counted in blocks whose counts fit in a byte, which becomes
+/// a few instructions for many of them.
+fn characters(text: &str) -> usize {
+    let count = |block: &[u8]| block.iter().map(|byte| u8::from(byte.cast_signed() >= -0x40)).sum::<u8>();
+    text.as_bytes().chunks(usize::from(u8::MAX)).map(|block| usize::from(count(block))).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use tokio::time::Instant;
@@ -119,6 +126,16 @@ mod tests {
         let late = Usage { output: Some(6), ..Usage::default() };
         let (fold, _) = fold(&[Event::Usage(early), Event::Usage(late)]);
         assert_eq!(fold.tokens(), Tokens { input: Some(15), output: Some(6), estimated: false });
+    }
+
+    #[test]
+    fn characters_are_counted_as_the_library_counts_them() {
+        for text in ["", "river", "Fluß, 川, 🌊"] {
+            for times in [1, 40, 300] {
+                let text = text.repeat(times);
+                assert_eq!(characters(&text), text.chars().count(), "{times}");
+            }
+        }
     }
 
     #[test]

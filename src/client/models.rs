@@ -50,7 +50,7 @@ impl<T: Transport> Client<T> {
         if let Err(halt) = self.ready(aim, began).await {
             let mut exchange = Box::new(Exchange::starting(call, Instant::now()));
             exchange.unsent = true;
-            halted(&mut exchange, &Fold::default(), halt);
+            halted(&mut exchange, Fold::default(), halt);
             return Err(exchange);
         }
         let token = aim.credential.and_then(Credential::generation);

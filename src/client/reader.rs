@@ -116,7 +116,7 @@ impl Reader<'_> {
                 }
                 Ok(Some(chunk)) => first.extend_from_slice(&chunk),
                 Ok(None) => break sniff(content_type, &first),
-                Err(halt) => return halted(exchange, &Fold::default(), halt),
+                Err(halt) => return halted(exchange, Fold::default(), halt),
             }
             let arrived = exchange.marks.start.elapsed();
             exchange.marks.first_byte.get_or_insert(arrived);
@@ -144,7 +144,7 @@ impl Reader<'_> {
         let body = match self.rest(BytesMut::new(), WHOLE_BODY_LIMIT).await {
             Ok(body) => body.freeze(),
             Err(halt) => {
-                halted(exchange, &Fold::default(), halt);
+                halted(exchange, Fold::default(), halt);
                 return None;
             }
         };
@@ -168,7 +168,7 @@ impl Reader<'_> {
             let Some(chunk) = next else { break };
             let stage = self.stage(exchange, &mut fold);
             if let Err(halt) = stage.feed(&mut decoder, Some(&chunk), sink) {
-                return halted(exchange, &fold, halt);
+                return halted(exchange, fold, halt);
             }
             if fold.terminal || fold.error.is_some() {
                 let _ = timeout(TRAILING_GRACE, async { while let Ok(Some(_)) = self.body.chunk().await {} })
@@ -177,12 +177,12 @@ impl Reader<'_> {
             }
             next = match self.chunk_for(sink).await {
                 Ok(chunk) => chunk,
-                Err(halt) => return halted(exchange, &fold, halt),
+                Err(halt) => return halted(exchange, fold, halt),
             };
         }
         let stage = self.stage(exchange, &mut fold);
         if let Err(halt) = stage.feed(&mut decoder, None, sink) {
-            return halted(exchange, &fold, halt);
+            return halted(exchange, fold, halt);
         }
         self.judge(exchange, fold);
     }
@@ -192,7 +192,7 @@ impl Reader<'_> {
         let mut fold = Fold::default();
         let body = match self.rest(first, WHOLE_BODY_LIMIT).await {
             Ok(body) => body,
-            Err(halt) => return halted(exchange, &fold, halt),
+            Err(halt) => return halted(exchange, fold, halt),
         };
         let at = exchange.marks.start.elapsed();
         let mut flow = sink.take(Piece::Wire(&body));
@@ -204,10 +204,10 @@ impl Reader<'_> {
             }
         });
         if flow.is_break() {
-            return halted(exchange, &fold, Halt::Stopped);
+            return halted(exchange, fold, Halt::Stopped);
         }
         if let Err(error) = decoded {
-            return halted(exchange, &fold, Halt::Wire(error));
+            return halted(exchange, fold, Halt::Wire(error));
         }
         exchange.marks.last_delta = Some(at);
         exchange.marks.end = Some(at);
@@ -219,18 +219,19 @@ impl Reader<'_> {
 
     /// The class of an answer whose bytes have all been read.
     fn judge(&self, exchange: &mut Exchange, mut fold: Fold) {
-        settle(exchange, &fold);
-        if let Some(error) = fold.error.take() {
+        let (error, class) = (fold.error.take(), fold.class());
+        let (deltas, terminal) = (fold.deltas, fold.terminal);
+        settle(exchange, fold);
+        if let Some(error) = error {
             let class = if error.is_quota() { Class::Quota } else { Class::StreamError };
             let status = exchange.status.unwrap_or(200);
             return exchange.fail(class, Trouble::Reported(ApiErrorText { status, error }));
         }
-        if !fold.terminal {
-            let (deltas, expected) = (fold.deltas, self.call.dialect.terminal_event());
+        if !terminal {
+            let expected = self.call.dialect.terminal_event();
             return exchange.fail(Class::Truncated, Trouble::Truncated { deltas, expected });
         }
         exchange.complete = true;
-        let class = fold.class();
         if class == Class::Empty {
             let stop = exchange.stop.as_ref().map(|stop| stop.word.clone());
             return exchange.fail(class, Trouble::NothingGenerated { stop });
@@ -281,7 +282,7 @@ impl Stage<'_> {
 }
 
 /// The class of an answer whose reading ended early.
-pub(super) fn halted(exchange: &mut Exchange, fold: &Fold, halt: Halt) {
+pub(super) fn halted(exchange: &mut Exchange, fold: Fold, halt: Halt) {
     settle(exchange, fold);
     match halt {
         Halt::Missed(deadline) => exchange.fail(deadline.class, deadline.trouble()),
@@ -311,10 +312,9 @@ fn misread(exchange: &mut Exchange, kind: BodyKind, error: ApiError) {
 }
 
 /// Carries what the events said over to the exchange.
-fn settle(exchange: &mut Exchange, fold: &Fold) {
+fn settle(exchange: &mut Exchange, fold: Fold) {
     exchange.deltas = fold.deltas;
     exchange.usage = fold.usage;
     exchange.tokens = fold.tokens();
-    exchange.stop.clone_from(&fold.stop);
-    exchange.model.clone_from(&fold.model);
+    (exchange.stop, exchange.model) = (fold.stop, fold.model);
 }

@@ -25,7 +25,7 @@ impl<T: Transport> Client<T> {
             Ok(flight) => flight,
             Err(halt) => {
                 let mut exchange = Exchange::starting(call, began);
-                halted(&mut exchange, &Fold::default(), halt);
+                halted(&mut exchange, Fold::default(), halt);
                 return exchange;
             }
         };

@@ -96,7 +96,10 @@ impl Home {
 
     /// Takes back a connection whose answer has been read, if it can carry another request.
     pub(super) fn put(&self, mut link: Link, context: &mut Context<'_>) {
-        link.drive(context);
+        // Most know by now that they are free; the others look whether they were closed.
+        if !link.is_free() {
+            link.drive(context);
+        }
         if !link.is_free() {
             return;
         }
