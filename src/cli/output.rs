@@ -6,7 +6,7 @@ use std::io;
 use std::io::{BufWriter, StdoutLock, Write, stdout};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::{Builder, TempPath};
 
 /// Data that could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -33,8 +33,8 @@ pub(super) enum Output {
     Stdout(StdoutLock<'static>),
     /// A pipe, a device or another place that is no file.
     Device { file: fs::File, path: PathBuf },
-    /// A temporary file beside its final place.
-    File { file: BufWriter<NamedTempFile>, path: PathBuf, written: bool },
+    /// A temporary file beside its final place. The library's own writer would name that file in its errors.
+    File { file: BufWriter<fs::File>, twin: TempPath, path: PathBuf, written: bool },
 }
 
 impl Output {
@@ -61,11 +61,13 @@ impl Output {
         let path = if existing.is_some() { path.canonicalize()? } else { path.to_owned() };
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let file = create_beside(&format!(".{name}."), folder)?;
+        // With the rights that any new file of the user's has.
+        let create = |path: &Path| fs::File::create_new(path);
+        let (file, twin) = Builder::new().prefix(&format!(".{name}.")).make_in(folder, create)?.into_parts();
         if let Some(existing) = existing {
-            file.as_file().set_permissions(existing.permissions())?;
+            file.set_permissions(existing.permissions())?;
         }
-        Ok(Self::File { file: BufWriter::new(file), path, written: false })
+        Ok(Self::File { file: BufWriter::new(file), twin, path, written: false })
     }
 
     /// Writes data.
@@ -78,7 +80,7 @@ impl Output {
             Self::Device { file, path } => {
                 file.write_all(data).map_err(|source| OutputError::new(path.display(), source))
             }
-            Self::File { file, path, written } => {
+            Self::File { file, path, written, .. } => {
                 *written |= !data.is_empty();
                 file.write_all(data).map_err(|source| OutputError::new(path.display(), source))
             }
@@ -100,15 +102,15 @@ impl Output {
     }
 
     fn keep_as(self, name: impl Fn(&Path) -> PathBuf) -> Result<Option<PathBuf>, OutputError> {
-        let Self::File { file, path, written } = self else { return Ok(None) };
+        let Self::File { file, twin, path, written } = self else { return Ok(None) };
         let final_path = name(&path);
         if final_path != path && !written {
             return Ok(None);
         }
         let failed = |source| OutputError::new(final_path.display(), source);
         let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
-        file.as_file().sync_all().map_err(failed)?;
-        file.persist(&final_path).map_err(|error| failed(error.error))?;
+        file.sync_all().map_err(failed)?;
+        twin.persist(&final_path).map_err(|error| failed(error.error))?;
         Ok(Some(final_path))
     }
 }
@@ -117,20 +119,6 @@ impl Output {
 pub(super) fn append_to(path: &Path) -> Result<fs::File, OutputError> {
     let open = fs::OpenOptions::new().create(true).append(true).open(path);
     open.map_err(|source| OutputError::new(path.display(), source))
-}
-
-/// A temporary file in the folder of the final one, with the rights that any new file of the user's has.
-fn create_beside(prefix: &str, folder: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.prefix(prefix).tempfile_in(folder).map_err(|error| {
-        // The library wraps what happened in the temporary name, which tells nobody anything.
-        let inner = error.get_ref().and_then(|wrapped| wrapped.source());
-        let code =
-            inner.and_then(|inner| inner.downcast_ref::<io::Error>()).and_then(io::Error::raw_os_error);
-        code.map_or(error, io::Error::from_raw_os_error)
-    })
 }
 
 #[cfg(test)]
@@ -191,7 +179,8 @@ mod tests {
     fn a_place_that_cannot_be_written_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let error = Output::open(Some(&folder.path().join("missing/answer.txt"))).err().unwrap();
-        assert!(error.to_string().contains("missing/answer.txt"));
+        let message = error.to_string();
+        assert!(message.contains("missing/answer.txt: ") && !message.contains(".answer.txt."), "{message}");
         assert!(Output::open(Some(folder.path())).is_err());
     }
 }

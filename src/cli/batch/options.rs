@@ -278,7 +278,11 @@ impl BatchOptions {
     /// Where the journal is, where there is one with a name.
     pub(super) fn journal_file(&self) -> Option<PathBuf> {
         self.journal.clone().or_else(|| {
-            let mut name = self.output_file()?.as_os_str().to_owned();
+            // What a pipe or a device has taken cannot be gone on from.
+            let output = self
+                .output_file()
+                .filter(|path| !std::fs::metadata(path).is_ok_and(|file| !file.is_file()))?;
+            let mut name = output.as_os_str().to_owned();
             name.push(".journal");
             Some(PathBuf::from(name))
         })
