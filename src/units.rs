@@ -159,6 +159,12 @@ impl Money {
         Self((self.0 / Self::MICRO).saturating_mul(u128::from(tokens)))
     }
 
+    /// So many times as much.
+    #[must_use]
+    pub fn times(self, count: u64) -> Self {
+        Self(self.0.saturating_mul(u128::from(count)))
+    }
+
     /// The amount in dollars, as the nearest number.
     #[expect(clippy::cast_precision_loss, reason = "JSON has no exact fractions; the nearest is meant")]
     pub fn dollars(self) -> f64 {

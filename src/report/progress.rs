@@ -58,6 +58,16 @@ impl Progress {
         }
     }
 
+    /// Writes a line that stays.
+    pub fn say(&mut self, text: &str) {
+        match &mut self.form {
+            Form::InPlace(bar) => bar.println(text),
+            Form::Plain { out, .. } => {
+                let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+            }
+        }
+    }
+
     /// Takes in the latest view.
     pub fn show(&mut self, live: &Live) {
         match &self.form {

@@ -6,6 +6,7 @@ mod bounds;
 mod capacity;
 mod direct;
 mod options;
+mod outlook;
 mod prompts;
 mod requests;
 mod selftest;

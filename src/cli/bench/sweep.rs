@@ -2,7 +2,7 @@
 
 use std::future::pending;
 use std::ops::ControlFlow;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use crate::report::Progress;
 use crate::units::Span;
 
 use super::bounds::Purse;
+use super::outlook::{First, outlook};
 use super::prompts::Script;
 use super::requests::{Lane, Requests, Scale};
 use super::talks::{Maker, Talks};
@@ -81,22 +82,20 @@ async fn sweep(teams: Teams<'_>, sweep: Sweep<'_>) -> anyhow::Result<Swept> {
     let mut watching = pin!(watch(lookout));
     let settings = &teams.relay.wired.site.settings;
     let maker = Maker::of(settings, teams.relay.wired.call.stream, session);
-    let opened = {
-        let mut opened = pin!(teams.open(&maker, &mut signals, progress.as_mut()));
-        loop {
-            tokio::select! {
-                opened = &mut opened => break opened,
-                () = &mut watching => {}
-            }
-        }
-    };
-    let (relay, direct) = match opened {
+    let opened = Box::pin(teams.open((&maker, &purse), &mut signals, progress.as_mut()));
+    let opened = beside(watching.as_mut(), opened).await;
+    let Opened { relay, direct, firsts } = match opened {
         Ok(opened) => opened,
         Err(error) => {
             progress.into_iter().for_each(Progress::finish);
             return Err(error);
         }
     };
+    if let (Some(progress), Some(outlook)) =
+        (&mut progress, outlook(plan, &firsts, !settings.prices.is_empty()))
+    {
+        progress.say(&outlook);
+    }
     let scales: Vec<Arc<Scale>> = relay.iter().map(|lane| Arc::clone(&lane.scale)).collect();
     let turns = relay.first().map_or(1, |lane| lane.script.turns);
     let mut past = direct.into_iter().flatten();
@@ -135,6 +134,17 @@ async fn sweep(teams: Teams<'_>, sweep: Sweep<'_>) -> anyhow::Result<Swept> {
     Ok(Swept { run, signal: came, body: scales.iter().map(|scale| scale.total()).sum() })
 }
 
+/// Carries something out while something else is kept going.
+async fn beside<T>(mut other: Pin<&mut impl Future<Output = ()>>, what: impl Future<Output = T>) -> T {
+    let mut what = pin!(what);
+    loop {
+        tokio::select! {
+            done = &mut what => return done,
+            () = &mut other => {}
+        }
+    }
+}
+
 /// Ends the run once its time is over; goes on for ever, so that it can be waited for beside the run.
 async fn bounded(time: Option<Duration>, control: &Control) {
     if let Some(time) = time {
@@ -144,19 +154,29 @@ async fn bounded(time: Option<Duration>, control: &Control) {
     pending::<()>().await;
 }
 
+/// The ways that the load goes, and what became of the requests before it.
+struct Opened {
+    relay: Vec<Lane>,
+    direct: Option<Vec<Lane>>,
+    firsts: Vec<First>,
+}
+
 impl Teams<'_> {
     /// Opens the ways of both.
     async fn open(
         self,
-        maker: &Maker,
+        means: (&Maker, &Purse),
         signals: &mut Signals,
         mut progress: Option<&mut Progress>,
-    ) -> anyhow::Result<(Vec<Lane>, Option<Vec<Lane>>)> {
-        let relay = self.relay.open(maker, signals, progress.as_deref_mut()).await?;
-        let Some(direct) = self.direct else { return Ok((relay, None)) };
+    ) -> anyhow::Result<Opened> {
+        let (relay, first) = self.relay.open(means, signals, progress.as_deref_mut()).await?;
+        let Some(direct) = self.direct else {
+            return Ok(Opened { relay, direct: None, firsts: vec![first] });
+        };
         let url = shown_url(&direct.wired.call.url);
-        let direct = direct.open(maker, signals, progress).await;
-        Ok((relay, Some(direct.with_context(|| format!("past the relay, at {url} (--direct)"))?)))
+        let opened = direct.open(means, signals, progress).await;
+        let (direct, second) = opened.with_context(|| format!("past the relay, at {url} (--direct)"))?;
+        Ok(Opened { relay, direct: Some(direct), firsts: vec![first, second] })
     }
 }
 
@@ -164,12 +184,14 @@ impl Team<'_> {
     /// Makes the request that goes before the load; then each worker has its way, with what that one has learned.
     async fn open(
         self,
-        maker: &Maker,
+        (maker, purse): (&Maker, &Purse),
         signals: &mut Signals,
         progress: Option<&mut Progress>,
-    ) -> anyhow::Result<Vec<Lane>> {
+    ) -> anyhow::Result<(Vec<Lane>, First)> {
         let Self { wired, crew: Crew { scout, workers }, script } = self;
         let exchange = preflight(&scout, &script.opening(maker), signals, progress).await?;
+        purse.pay(&exchange);
+        let first = First::of(&exchange, &wired.site.settings);
         passable(exchange, wired)?;
         let learned = scout.learned();
         drop(scout);
@@ -179,7 +201,7 @@ impl Team<'_> {
             script: Arc::clone(&script),
             scale: Arc::default(),
         };
-        Ok(workers.into_iter().map(lane).collect())
+        Ok((workers.into_iter().map(lane).collect(), first))
     }
 }
 
