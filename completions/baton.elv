@@ -371,7 +371,7 @@ set edit:completion:arg-completer[baton] = {|@words|
             cand --baseline 'Exit with 99 where a figure is worse than in this earlier result of the same plan, beyond the noise'
             cand --noise 'Relative change up to which a figure counts as unchanged [default: 5%]'
             cand --max-requests 'Make at most so many requests in all, warm-ups and those before the load included; what a retry sends counts, too'
-            cand --max-cost 'End the run once its answers have cost so many dollars, at the configured prices; requests in flight still finish'
+            cand --max-cost 'End the run once its answers, those before the load included, have cost so many dollars at the configured prices; requests in flight still finish'
             cand --max-time 'End the run when its levels have taken so long; requests in flight still finish'
             cand --shard 'Carry only part NUMBER of so many, as in 2/4; auto reads it from JOB_COMPLETION_INDEX and JOB_COMPLETIONS, SLURM_PROCID and SLURM_NTASKS, or MPI''s variables'
             cand --start-at 'Begin the first level at this time (RFC 3339, as in 2026-11-23T05:12:00Z), and each further one a slot later'

@@ -406,7 +406,7 @@ complete -c baton -n "__fish_baton_using_subcommand bench" -l slo -d 'Count the 
 complete -c baton -n "__fish_baton_using_subcommand bench" -l baseline -d 'Exit with 99 where a figure is worse than in this earlier result of the same plan, beyond the noise' -r -F
 complete -c baton -n "__fish_baton_using_subcommand bench" -l noise -d 'Relative change up to which a figure counts as unchanged [default: 5%]' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l max-requests -d 'Make at most so many requests in all, warm-ups and those before the load included; what a retry sends counts, too' -r
-complete -c baton -n "__fish_baton_using_subcommand bench" -l max-cost -d 'End the run once its answers have cost so many dollars, at the configured prices; requests in flight still finish' -r
+complete -c baton -n "__fish_baton_using_subcommand bench" -l max-cost -d 'End the run once its answers, those before the load included, have cost so many dollars at the configured prices; requests in flight still finish' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l max-time -d 'End the run when its levels have taken so long; requests in flight still finish' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l shard -d 'Carry only part NUMBER of so many, as in 2/4; auto reads it from JOB_COMPLETION_INDEX and JOB_COMPLETIONS, SLURM_PROCID and SLURM_NTASKS, or MPI\'s variables' -r
 complete -c baton -n "__fish_baton_using_subcommand bench" -l start-at -d 'Begin the first level at this time (RFC 3339, as in 2026-11-23T05:12:00Z), and each further one a slot later' -r

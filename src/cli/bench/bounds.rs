@@ -21,7 +21,8 @@ pub(super) struct BoundOptions {
     /// Make at most so many requests in all, warm-ups and those before the load included; what a retry sends counts, too
     #[arg(long, value_name = "COUNT")]
     max_requests: Option<Count>,
-    /// End the run once its answers have cost so many dollars, at the configured prices; requests in flight still finish
+    /// End the run once its answers, those before the load included, have cost so many dollars at the configured prices;
+    /// requests in flight still finish
     #[arg(long, value_name = "USD")]
     max_cost: Option<Money>,
     /// End the run when its levels have taken so long; requests in flight still finish
