@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt;
 use tokio::time::{Instant, timeout};
 
 use crate::net;
@@ -43,20 +44,27 @@ pub(super) struct Reader<'c> {
 impl Reader<'_> {
     /// The next chunk, or why there is none.
     async fn chunk(&mut self) -> Result<Option<Bytes>, Halt> {
-        match self.patience.wait(self.progress, self.body.chunk()).await? {
-            Ok(chunk) => {
-                if chunk.is_some() {
-                    self.progress.last_byte = Some(Instant::now());
-                    self.patience.progressed();
-                }
-                Ok(chunk)
-            }
-            Err(error) => Err(Halt::Net(error)),
+        let came = self.patience.wait(self.progress, self.body.chunk()).await?;
+        self.note(came)
+    }
+
+    /// Notes that something came.
+    fn note(&mut self, came: Result<Option<Bytes>, net::Error>) -> Result<Option<Bytes>, Halt> {
+        let chunk = came.map_err(Halt::Net)?;
+        if chunk.is_some() {
+            self.progress.last_byte = Some(Instant::now());
+            self.patience.progressed();
         }
+        Ok(chunk)
     }
 
     /// The next chunk, once the sink has room for it.
     async fn chunk_for(&mut self, sink: &mut impl Sink) -> Result<Option<Bytes>, Halt> {
+        if sink.gathers()
+            && let Some(came) = self.body.chunk().now_or_never()
+        {
+            return self.note(came);
+        }
         let full = Instant::now();
         if self.patience.of_total().wait(Progress::default(), sink.ready()).await?.is_break() {
             return Err(Halt::Stopped);

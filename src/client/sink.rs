@@ -17,6 +17,11 @@ pub trait Sink {
     fn ready(&mut self) -> impl Future<Output = ControlFlow<()>> {
         std::future::ready(ControlFlow::Continue(()))
     }
+
+    /// Whether what has come already is read before it is asked to make room: it would rather pass on much at once.
+    fn gathers(&self) -> bool {
+        false
+    }
 }
 
 impl<F: FnMut(Piece<'_>) -> ControlFlow<()>> Sink for F {

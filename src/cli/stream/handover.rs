@@ -5,8 +5,9 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// Bytes that gather before the reader is held back: as many as stay in a core's own cache on their way to the kernel.
-const MOST: usize = 64 * 1024;
+/// Bytes that gather before they are handed over, or before the reader is held back: so many that a core that reads and
+/// writes by turns seldom has to change, and so few that they stay in its own cache meanwhile.
+pub(super) const MOST: usize = 256 * 1024;
 
 /// A buffer that has grown larger than this is not used again.
 const LARGEST_KEPT: usize = 1024 * 1024;

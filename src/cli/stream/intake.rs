@@ -10,6 +10,7 @@ use crate::report::ArrivalLine;
 use crate::units::Span;
 use crate::wire::{Delta, Event};
 
+use super::handover::MOST;
 use super::writer::{Writer, Written};
 
 /// The reader's side of a stream.
@@ -106,5 +107,9 @@ impl Sink for Intake {
             live.note_bytes(self.filling.len());
         }
         self.writer.put(&mut self.filling).await
+    }
+
+    fn gathers(&self) -> bool {
+        (1..MOST).contains(&self.filling.len())
     }
 }
