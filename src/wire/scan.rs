@@ -175,11 +175,11 @@ impl<'a> Scan<'a> {
     fn skip(&mut self) -> Result<(), Unsure> {
         match self.next()? {
             b'"' => self.quoted().map(|_| ()),
-            b'{' => self.each(b'}', &mut |scan| {
+            b'{' => self.skip_each(b'}', &mut |scan| {
                 scan.key()?;
                 scan.skip()
             }),
-            b'[' => self.each(b']', &mut Self::skip),
+            b'[' => self.skip_each(b']', &mut Self::skip),
             b't' => self.word("true"),
             b'f' => self.word("false"),
             b'n' => self.word("null"),
@@ -187,19 +187,39 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Passes over a list of anything between brackets.
-    fn each(
+    /// Reads what stands between brackets, up to the one that closes.
+    fn items<T>(
+        &mut self,
+        close: u8,
+        read: impl FnOnce(&mut Items<'_, 'a>) -> Result<T, Unsure>,
+    ) -> Result<T, Unsure> {
+        self.at += 1;
+        self.depth += 1;
+        if self.depth > DEPTH {
+            return Err(Unsure);
+        }
+        let mut items = Items { scan: self, close, is_first: true };
+        let value = read(&mut items)?;
+        // A visitor may be content with less than all.
+        if items.close != 0 {
+            return Err(Unsure);
+        }
+        self.depth -= 1;
+        Ok(value)
+    }
+
+    /// Passes over everything between brackets.
+    fn skip_each(
         &mut self,
         close: u8,
         one: &mut dyn FnMut(&mut Self) -> Result<(), Unsure>,
     ) -> Result<(), Unsure> {
-        self.enter()?;
-        let mut items = Items { scan: self, close, is_first: true };
-        while items.has_more()? {
-            one(items.scan)?;
-        }
-        self.leave();
-        Ok(())
+        self.items(close, |items| {
+            while items.has_more()? {
+                one(items.scan)?;
+            }
+            Ok(())
+        })
     }
 
     /// The name of a field, and its colon.
@@ -210,17 +230,6 @@ impl<'a> Scan<'a> {
         let key = self.quoted()?;
         self.expect(b':')?;
         Ok(key)
-    }
-
-    /// Goes into a list or an object.
-    fn enter(&mut self) -> Result<(), Unsure> {
-        self.at += 1;
-        self.depth += 1;
-        if self.depth > DEPTH { Err(Unsure) } else { Ok(()) }
-    }
-
-    fn leave(&mut self) {
-        self.depth -= 1;
     }
 }
 
@@ -257,27 +266,8 @@ impl<'de> Deserializer<'de> for &mut Scan<'de> {
                 }
                 visitor.visit_borrowed_str(quoted.text)
             }
-            b'{' => {
-                self.enter()?;
-                let mut items = Items { scan: self, close: b'}', is_first: true };
-                let value = visitor.visit_map(&mut items)?;
-                // A visitor may be content with less than all.
-                if items.close != 0 {
-                    return Err(Unsure);
-                }
-                items.scan.leave();
-                Ok(value)
-            }
-            b'[' => {
-                self.enter()?;
-                let mut items = Items { scan: self, close: b']', is_first: true };
-                let value = visitor.visit_seq(&mut items)?;
-                if items.close != 0 {
-                    return Err(Unsure);
-                }
-                items.scan.leave();
-                Ok(value)
-            }
+            b'{' => self.items(b'}', |items| visitor.visit_map(items)),
+            b'[' => self.items(b']', |items| visitor.visit_seq(items)),
             b't' => {
                 self.word("true")?;
                 visitor.visit_bool(true)
