@@ -286,6 +286,41 @@ async fn a_sink_that_breaks_while_it_makes_room_ends_the_exchange() {
     assert_eq!((exchange.class, exchange.deltas, exchange.complete), (Class::Cancelled, 1, false));
 }
 
+/// Counts the chunks that it holds, and how many those were each time that it was asked to make room.
+struct Gatherer {
+    gathers: bool,
+    held: usize,
+    passed_on: Vec<usize>,
+}
+
+impl Sink for Gatherer {
+    fn take(&mut self, piece: Piece<'_>) -> ControlFlow<()> {
+        self.held += usize::from(matches!(piece, Piece::Wire(_)));
+        ControlFlow::Continue(())
+    }
+
+    async fn ready(&mut self) -> ControlFlow<()> {
+        self.passed_on.push(std::mem::take(&mut self.held));
+        ControlFlow::Continue(())
+    }
+
+    fn gathers(&self) -> bool {
+        self.gathers
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_gathers_is_given_what_has_come_and_passes_it_on_before_anything_is_waited_for() {
+    for (gathers, expected) in [(true, vec![2]), (false, vec![1, 1])] {
+        let steps = [Step::Bytes(STREAM[0]), Step::Bytes(STREAM[1]), Step::Wait(Duration::from_secs(1))];
+        let script = Script::of(vec![stream(steps.into_iter().chain([Step::Bytes(STREAM[2])]).collect())]);
+        let client = Client::new(script, None, Policy::default(), Timeouts::default());
+        let mut sink = Gatherer { gathers, held: 0, passed_on: Vec::new() };
+        let exchange = client.run(&call(Dialect::Messages, true), &mut sink).await;
+        assert_eq!((exchange.class, sink.passed_on), (Class::Ok, expected));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_was_lost_on_a_refused_token_is_time_for_the_token() {
     let mut exchange = Exchange::starting(&call(Dialect::Messages, true), Instant::now());
