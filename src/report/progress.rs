@@ -59,7 +59,7 @@ impl Progress {
     }
 
     /// Writes a line that stays.
-    pub fn say(&mut self, text: &str) {
+    pub fn print(&mut self, text: &str) {
         match &mut self.form {
             Form::InPlace(bar) => bar.println(text),
             Form::Plain { out, .. } => {

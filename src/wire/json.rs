@@ -70,7 +70,7 @@ fn without_lone_surrogates(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The UTF-16 unit that a `\uXXXX` escape at the beginning of the bytes names.
+/// The UTF-16 unit that a `\u` escape of four digits at the beginning of the bytes names.
 fn unit(bytes: &[u8]) -> Option<u16> {
     let digits = bytes.strip_prefix(b"\\u")?.get(..4)?;
     u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()

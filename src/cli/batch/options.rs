@@ -171,7 +171,7 @@ impl BatchOptions {
         let goes_on = self.resume || self.retry_failed;
         if goes_on && self.journal_file().is_none() {
             let flag = if self.resume { "--resume" } else { "--retry-failed" };
-            let message = format!("{flag}: standard output keeps nothing to go on from");
+            let message = format!("{flag}: only a file keeps what there is to go on from");
             return Err(Usage::new(message).hint("name the output with -o, or keep a journal with --journal"));
         }
         if self.stream && self.cache.is_asked_for() {

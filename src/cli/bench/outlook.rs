@@ -66,7 +66,7 @@ impl std::fmt::Display for Count {
             return out.write_str(&grouped(self.number));
         }
         let unit = 10_u64.pow(self.number.max(1).ilog10().saturating_sub(1));
-        write!(out, "~{}", grouped((self.number + unit / 2) / unit * unit))
+        write!(out, "~{}", grouped(self.number.saturating_add(unit / 2) / unit * unit))
     }
 }
 
@@ -75,7 +75,10 @@ fn requests(plan: &Plan, together: Option<Duration>) -> Option<Count> {
     let mut all = Count { number: 0, is_guess: false };
     for step in &plan.levels {
         let level = of_level(plan, step, together)?;
-        all = Count { number: all.number + level.number, is_guess: all.is_guess || level.is_guess };
+        all = Count {
+            number: all.number.saturating_add(level.number),
+            is_guess: all.is_guess || level.is_guess,
+        };
     }
     Some(Count { number: all.number / plan.shard.of(), ..all })
 }
@@ -88,15 +91,17 @@ fn of_level(plan: &Plan, step: &Step, together: Option<Duration>) -> Option<Coun
             let before = arrivals.warmup().map_or(Some(0), |arrivals| within(&arrivals, plan.warmup))?;
             let measured = match extent {
                 Extent::Window(window) => within(arrivals, window)?,
-                Extent::Requests(requests) => requests * sides,
+                Extent::Requests(requests) => requests.saturating_mul(sides),
             };
-            certain(before + measured)
+            certain(before.saturating_add(measured))
         }
-        (None, Extent::Requests(requests)) if plan.warmup.is_zero() => certain(requests * sides),
+        (None, Extent::Requests(requests)) if plan.warmup.is_zero() => {
+            certain(requests.saturating_mul(sides))
+        }
         (None, extent) => {
             let (time, counted) = match extent {
                 Extent::Window(window) => (plan.warmup + window, 0),
-                Extent::Requests(requests) => (plan.warmup, requests * sides),
+                Extent::Requests(requests) => (plan.warmup, requests.saturating_mul(sides)),
             };
             let rounds = time.div_duration_f64(together?.max(Duration::from_micros(1)));
             // Each user sends one at least.
@@ -106,16 +111,17 @@ fn of_level(plan: &Plan, step: &Step, together: Option<Duration>) -> Option<Coun
                 reason = "a guess of two digits"
             )]
             let rounds = rounds.ceil() as u64;
-            Some(Count { number: counted + rounds * u64::from(step.users) * sides, is_guess: true })
+            let guessed = rounds.saturating_mul(u64::from(step.users)).saturating_mul(sides);
+            Some(Count { number: counted.saturating_add(guessed), is_guess: true })
         }
     }
 }
 
 /// How many arrivals there are in a time; nothing where counting them would take longer than anybody wants to wait.
 fn within(arrivals: &Arrivals, time: Duration) -> Option<u64> {
-    const MOST: f64 = 1e7;
-    let is_short = arrivals.rate().is_none_or(|rate| rate * time.as_secs_f64() < MOST);
-    is_short.then(|| arrivals.count_within(time))
+    const MOST: usize = 10_000_000;
+    let counted = arrivals.offsets().take_while(|offset| *offset < time).take(MOST).count();
+    (counted < MOST).then_some(counted as u64)
 }
 
 #[cfg(test)]
@@ -174,6 +180,19 @@ mod tests {
         let failed = First { took: None, cost: None };
         let text = outlook(&plan, &[failed], true).unwrap();
         assert_eq!(text, "expect  2 240 requests · no price known");
+    }
+
+    #[test]
+    fn what_nobody_could_carry_out_is_foretold_all_the_same() {
+        let endless = plan(&[100_000], Extent::Window(Duration::MAX), 0);
+        let text = outlook(&endless, &[first(1, "0.002")], true).unwrap();
+        assert!(text.starts_with("expect  ~18 "), "{text}");
+        let most = plan(&[1], Extent::Requests(u64::MAX), 0);
+        let pairs = Plan { sides: Sides::Pairs, ..most };
+        assert!(outlook(&pairs, &[first(1, "1"), first(1, "1")], true).is_some());
+        let arrivals = Some(Arrivals::flat(1e6, Spacing::Constant, 1));
+        let many = Plan { levels: vec![Step { users: 1, arrivals }], ..endless };
+        assert_eq!(outlook(&many, &[first(1, "0.002")], true), None);
     }
 
     #[test]

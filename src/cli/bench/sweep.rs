@@ -91,10 +91,10 @@ async fn sweep(teams: Teams<'_>, sweep: Sweep<'_>) -> anyhow::Result<Swept> {
             return Err(error);
         }
     };
-    if let (Some(progress), Some(outlook)) =
-        (&mut progress, outlook(plan, &firsts, !settings.prices.is_empty()))
+    if let Some(progress) = &mut progress
+        && let Some(outlook) = outlook(plan, &firsts, !settings.prices.is_empty())
     {
-        progress.say(&outlook);
+        progress.print(&outlook);
     }
     let scales: Vec<Arc<Scale>> = relay.iter().map(|lane| Arc::clone(&lane.scale)).collect();
     let turns = relay.first().map_or(1, |lane| lane.script.turns);
