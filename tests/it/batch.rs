@@ -412,6 +412,21 @@ fn a_full_disk_ends_the_run_and_the_journal_keeps_what_was_finished() {
     assert!(sent > 0 && bench.sent() <= 50 + 50, "{sent}, {}", bench.sent());
 }
 
+#[cfg(unix)]
+#[test]
+fn a_device_keeps_no_journal_and_is_not_gone_on_from() {
+    let bench = Bench::new(QUICK);
+    bench.rows(3);
+    std::os::unix::fs::symlink("/dev/null", bench.path("device")).unwrap();
+    let arguments = ["in.jsonl", "-o", "device"];
+    let said = bench.run(&arguments);
+    assert_eq!((said.code, bench.sent()), (0, 3), "{said:?}");
+    assert!(!bench.path("device.journal").exists() && !said.err.contains("--resume"), "{said:?}");
+    let said = bench.run(&[&arguments[..], &["--resume"]].concat());
+    assert_eq!((said.code, bench.sent()), (2, 3), "{said:?}");
+    assert!(said.err.contains("--resume: only a file keeps what there is to go on from"), "{said:?}");
+}
+
 #[test]
 fn a_reader_that_goes_away_is_a_quiet_end() {
     let bench = Bench::new(QUICK);
