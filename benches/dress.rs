@@ -28,7 +28,7 @@ fn main() {
     let mut headers = HeaderMap::new();
     headers.insert("content-type", "application/json".parse().expect("a value"));
     let journey = Journey::default();
-    let request = Request { method: Method::Post, url, headers, body: body(), journey };
+    let request = Request { method: Method::Post, url: url.into(), headers, body: body(), journey };
     parts(&mut criterion, &credential, &request);
     whole(&mut criterion, &credential, &request);
     criterion.final_summary();

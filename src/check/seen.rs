@@ -78,7 +78,7 @@ impl Seen {
 
     /// By how many seconds the relay's clock is ahead of ours, where it tells its time.
     pub(super) fn clock_ahead(&self) -> Option<i64> {
-        clock_ahead(&self.headers, SystemTime::now())
+        clock_ahead(self.header("date"), SystemTime::now())
     }
 
     /// A header as text.

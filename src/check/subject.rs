@@ -241,7 +241,7 @@ impl Subject {
         let answered = async {
             let reply = pool.send(request).await.map_err(Trouble::Net)?;
             let reused = reply.connection.connect.is_none();
-            let (status, headers) = (reply.status, reply.headers);
+            let (status, headers) = (reply.status, reply.headers.to_map());
             let seen = Seen {
                 dialect: ask.dialect,
                 status,
@@ -281,7 +281,8 @@ impl Subject {
     pub(super) async fn fetch(url: &Url) -> Result<Vec<u8>, Trouble> {
         let pool = Pool::new(&Connection::default(), url).map_err(Trouble::Net)?;
         let (method, url, headers) = (Method::Get, url.clone(), HeaderMap::new());
-        let request = Request { method, url, headers, body: Bytes::new(), journey: Journey::default() };
+        let request =
+            Request { method, url: url.into(), headers, body: Bytes::new(), journey: Journey::default() };
         let reply = pool.send(request).await.map_err(Trouble::Net)?;
         let (mut body, mut page) = (reply.body, Vec::new());
         while let Some(bytes) = body.chunk().await.map_err(Trouble::Net)? {

@@ -335,7 +335,7 @@ mod tests {
         let credential = Credential::new(name, value, Origin::of(&url), "ANTHROPIC_AUTH_TOKEN");
         credential.apply(&url, &mut headers);
         let (body, journey) = ("{\"a\":\"it's\"}".into(), Journey::default());
-        (Request { method: Method::Post, url, headers, body, journey }, credential)
+        (Request { method: Method::Post, url: url.into(), headers, body, journey }, credential)
     }
 
     #[test]

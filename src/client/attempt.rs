@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::net::route::Ticket;
 use crate::net::{Advice, Credential, Request, Transport};
 
-use super::deadlines::{Deadlines, Progress};
+use super::deadlines::{Deadlines, Progress, Scope};
 use super::dress::Dressed;
 use super::exchange::Exchange;
 use super::fold::Fold;
@@ -26,6 +26,8 @@ pub(super) struct Turn<'t, 'a> {
     pub(super) ids: &'t Ids,
     /// When the first attempt of the exchange began.
     pub(super) began: Instant,
+    /// When this one began to wait for its leave.
+    pub(super) came: Instant,
     /// What the attempts before it say about the form of its request.
     pub(super) repairs: &'t mut Repairs<'a>,
     /// What they say about where it goes.
@@ -52,8 +54,7 @@ impl<T: Transport> Client<T> {
         turn: Turn<'_, 'a>,
         sink: &mut S,
     ) -> Exchange {
-        let came = Instant::now();
-        let Turn { ids, began, repairs, itinerary } = turn;
+        let Turn { ids, began, came, repairs, itinerary } = turn;
         let mut exchange = Exchange::starting(call, came);
         let held = |exchange: &mut Exchange, halt| {
             exchange.marks.start = Instant::now();
@@ -74,12 +75,11 @@ impl<T: Transport> Client<T> {
             let _ = sink.take(super::Piece::Endpoint(name));
         }
         // A leave that is dropped is given back, and a ticket says nothing about its endpoint then.
-        let asked = Instant::now();
-        let ready = self.ready(aim, began).await;
-        let authorised = asked.elapsed();
+        let (authorised, ready) = self.ready(aim, began).await;
         if let Err(halt) = ready {
             held(&mut exchange, halt);
-            (exchange.limited, exchange.authorised) = (asked - came, authorised);
+            exchange.limited = exchange.limited.saturating_sub(authorised);
+            exchange.authorised = authorised;
             heading.mark(&mut exchange);
             return exchange;
         }
@@ -94,7 +94,6 @@ impl<T: Transport> Client<T> {
             reader.read_answer(&mut exchange, &head, sink).await;
         }
         exchange.mask(&secrets);
-        exchange.ids.request.clone_from(&ids.request);
         (exchange.body, exchange.signed) = (size, signed);
         exchange.authorised = authorised;
         heading.mark(&mut exchange);
@@ -114,7 +113,8 @@ impl<T: Transport> Client<T> {
         let start = Instant::now();
         let Departure { request, began, token, secrets, ticket } = departure;
         (exchange.marks.start, exchange.token) = (start, token);
-        let deadlines = Deadlines { timeouts: self.timeouts, began, start, stream: call.stream };
+        let scope = if call.stream { Scope::Stream } else { Scope::Whole };
+        let deadlines = Deadlines { timeouts: &self.timeouts, began, start, scope };
         let mut patience = Patience::new(deadlines, self.stop.as_deref()).recalled_by(ticket);
         let journey = request.journey.clone();
         // Pinned here, so that it is not moved into the waiting: a future is as large as all that it may come to hold.
@@ -134,7 +134,7 @@ impl<T: Transport> Client<T> {
         patience.progressed();
         exchange.read_head(&reply);
         if self.limiter.is_some() {
-            exchange.advice = Some(Advice::read(&reply.headers, SystemTime::now()));
+            exchange.advice = Some(Advice::read(&reply.headers.to_map(), SystemTime::now()));
         }
         let mut reader = Reader { body: reply.body, patience, progress: Progress::default(), call, secrets };
         let head = Head { status: reply.status, headers: reply.headers };

@@ -93,8 +93,7 @@ impl Call {
 
     /// The ids of one request: the user's own where a header gives one, else a new one.
     pub fn ids(&self, new: impl FnOnce() -> String) -> Ids {
-        let own = self.headers().get("x-request-id").and_then(|value| value.to_str().ok());
-        Ids::new(own.map_or_else(new, str::to_owned))
+        Ids::new(self.outfit.own_id.clone().unwrap_or_else(new))
     }
 
     /// The request as it is before any policy but the credential of its origin has seen it.
@@ -108,7 +107,7 @@ impl Call {
         if let Some(credential) = aim.credential {
             credential.apply(aim.url, &mut headers);
         }
-        let (url, body) = (aim.url.clone(), self.body.plain().clone());
+        let (url, body) = (Arc::clone(aim.url), self.body.plain().clone());
         Request { method: self.method, url, headers, body, journey: Journey::default() }
     }
 

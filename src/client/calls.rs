@@ -32,6 +32,8 @@ pub(super) struct Outfit {
     blank: HeaderMap,
     /// The names of those blanks; a user's own id is no blank.
     ids: Vec<HeaderName>,
+    /// The user's own id, where there is one.
+    pub(super) own_id: Option<String>,
 }
 
 impl Calls {
@@ -82,7 +84,8 @@ impl Outfit {
         for name in &ids {
             blank.insert(name, HeaderValue::from_static(""));
         }
-        Self { headers, blank, ids }
+        let own_id = headers.get(ID_NAMES[0]).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        Self { headers, blank, ids, own_id }
     }
 
     /// The same with the user's own headers in place of those of the same name.

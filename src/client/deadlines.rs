@@ -75,35 +75,51 @@ pub(super) struct Deadline {
     pub(super) limit: Duration,
 }
 
+/// Which limits apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// All those of a stream.
+    Stream,
+    /// All those of a whole answer.
+    Whole,
+    /// The total one only: what is waited for is no fault of the relay's.
+    Total,
+}
+
 /// The deadlines of an attempt.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Deadlines {
-    pub(super) timeouts: Timeouts,
+pub(super) struct Deadlines<'a> {
+    pub(super) timeouts: &'a Timeouts,
     /// When the first attempt began: the total counts from here.
     pub(super) began: Instant,
     /// When this attempt began.
     pub(super) start: Instant,
-    pub(super) stream: bool,
+    pub(super) scope: Scope,
 }
 
-impl Deadlines {
+impl Deadlines<'_> {
     /// The nearest deadline, if any limit applies at this stage.
     pub(super) fn next(&self, progress: Progress) -> Option<Deadline> {
-        let Timeouts { first_byte_stream, first_byte_whole, first_token, idle, stall, total } = self.timeouts;
+        let Timeouts { first_byte_stream, first_byte_whole, first_token, idle, stall, total } =
+            *self.timeouts;
         let deadline = |from: Instant, limit: Option<Duration>, class| {
             limit.and_then(|limit| Some(Deadline { at: from.checked_add(limit)?, class, limit }))
         };
-        let first_byte = if self.stream { first_byte_stream } else { first_byte_whole };
+        let whole = deadline(self.began, total, Class::TimeoutTotal);
+        let first_byte = match self.scope {
+            Scope::Stream => first_byte_stream,
+            Scope::Whole => first_byte_whole,
+            Scope::Total => return whole,
+        };
         let byte = match progress.last_byte {
             None => deadline(self.start, first_byte, Class::TimeoutFirstByte),
             Some(last) => deadline(last, idle, Class::TimeoutIdle),
         };
         let delta = match progress.last_delta {
-            _ if !self.stream => None,
+            _ if self.scope == Scope::Whole => None,
             None => deadline(self.start, first_token, Class::TimeoutFirstToken),
             Some(last) => deadline(last, stall, Class::TimeoutStall),
         };
-        let whole = deadline(self.began, total, Class::TimeoutTotal);
         [byte, delta, whole].into_iter().flatten().min_by_key(|deadline| deadline.at)
     }
 }
@@ -112,24 +128,26 @@ impl Deadlines {
 mod tests {
     use super::*;
 
-    fn at(stream: bool) -> (Deadlines, Instant) {
+    fn at(timeouts: &Timeouts, scope: Scope) -> (Deadlines<'_>, Instant) {
         let start = Instant::now();
-        (Deadlines { timeouts: Timeouts::default(), began: start, start, stream }, start)
+        (Deadlines { timeouts, began: start, start, scope }, start)
     }
 
     #[test]
     fn a_stream_waits_less_for_its_first_byte_than_a_whole_answer() {
-        let (stream, start) = at(true);
+        let timeouts = Timeouts::default();
+        let (stream, start) = at(&timeouts, Scope::Stream);
         let next = stream.next(Progress::default()).unwrap();
         assert_eq!((next.class, next.at - start), (Class::TimeoutFirstByte, Duration::from_secs(30)));
-        let (whole, start) = at(false);
+        let (whole, start) = at(&timeouts, Scope::Whole);
         let next = whole.next(Progress::default()).unwrap();
         assert_eq!((next.class, next.at - start), (Class::TimeoutFirstByte, Duration::from_secs(600)));
     }
 
     #[test]
     fn pings_keep_a_stream_from_idling_but_not_from_stalling() {
-        let (stream, start) = at(true);
+        let timeouts = Timeouts::default();
+        let (stream, start) = at(&timeouts, Scope::Stream);
         let delta = start + Duration::from_secs(10);
         let ping = start + Duration::from_secs(100);
         let next = stream.next(Progress { last_byte: Some(ping), last_delta: Some(delta) }).unwrap();
@@ -138,9 +156,6 @@ mod tests {
 
     #[test]
     fn without_limits_there_is_no_deadline() {
-        let none = Timeouts::NONE;
-        let start = Instant::now();
-        let deadlines = Deadlines { timeouts: none, began: start, start, stream: true };
-        assert_eq!(deadlines.next(Progress::default()), None);
+        assert_eq!(at(&Timeouts::NONE, Scope::Stream).0.next(Progress::default()), None);
     }
 }

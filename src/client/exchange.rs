@@ -283,18 +283,18 @@ impl Exchange {
         self.version = Some(reply.version);
         self.ids.relay = Ids::of_relay(&reply.headers);
         self.should_retry = net::should_retry(&reply.headers);
-        self.retry_after = net::retry_after(&reply.headers, SystemTime::now());
+        self.retry_after = net::retry_after(&reply.headers, SystemTime::now);
         self.marks.dns = reply.connection.dns;
         self.marks.connect = reply.connection.connect;
         self.marks.tls = reply.connection.tls;
         self.marks.send = reply.connection.sent;
         self.marks.headers = Some(self.marks.start.elapsed());
         if matches!(reply.status, 401 | 403) {
-            self.clock_ahead = net::clock_ahead(&reply.headers, SystemTime::now());
-        }
-        // Another token would allow no more.
-        if self.token.is_some() && net::lacks_scope(&reply.headers) {
-            self.token = None;
+            self.clock_ahead = net::clock_ahead(reply.headers.text("date"), SystemTime::now());
+            // Another token would allow no more.
+            if self.token.is_some() && net::lacks_scope(&reply.headers.to_map()) {
+                self.token = None;
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! The ids of a request: ours, which all attempts share, and the relay's own.
 
-use crate::net::{HeaderMap, HeaderName, HeaderValue};
+use crate::net::{HeaderValue, Headers};
 
 /// The ids of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,15 +23,8 @@ impl Ids {
     }
 
     /// The relay's own id in a reply's headers, under the names that vendors and relays use.
-    pub(super) fn of_relay(headers: &HeaderMap) -> Option<String> {
-        // Made into names once, for they are looked for in every reply.
-        static NAMES: [HeaderName; 4] = [
-            HeaderName::from_static("request-id"),
-            HeaderName::from_static("x-request-id"),
-            HeaderName::from_static("x-litellm-call-id"),
-            HeaderName::from_static("x-oneapi-request-id"),
-        ];
-        let value = NAMES.iter().find_map(|name| headers.get(name))?;
-        value.to_str().ok().map(str::to_owned)
+    pub(super) fn of_relay(headers: &Headers) -> Option<String> {
+        const NAMES: [&str; 4] = ["request-id", "x-request-id", "x-litellm-call-id", "x-oneapi-request-id"];
+        NAMES.iter().find_map(|name| headers.text(name)).map(str::to_owned)
     }
 }

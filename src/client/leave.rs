@@ -1,11 +1,13 @@
 //! The leave of an attempt: a place for its connection and the limiter's grant, waited for before anything is sent.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use crate::net::{Cost, Grant, Place, Report, Transport};
 
 use super::cost::used;
-use super::deadlines::{Deadlines, Progress};
+use super::deadlines::{Deadlines, Progress, Scope};
 use super::exchange::Exchange;
 use super::patience::{Halt, Patience};
 use super::route::Aim;
@@ -64,16 +66,19 @@ impl<T: Transport> Client<T> {
         Ok(Leave { place, grant })
     }
 
-    /// Waits for a token that is in force, where the credential is one.
-    pub(super) async fn ready(&self, aim: Aim<'_>, began: Instant) -> Result<(), Halt> {
-        let Some(credential) = aim.credential else { return Ok(()) };
-        let ready = self.outside(began).wait(Progress::default(), credential.ready(aim.url)).await?;
-        ready.map_err(Halt::Token)
+    /// Waits for a token that is in force, where the credential is one; how long that took.
+    pub(super) async fn ready(&self, aim: Aim<'_>, began: Instant) -> (Duration, Result<(), Halt>) {
+        let Some(credential) = aim.credential.filter(|credential| credential.generation().is_some()) else {
+            return (Duration::ZERO, Ok(()));
+        };
+        let asked = Instant::now();
+        let ready = self.outside(began).wait(Progress::default(), credential.ready(aim.url)).await;
+        (asked.elapsed(), ready.and_then(|ready| ready.map_err(Halt::Token)))
     }
 
     /// How long anything is waited for before the relay has anything to do with it.
     pub(super) fn outside(&self, began: Instant) -> Patience<'_> {
-        let deadlines = Deadlines { timeouts: self.timeouts, began, start: began, stream: false };
-        Patience::new(deadlines, self.stop.as_deref()).of_total()
+        let (timeouts, scope) = (&self.timeouts, Scope::Total);
+        Patience::new(Deadlines { timeouts, began, start: began, scope }, self.stop.as_deref())
     }
 }

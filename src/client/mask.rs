@@ -1,7 +1,7 @@
 //! Takes secrets that a relay echoes out of everything that is said about its failures.
 
-use crate::net::HeaderMap;
-use crate::units::{MASK, Secret};
+use crate::net::{HeaderMap, HeaderValue};
+use crate::units::MASK;
 use crate::wire::{ApiError, Event};
 
 use super::exchange::{ApiErrorText, Exchange, Trouble};
@@ -11,22 +11,23 @@ const FRAGMENT: usize = 6;
 
 /// The secrets of one request.
 #[derive(Debug, Default)]
-pub struct Mask(Vec<Secret>);
+pub struct Mask(Vec<HeaderValue>);
 
 impl Mask {
     /// The values of all sensitive headers, a credential's scheme left off.
     pub fn of(headers: &HeaderMap) -> Self {
-        let sensitive =
-            headers.values().filter(|value| value.is_sensitive()).filter_map(|value| value.to_str().ok());
-        let bare = |value: &str| value.split_once(' ').map_or(value, |(_, secret)| secret).trim().to_owned();
+        Self(headers.values().filter(|value| value.is_sensitive()).cloned().collect())
+    }
+
+    /// What must not be shown.
+    fn secrets(&self) -> impl Iterator<Item = &str> {
         // A value of a few characters stands in many texts by chance, and is no secret worth the name.
-        Self(sensitive.map(bare).filter(|secret| secret.len() >= 4).map(Secret::new).collect())
+        self.0.iter().filter_map(|value| value.to_str().ok()).map(bare).filter(|secret| secret.len() >= 4)
     }
 
     /// Takes them out of a text.
     pub fn apply(&self, text: &mut String) {
-        for secret in &self.0 {
-            let secret = secret.expose();
+        for secret in self.secrets() {
             if text.contains(secret) {
                 *text = text.replace(secret, MASK);
             }
@@ -56,6 +57,11 @@ impl Mask {
             other => other,
         }
     }
+}
+
+/// A credential without its scheme.
+fn bare(value: &str) -> &str {
+    value.split_once(' ').map_or(value, |(_, secret)| secret).trim()
 }
 
 impl Exchange {

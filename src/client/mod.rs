@@ -15,6 +15,7 @@ mod dress;
 mod exchange;
 mod fold;
 mod ids;
+mod joined;
 mod leave;
 mod mask;
 mod models;
@@ -226,7 +227,7 @@ impl<T: Transport> Client<T> {
         let ids = call.ids(|| self.new_id());
         let began = Instant::now();
         self.budget.iter().for_each(|budget| budget.earn());
-        let mut past: Vec<Attempt> = Vec::new();
+        let mut past: Vec<Attempt> = Vec::with_capacity(1);
         let (mut counted, mut repairs) = (1, Repairs::new(began));
         let mut itinerary = self.itinerary(call);
         loop {
@@ -234,7 +235,8 @@ impl<T: Transport> Client<T> {
             if sink.take(Piece::Attempt(number, &ids.request)).is_break() {
                 return Exchange::stopped(call, ids, past);
             }
-            let turn = Turn { ids: &ids, began, repairs: &mut repairs, itinerary: &mut itinerary };
+            let came = if past.is_empty() { began } else { Instant::now() };
+            let turn = Turn { ids: &ids, began, came, repairs: &mut repairs, itinerary: &mut itinerary };
             let mut exchange = self.attempt(call, turn, sink).await;
             let ended = began.elapsed();
             let aim = self.used(call, &itinerary);
@@ -258,13 +260,16 @@ impl<T: Transport> Client<T> {
                 Decision::Park { wait } => wait,
                 Decision::Stop(_) => {
                     past.push(attempt);
-                    return Exchange { attempts: past, ended: decision, ..exchange };
+                    (exchange.ids.request, exchange.attempts) = (ids.request, past);
+                    exchange.ended = decision;
+                    return exchange;
                 }
             };
             attempt.waited = wait;
             if sink.take(Piece::Retry(&attempt, wait)).is_break() {
                 past.push(attempt);
-                return Exchange { attempts: past, ..exchange };
+                (exchange.ids.request, exchange.attempts) = (ids.request, past);
+                return exchange;
             }
             past.push(attempt);
             if self.wait(wait).await.is_break() {

@@ -47,7 +47,7 @@ impl<T: Transport> Client<T> {
 
     async fn page(&self, call: &Call, ids: &Ids, began: Instant) -> Result<ModelPage, Box<Exchange>> {
         let aim = self.straight(call);
-        if let Err(halt) = self.ready(aim, began).await {
+        if let Err(halt) = self.ready(aim, began).await.1 {
             let mut exchange = Box::new(Exchange::starting(call, Instant::now()));
             exchange.unsent = true;
             halted(&mut exchange, Fold::default(), halt);

@@ -12,7 +12,7 @@ use crate::net::route::Ticket;
 use crate::outcome::Class;
 use crate::wire::WireError;
 
-use super::deadlines::{Deadline, Deadlines, Progress, Timeouts};
+use super::deadlines::{Deadline, Deadlines, Progress, Scope};
 use super::exchange::Trouble;
 
 /// Why reading an answer ended early.
@@ -31,7 +31,7 @@ pub(super) enum Halt {
 /// How long an attempt waits for anything: its deadlines, and whether it is stopped from outside.
 #[derive(Debug)]
 pub(super) struct Patience<'a> {
-    deadlines: Deadlines,
+    deadlines: Deadlines<'a>,
     stop: Option<&'a Notify>,
     /// What calls it back from an endpoint that has fallen silent.
     ticket: Option<&'a Ticket<'a>>,
@@ -40,7 +40,7 @@ pub(super) struct Patience<'a> {
 
 impl<'a> Patience<'a> {
     /// Patience until these deadlines or a stop.
-    pub(super) fn new(deadlines: Deadlines, stop: Option<&'a Notify>) -> Self {
+    pub(super) fn new(deadlines: Deadlines<'a>, stop: Option<&'a Notify>) -> Self {
         Self { deadlines, stop, ticket: None, alarm: Alarm::default() }
     }
 
@@ -56,20 +56,20 @@ impl<'a> Patience<'a> {
 
     /// The same for what is no fault of the relay's: only the total limit counts it.
     pub(super) fn of_total(&self) -> Self {
-        let total = Timeouts { total: self.deadlines.timeouts.total, ..Timeouts::NONE };
-        Self::new(Deadlines { timeouts: total, ..self.deadlines }, self.stop)
+        Self::new(Deadlines { scope: Scope::Total, ..self.deadlines }, self.stop)
     }
 
     /// Waits for a future until the nearest deadline or a stop.
     pub(super) async fn wait<F: Future>(&mut self, progress: Progress, future: F) -> Result<F::Output, Halt> {
-        let deadline = self.deadlines.next(progress);
+        // Asked for once something has to be waited for: much is there already.
+        let (deadlines, mut deadline) = (self.deadlines, None);
         let mut future = pin!(future);
-        let until = poll_fn(|context| match (future.as_mut().poll(context), deadline) {
-            (Poll::Ready(output), _) => Poll::Ready(Ok(output)),
-            (Poll::Pending, None) => Poll::Pending,
-            (Poll::Pending, Some(deadline)) => {
-                self.alarm.poll(deadline.at, context).map(|()| Err(Halt::Missed(deadline)))
-            }
+        let until = poll_fn(|context| match future.as_mut().poll(context) {
+            Poll::Ready(output) => Poll::Ready(Ok(output)),
+            Poll::Pending => match *deadline.get_or_insert_with(|| deadlines.next(progress)) {
+                None => Poll::Pending,
+                Some(deadline) => self.alarm.poll(deadline.at, context).map(|()| Err(Halt::Missed(deadline))),
+            },
         });
         let ticket = self.ticket.filter(|_| progress.last_delta.is_none());
         if self.stop.is_none() && ticket.is_none() {

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::time::{Instant, timeout};
 
@@ -15,6 +15,7 @@ use crate::wire::{ApiError, BodyKind, Dialect, StreamDecoder, decode_error, deco
 use super::deadlines::Progress;
 use super::exchange::{ApiErrorText, Exchange, Trouble, class_of};
 use super::fold::Fold;
+use super::joined::Joined;
 use super::mask::Mask;
 use super::patience::{Halt, Patience};
 use super::{Call, Piece, Sink};
@@ -29,7 +30,7 @@ const TRAILING_GRACE: Duration = Duration::from_millis(50);
 /// The status and headers of a reply whose body is being read.
 pub(super) struct Head {
     pub(super) status: u16,
-    pub(super) headers: net::HeaderMap,
+    pub(super) headers: net::Headers,
 }
 
 /// Reads one body under its deadlines.
@@ -79,22 +80,22 @@ impl Reader<'_> {
     }
 
     /// Reads until the end or the limit.
-    async fn rest(&mut self, mut read: BytesMut, limit: usize) -> Result<BytesMut, Halt> {
+    async fn rest(&mut self, mut read: Joined, limit: usize) -> Result<Bytes, Halt> {
         while let Some(chunk) = self.chunk().await? {
             if read.len() + chunk.len() > limit {
                 return Err(Halt::TooLarge);
             }
-            read.extend_from_slice(&chunk);
+            read.add(chunk);
         }
-        Ok(read)
+        Ok(read.freeze())
     }
 
     /// A reply other than 2xx: its error is read and classed.
     pub(super) async fn read_refusal(&mut self, exchange: &mut Exchange, head: &Head) {
-        let mut body = BytesMut::new();
+        let mut body = Joined::default();
         // What can be read of an error is enough of it: a break or a limit here changes nothing about its class.
         while let Ok(Some(chunk)) = self.chunk().await {
-            body.extend_from_slice(&chunk);
+            body.add(chunk);
             if body.len() > ERROR_BODY_LIMIT {
                 break;
             }
@@ -106,7 +107,7 @@ impl Reader<'_> {
         }
         let class = class_of(head.status, &error);
         if class == Class::Http3xx {
-            let location = head.headers.get("location").and_then(|value| value.to_str().ok());
+            let location = head.headers.text("location");
             return exchange.fail(class, Trouble::Redirect(location.unwrap_or("nowhere").to_owned()));
         }
         exchange.fail(class, Trouble::Status(ApiErrorText { status: head.status, error }));
@@ -114,20 +115,20 @@ impl Reader<'_> {
 
     /// A 2xx reply: the first bytes tell what it is.
     pub(super) async fn read_answer<S: Sink>(&mut self, exchange: &mut Exchange, head: &Head, sink: &mut S) {
-        let content_type = head.headers.get("content-type").and_then(|value| value.to_str().ok());
-        let mut first = BytesMut::new();
+        let content_type = head.headers.text("content-type");
+        let mut first = Joined::default();
         let kind = loop {
             match self.chunk().await {
                 // Some relays send blanks to keep a connection alive until they have an answer: none is kept.
                 Ok(Some(chunk)) if first.is_empty() && self.call.dialect != Dialect::Raw => {
-                    first.extend_from_slice(chunk.trim_ascii_start());
+                    first.add(chunk.slice_ref(chunk.trim_ascii_start()));
                 }
-                Ok(Some(chunk)) => first.extend_from_slice(&chunk),
+                Ok(Some(chunk)) => first.add(chunk),
                 Ok(None) => break sniff(content_type, &first),
                 Err(halt) => return halted(exchange, Fold::default(), halt),
             }
-            let arrived = exchange.marks.start.elapsed();
-            exchange.marks.first_byte.get_or_insert(arrived);
+            let arrived = self.progress.last_byte.map(|at| at - exchange.marks.start);
+            exchange.marks.first_byte = exchange.marks.first_byte.or(arrived);
             if self.call.dialect == Dialect::Raw {
                 break BodyKind::Sse;
             }
@@ -149,8 +150,8 @@ impl Reader<'_> {
 
     /// A 2xx reply to a question that no model answers: JSON in one piece, and nothing else; nothing where that failed.
     pub(super) async fn read_document(&mut self, exchange: &mut Exchange, head: &Head) -> Option<Bytes> {
-        let body = match self.rest(BytesMut::new(), WHOLE_BODY_LIMIT).await {
-            Ok(body) => body.freeze(),
+        let body = match self.rest(Joined::default(), WHOLE_BODY_LIMIT).await {
+            Ok(body) => body,
             Err(halt) => {
                 halted(exchange, Fold::default(), halt);
                 return None;
@@ -196,7 +197,7 @@ impl Reader<'_> {
     }
 
     /// One whole JSON reply.
-    async fn read_whole<S: Sink>(&mut self, exchange: &mut Exchange, first: BytesMut, sink: &mut S) {
+    async fn read_whole<S: Sink>(&mut self, exchange: &mut Exchange, first: Joined, sink: &mut S) {
         let mut fold = Fold::default();
         let body = match self.rest(first, WHOLE_BODY_LIMIT).await {
             Ok(body) => body,

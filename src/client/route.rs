@@ -158,7 +158,7 @@ pub(super) struct Heading<'a> {
 /// An address, with the credential of its origin and what signs for it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Aim<'a> {
-    pub(super) url: &'a Url,
+    pub(super) url: &'a Arc<Url>,
     pub(super) credential: Option<&'a Credential>,
     pub(super) signer: Option<&'a Signer>,
 }

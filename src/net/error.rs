@@ -10,7 +10,7 @@ use hyper_util::client::legacy;
 use crate::outcome::Class;
 use crate::units::Span;
 
-use super::line::DialError;
+use super::line::{DialError, Fault};
 use super::probe::LookupError;
 
 /// Why an attempt brought no reply, or why a reply broke off.
@@ -159,6 +159,9 @@ impl Error {
         {
             return Self::Setup(detail());
         }
+        if let Some(Fault::NotHttp(detail)) = find(error) {
+            return Self::NotHttp { detail: detail.clone() };
+        }
         match find::<hyper::Error>(error) {
             Some(hyper) if hyper.is_parse() => Self::NotHttp { detail: hyper.to_string() },
             _ => Self::Closed { detail: detail(), answered: is_answer(error) },
@@ -178,10 +181,10 @@ impl Error {
     pub(super) fn of_body(error: &(dyn StdError + 'static)) -> Self {
         let detail = innermost(error);
         // Two things read a body: HTTP and, after it, what unpacks it.
-        match find::<hyper::Error>(error) {
-            Some(_) => Self::Broken { detail },
-            None => Self::Decode { detail },
+        if find::<hyper::Error>(error).is_some() || find::<Fault>(error).is_some() {
+            return Self::Broken { detail };
         }
+        Self::Decode { detail }
     }
 }
 

@@ -2,26 +2,21 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{HeaderMap, HeaderName};
-
-/// Names that are looked for in every reply, read once.
-static RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
-static RETRY_AFTER: HeaderName = HeaderName::from_static("retry-after");
-static SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+use super::{HeaderMap, Headers};
 
 /// How long the relay asks to wait: `retry-after-ms`, then `retry-after` in seconds (a fraction is allowed) or as an
 /// HTTP date (RFC 9110, section 10.2.3). A date that has passed means no wait.
-pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    if let Some(wait) = text(&RETRY_AFTER_MS).and_then(|ms| seconds(ms.parse::<f64>().ok()? / 1000.0)) {
+pub fn retry_after(headers: &Headers, now: impl FnOnce() -> SystemTime) -> Option<Duration> {
+    let text = |name: &str| headers.text(name).map(str::trim);
+    if let Some(wait) = text("retry-after-ms").and_then(|ms| seconds(ms.parse::<f64>().ok()? / 1000.0)) {
         return Some(wait);
     }
-    let hint = text(&RETRY_AFTER)?;
+    let hint = text("retry-after")?;
     if let Ok(number) = hint.parse::<f64>() {
         return seconds(number);
     }
     let until = httpdate::parse_http_date(hint).ok()?;
-    Some(until.duration_since(now).unwrap_or_default())
+    Some(until.duration_since(now()).unwrap_or_default())
 }
 
 /// A wait in seconds; one beyond all measure is still a wait, and longer than anybody has.
@@ -33,17 +28,17 @@ fn seconds(number: f64) -> Option<Duration> {
 }
 
 /// The relay's own word on whether trying again makes sense (a convention of both vendors' SDKs).
-pub fn should_retry(headers: &HeaderMap) -> Option<bool> {
-    match headers.get(&SHOULD_RETRY)?.as_bytes() {
-        b"true" => Some(true),
-        b"false" => Some(false),
+pub fn should_retry(headers: &Headers) -> Option<bool> {
+    match headers.text("x-should-retry")? {
+        "true" => Some(true),
+        "false" => Some(false),
         _ => None,
     }
 }
 
 /// By how many seconds the clock of a reply's sender is ahead of ours, by its `Date`.
-pub fn clock_ahead(headers: &HeaderMap, now: SystemTime) -> Option<i64> {
-    let date = httpdate::parse_http_date(headers.get("date")?.to_str().ok()?).ok()?;
+pub fn clock_ahead(date: Option<&str>, now: SystemTime) -> Option<i64> {
+    let date = httpdate::parse_http_date(date?).ok()?;
     let seconds = |time: Duration| i64::try_from(time.as_secs()).ok();
     match date.duration_since(now) {
         Ok(ahead) => seconds(ahead),
@@ -66,16 +61,13 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(name, value.parse().unwrap());
         // Sunday, 6 November 1994, 08:49:00 UTC.
-        retry_after(&headers, SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_740))
+        retry_after(&headers.into(), || SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_740))
     }
 
     #[test]
     fn a_date_tells_whose_clock_is_ahead() {
-        let ahead = |date: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert("date", date.parse().unwrap());
-            clock_ahead(&headers, SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_740))
-        };
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_740);
+        let ahead = |date| clock_ahead(Some(date), now);
         assert_eq!(ahead("Sun, 06 Nov 1994 08:59:00 GMT"), Some(600));
         assert_eq!(ahead("Sun, 06 Nov 1994 08:39:00 GMT"), Some(-600));
         assert_eq!(ahead("today"), None);
@@ -99,9 +91,9 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("retry-after", "7".parse().unwrap());
         headers.insert("retry-after-ms", "250".parse().unwrap());
-        assert_eq!(retry_after(&headers, SystemTime::now()), Some(Duration::from_millis(250)));
+        assert_eq!(retry_after(&headers.clone().into(), SystemTime::now), Some(Duration::from_millis(250)));
         headers.insert("retry-after-ms", "-1".parse().unwrap());
-        assert_eq!(retry_after(&headers, SystemTime::now()), Some(Duration::from_secs(7)));
+        assert_eq!(retry_after(&headers.into(), SystemTime::now), Some(Duration::from_secs(7)));
     }
 
     #[test]
@@ -109,9 +101,9 @@ mod tests {
         let word = |value: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert("x-should-retry", value.parse().unwrap());
-            should_retry(&headers)
+            should_retry(&headers.into())
         };
         assert_eq!((word("true"), word("false"), word("maybe")), (Some(true), Some(false), None));
-        assert_eq!(should_retry(&HeaderMap::new()), None);
+        assert_eq!(should_retry(&HeaderMap::new().into()), None);
     }
 }

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::http::response::Parts;
 use reqwest::header::{CONNECTION, HOST};
 use reqwest::redirect;
 use tower_http::BoxError;
@@ -15,7 +14,7 @@ use crate::units::Span;
 use super::connection::{ClientCertificate, Connection, HttpVersion, Phases, ProxyChoice, Reuse, Trust};
 use super::detour::Route;
 use super::follow::{Followed, Led};
-use super::line::{Line, is_packed, unpack};
+use super::line::{Arrived, Line, ReplyHead, is_packed, unpack};
 use super::pool::{Body, Source, environment_proxy, is_loopback};
 use super::probe::{TimedConnector, TimedResolver};
 use super::{ConnectionTimes, Error, HeaderMap, HeaderValue, Method, Reply, Request, Url};
@@ -108,13 +107,13 @@ impl Lane {
     pub(super) async fn send(&self, mut request: Request) -> Result<Reply, Error> {
         if self.strips_port {
             // Refused only by addresses that have no port to strip.
-            let _ = request.url.set_port(None);
+            let _ = Arc::make_mut(&mut request.url).set_port(None);
         }
         for (name, value) in &self.headers {
             request.headers.entry(name).or_insert_with(|| value.clone());
         }
         let outcome = match &self.road {
-            Road::Line(line) => over_line(line, request).await,
+            Road::Line(line) => over_line(line, &request).await,
             // Kept out of the future of every request, which is moved about.
             Road::Library(client) => Box::pin(over_library(client, request)).await,
         };
@@ -179,16 +178,17 @@ pub(super) fn builder(
 }
 
 /// Sends a request over connections of our own and waits for the head of its reply.
-async fn over_line(line: &Line, request: Request) -> Result<Reply, BoxError> {
-    let probe = Arc::clone(&request.journey.0);
-    let arrived = line.send(request).await?;
-    let connection = ConnectionTimes { sent: arrived.sent, ..probe.times() };
-    if is_packed(arrived.reply.headers()) {
-        let (head, body) = Box::pin(unpack(arrived.reply)).await.into_parts();
-        return Ok(reply(head, connection, Source::Unpacked(Box::new(body))));
-    }
-    let (head, body) = arrived.reply.into_parts();
-    Ok(reply(head, connection, Source::Line(Box::new(body))))
+async fn over_line(line: &Line, request: &Request) -> Result<Reply, BoxError> {
+    let Arrived { head, body, sent } = line.send(request).await?;
+    let ReplyHead { status, version, headers } = head;
+    let connection = ConnectionTimes { sent, ..request.journey.0.times() };
+    let (headers, source) = if is_packed(&headers) {
+        let (headers, body) = Box::pin(unpack(&headers, body)).await;
+        (headers, Source::Unpacked(Box::new(body)))
+    } else {
+        (headers, Source::Line(body))
+    };
+    Ok(Reply { status, headers, version, connection, body: Body(source) })
 }
 
 /// Sends a request through the library and waits for the head of its reply.
@@ -198,19 +198,20 @@ async fn over_library(client: &reqwest::Client, request: Request) -> Result<Repl
         Method::Get => reqwest::Method::GET,
         Method::Post => reqwest::Method::POST,
     };
-    let mut outgoing = reqwest::Request::new(method, request.url);
+    let mut outgoing = reqwest::Request::new(method, Arc::unwrap_or_clone(request.url));
     *outgoing.headers_mut() = request.headers;
     if request.method == Method::Post {
         *outgoing.body_mut() = Some(request.body.into());
     }
     let arrived = probe.watch(client.execute(outgoing)).await?;
     let (head, body) = hyper::Response::from(arrived).into_parts();
-    Ok(reply(head, probe.times(), Source::Library(body)))
-}
-
-fn reply(head: Parts, connection: ConnectionTimes, source: Source) -> Reply {
-    let version = version_name(head.version);
-    Reply { status: head.status.as_u16(), headers: head.headers, version, connection, body: Body(source) }
+    Ok(Reply {
+        status: head.status.as_u16(),
+        headers: head.headers.into(),
+        version: version_name(head.version),
+        connection: probe.times(),
+        body: Body(Source::Library(body)),
+    })
 }
 
 /// Where connections go: through a proxy, to a Unix socket, or straight.

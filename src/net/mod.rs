@@ -10,6 +10,7 @@ mod connection;
 mod detour;
 mod error;
 mod follow;
+mod headers;
 mod hint;
 mod lane;
 mod lanes;
@@ -25,6 +26,7 @@ mod sign;
 mod tls;
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -45,6 +47,7 @@ pub use self::connection::{ClientCertificate, Connection, HttpVersion, Phases, P
 pub use self::detour::{ConnectTo, DetourError, Detours, Resolve, Route};
 pub use self::error::{Error, TlsFault};
 pub use self::follow::{Followed, Led, Moved, Names};
+pub use self::headers::Headers;
 pub use self::hint::{clock_ahead, lacks_scope, retry_after, should_retry};
 pub use self::limit::{Adapt, Advice, Cost, Grant, Limiter, Limits, Report, TokenRateError, TokenRates};
 pub use self::limit::{Ledger, LedgerError, RateScope, Refusal, TooLarge, UnknownScope, Used};
@@ -62,7 +65,7 @@ pub struct Request {
     /// The method.
     pub method: Method,
     /// The absolute address.
-    pub url: Url,
+    pub url: Arc<Url>,
     /// All headers but those that the HTTP library owns (`host`, `content-length`).
     pub headers: HeaderMap,
     /// The body, exactly as it leaves; empty with [`Method::Get`].
@@ -96,7 +99,7 @@ pub struct Reply {
     /// The status code.
     pub status: u16,
     /// The response headers.
-    pub headers: HeaderMap,
+    pub headers: Headers,
     /// The HTTP version spoken, as in `HTTP/1.1`.
     pub version: &'static str,
     /// What making the connection took, if one was made.

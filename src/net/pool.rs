@@ -1,6 +1,7 @@
 //! The pooled HTTP client over reqwest that every subcommand shares.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -96,7 +97,7 @@ pub struct Body(pub(super) Source);
 
 /// Where its bytes come from.
 pub(super) enum Source {
-    Line(Box<LineBody>),
+    Line(LineBody),
     Unpacked(Box<Unpacked>),
     Library(reqwest::Body),
     #[cfg(test)]
@@ -107,7 +108,9 @@ impl Body {
     /// The next chunk as it arrived, or `None` at the clean end of the body.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         match &mut self.0 {
-            Source::Line(body) => chunk(body).await.map_err(|error| Error::of_body(&error)),
+            Source::Line(body) => {
+                poll_fn(|context| body.poll_data(context)).await.map_err(|error| Error::of_body(&*error))
+            }
             Source::Unpacked(body) => chunk(body).await.map_err(|error| Error::of_body(&*error)),
             Source::Library(body) => chunk(body).await.map_err(|error| Error::of_body(&error)),
             #[cfg(test)]

@@ -85,7 +85,7 @@ impl Turn {
                 let body = Body::scripted(Steps(steps.into()));
                 Ok(Reply {
                     status,
-                    headers,
+                    headers: headers.into(),
                     version: "HTTP/1.1",
                     connection: ConnectionTimes::default(),
                     body,

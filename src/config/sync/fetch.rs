@@ -7,7 +7,7 @@ use minisign_verify::{PublicKey, Signature};
 use tokio::time::timeout;
 
 use crate::net::{
-    Error, HeaderMap, HeaderName, HeaderValue, Journey, Method, Reply, Request, Transport, Url,
+    Error, HeaderMap, HeaderName, HeaderValue, Headers, Journey, Method, Reply, Request, Transport, Url,
 };
 use crate::units::Span;
 
@@ -92,14 +92,13 @@ async fn look_once<T: Transport>(
 
 /// The entity tag, unless the file was changed just before: servers make tags of seconds and sizes, and the next change
 /// in the same second has the same one (RFC 9110, section 8.8.2.2).
-fn etag_of(headers: &HeaderMap) -> Option<String> {
-    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let date = |name| text(name).and_then(|date| httpdate::parse_http_date(date).ok());
+fn etag_of(headers: &Headers) -> Option<String> {
+    let date = |name| headers.text(name).and_then(|date| httpdate::parse_http_date(date).ok());
     let is_settled = match (date("last-modified"), date("date")) {
         (Some(changed), Some(sent)) => sent.duration_since(changed).is_ok_and(|age| age >= SETTLED),
         _ => true,
     };
-    text("etag").filter(|_| is_settled).map(str::to_owned)
+    headers.text("etag").filter(|_| is_settled).map(str::to_owned)
 }
 
 /// The file and its signature as texts, if the key has signed the one by the other.
@@ -151,7 +150,7 @@ async fn get<T: Transport>(transport: &T, url: &Url, etag: Option<&str>) -> Resu
     let etag = etag.and_then(|etag| HeaderValue::from_str(etag).ok());
     headers.extend(etag.map(|etag| (IF_NONE_MATCH, etag)));
     let (url, body, journey) = (url.clone(), Bytes::new(), Journey::default());
-    let request = Request { method: Method::Get, url, headers, body, journey };
+    let request = Request { method: Method::Get, url: url.into(), headers, body, journey };
     transport.send(request).await.map_err(|error| failure(&error))
 }
 

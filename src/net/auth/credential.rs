@@ -16,6 +16,18 @@ impl Origin {
     pub fn of(url: &Url) -> Self {
         Self(url.origin())
     }
+
+    /// Whether an address is of this origin.
+    fn holds(&self, url: &Url) -> bool {
+        match &self.0 {
+            url::Origin::Tuple(scheme, host, port) => {
+                scheme == url.scheme()
+                    && url.host().is_some_and(|own| own == *host)
+                    && url.port_or_known_default() == Some(*port)
+            }
+            url::Origin::Opaque(_) => false,
+        }
+    }
 }
 
 impl fmt::Display for Origin {
@@ -71,7 +83,7 @@ impl Credential {
 
     /// Puts the credential on a request to its own origin, in place of any other; elsewhere it adds nothing.
     pub fn apply(&self, url: &Url, headers: &mut HeaderMap) {
-        if Origin::of(url) == self.origin {
+        if self.origin.holds(url) {
             headers.insert(self.name.clone(), self.value());
         }
     }
@@ -85,8 +97,7 @@ impl Credential {
         };
         // An escaped text is printable, so that there always is one.
         let value = HeaderValue::try_from(client.escape_default().to_string()).ok();
-        headers
-            .extend(value.filter(|_| Origin::of(url) == self.origin).map(|value| (self.name.clone(), value)));
+        headers.extend(value.filter(|_| self.origin.holds(url)).map(|value| (self.name.clone(), value)));
     }
 
     /// Makes sure that it is in force for a request to this address.
@@ -96,7 +107,7 @@ impl Credential {
     /// That there is no token, and why.
     pub async fn ready(&self, url: &Url) -> Result<(), AuthError> {
         match &self.proof {
-            Proof::Token(keeper) if Origin::of(url) == self.origin => keeper.ready().await,
+            Proof::Token(keeper) if self.origin.holds(url) => keeper.ready().await,
             _ => Ok(()),
         }
     }

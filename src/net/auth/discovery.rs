@@ -57,7 +57,13 @@ pub(super) async fn endpoints(
     for place in &places {
         let transport = reach(connection, place)?;
         let (method, url, journey) = (Method::Get, place.clone(), Journey::default());
-        let request = Request { method, url, headers: HeaderMap::new(), body: bytes::Bytes::new(), journey };
+        let request = Request {
+            method,
+            url: url.into(),
+            headers: HeaderMap::new(),
+            body: bytes::Bytes::new(),
+            journey,
+        };
         let answer = exchange(&transport, request).await?;
         match (answer.status, &answer.json) {
             (200, Some(json)) => {

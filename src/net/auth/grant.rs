@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
-use crate::net::{Error, HeaderMap, HeaderValue, Journey, Method, Request, Transport, Url};
+use crate::net::{Error, HeaderMap, HeaderValue, Headers, Journey, Method, Request, Transport, Url};
 use crate::outcome::Class;
 use crate::units::{MASK, Secret, Span};
 
@@ -165,7 +165,7 @@ async fn post<T: Transport>(
     headers.extend(basic.map(|basic| (reqwest::header::AUTHORIZATION, basic)));
     let body = Serializer::new(String::new()).extend_pairs(fields).finish().into();
     let (method, url, journey) = (Method::Post, url.clone(), Journey::default());
-    exchange(transport, Request { method, url, headers, body, journey }).await
+    exchange(transport, Request { method, url: url.into(), headers, body, journey }).await
 }
 
 /// Sends a request and reads its answer to the end.
@@ -200,13 +200,13 @@ pub(super) async fn exchange<T: Transport>(transport: &T, mut request: Request) 
 }
 
 impl Answer {
-    fn read((status, url): (u16, String), headers: &HeaderMap, body: &[u8]) -> Self {
-        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let kind =
-            header("content-type").map_or("no content-type", |kind| kind.split(';').next().unwrap_or(kind));
+    fn read((status, url): (u16, String), headers: &Headers, body: &[u8]) -> Self {
+        let kind = headers
+            .text("content-type")
+            .map_or("no content-type", |kind| kind.split(';').next().unwrap_or(kind));
         Self {
             status,
-            date: header("date").and_then(|date| httpdate::parse_http_date(date).ok()),
+            date: headers.text("date").and_then(|date| httpdate::parse_http_date(date).ok()),
             json: serde_json::from_slice(body).ok().filter(Value::is_object),
             url,
             // Only its form: its words may hold what was sent.

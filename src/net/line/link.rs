@@ -1,127 +1,221 @@
-//! One HTTP/1.1 connection, driven by the request that it carries, and the place where those without a request wait.
+//! One HTTP/1.1 connection, driven by the request that it carries.
 
-use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
+use std::io;
+use std::io::IoSlice;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Context;
-use std::time::Duration;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::Response;
-use hyper::body::Incoming;
-use hyper::client::conn::{TrySendError, http1};
-use hyper_util::rt::TokioIo;
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::time::Instant;
 
-use super::super::lane::IDLE_LIMIT;
-use super::Outgoing;
+use super::super::Request;
 use super::count::{Counted, Counts};
-use super::stream::{Clock, Stream};
+use super::fault::Fault;
+use super::framing::{Framing, Step};
+use super::head;
+use super::head::{ReplyHead, WireHead};
+use super::place::Place;
+use super::stream::Stream;
 
-/// What reads from a connection and writes to it.
-type Driver = Pin<Box<http1::Connection<TokioIo<Stream>, Full<Bytes>>>>;
+/// How much is read at once, at first: what most replies and all pieces of a stream are smaller than.
+const LEAST_ROOM: usize = 8 * 1024;
+/// How much is read at once from a connection that brings more than that.
+const MOST_ROOM: usize = 256 * 1024;
+/// A body of at most so many bytes is copied behind its head, so that both leave in one piece.
+const SMALL_BODY: usize = 8 * 1024;
 
 /// A connection that carries one request at a time.
 pub(super) struct Link {
-    sender: http1::SendRequest<Full<Bytes>>,
-    /// What reads and writes; nothing once it has ended.
-    driver: Option<Driver>,
-    clock: Arc<Clock>,
+    stream: Stream,
+    /// What has still to leave of its request.
+    output: Output,
+    /// What has come and was not handed on.
+    input: BytesMut,
+    /// How much is read at once.
+    room: usize,
+    /// Where the body of the reply ends that it brings.
+    framing: Framing,
+    /// Whether the other side will take another request.
+    keeps: bool,
     /// Counted while it is open.
     _open: Counted,
 }
 
+/// A request on its way out.
+#[derive(Default)]
+struct Output {
+    /// Its head, with a small body behind it.
+    head: Vec<u8>,
+    /// A large body; what has left of it is cut off.
+    body: Bytes,
+    /// How much of the head has left.
+    head_left: usize,
+    /// Whether anything has.
+    has_begun: bool,
+    /// Whether all has.
+    is_done: bool,
+    /// When bytes last left.
+    left: Option<Instant>,
+    /// Why the rest cannot leave.
+    trouble: Option<io::Error>,
+}
+
+/// Why a connection brought no reply.
+pub(super) enum Unanswered {
+    /// It had been closed before: nothing of the request has left.
+    Unsent(Fault),
+    /// Some of it may have reached the other side.
+    Failed(Fault),
+}
+
 impl Link {
     /// Speaks HTTP/1.1 over a stream.
-    pub(super) async fn new(stream: Stream, counts: &Arc<Counts>) -> hyper::Result<Self> {
-        let clock = stream.clock();
-        let (sender, driver) = http1::handshake(TokioIo::new(stream)).await?;
-        Ok(Self { sender, driver: Some(Box::pin(driver)), clock, _open: counts.open() })
+    pub(super) fn new(stream: Stream, counts: &Arc<Counts>) -> Self {
+        Self {
+            stream,
+            output: Output::default(),
+            input: BytesMut::new(),
+            room: LEAST_ROOM,
+            framing: Framing::Ended,
+            keeps: true,
+            _open: counts.open(),
+        }
     }
 
-    /// Reads and writes as far as that goes without waiting.
-    pub(super) fn drive(&mut self, context: &mut Context<'_>) {
-        if let Some(driver) = &mut self.driver
-            // Why it ended is told to the request and to the body, too.
-            && driver.as_mut().poll(context).is_ready()
+    /// Sends a request and waits for the head of its reply; over a connection that has waited, only if it is still open.
+    pub(super) async fn send(&mut self, place: &Place, request: &Request) -> Result<ReplyHead, Unanswered> {
+        self.output.load(place, request);
+        let answer = poll_fn(|context| self.poll_head(context)).await;
+        answer.map_err(if self.output.has_begun { Unanswered::Failed } else { Unanswered::Unsent })
+    }
+
+    /// Sees whether a connection that has waited is still open; anything that came over it unasked, its end too, tells that
+    /// it cannot be used.
+    pub(super) async fn is_open(&mut self) -> bool {
+        self.input.is_empty() && poll_fn(|context| Poll::Ready(self.poll_fill(context).is_pending())).await
+    }
+
+    /// When bytes of its request last left.
+    pub(super) fn left(&self) -> Option<Instant> {
+        self.output.left
+    }
+
+    /// The next bytes of the reply's body.
+    pub(super) fn poll_body(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Fault>> {
+        loop {
+            match self.framing.take(&mut self.input)? {
+                Step::Data(data) => return Poll::Ready(Ok(Some(data))),
+                Step::End => return Poll::Ready(Ok(None)),
+                Step::More => {}
+            }
+            // A reply may begin before all of its request has left.
+            self.output.drive(&mut self.stream, context);
+            if ready!(self.poll_fill(context))? == 0 {
+                self.framing.close()?;
+            }
+        }
+    }
+
+    /// Prepares it to wait for its next request; whether there can be one.
+    pub(super) fn rest(&mut self) -> bool {
+        if self.room > LEAST_ROOM {
+            (self.input, self.room) = (BytesMut::new(), LEAST_ROOM);
+        }
+        self.keeps && self.output.is_done && self.framing == Framing::Ended && self.input.is_empty()
+    }
+
+    /// Sends what can be sent, and reads the head of the reply.
+    fn poll_head(&mut self, context: &mut Context<'_>) -> Poll<Result<ReplyHead, Fault>> {
+        self.output.drive(&mut self.stream, context);
+        loop {
+            if !self.input.is_empty()
+                && let Some(head) = head::read(&mut self.input)?
+            {
+                if head.is_interim() {
+                    continue;
+                }
+                let WireHead { reply, framing, keeps } = head;
+                (self.framing, self.keeps) = (framing, keeps);
+                return Poll::Ready(Ok(reply));
+            }
+            let end = match ready!(self.poll_fill(context)) {
+                Ok(0) if self.input.is_empty() => Fault::Closed("without a word"),
+                Ok(0) => Fault::Closed("within the head of its answer"),
+                Ok(_) => continue,
+                Err(error) => Fault::Io(error),
+            };
+            // A server that closes may have answered before; where it has not, what happened first tells more.
+            return Poll::Ready(Err(self.output.trouble.take().map_or(end, Fault::Io)));
+        }
+    }
+
+    /// Reads what has come; how many bytes that was, none at the end.
+    fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.input.capacity() - self.input.len() < self.room / 2 {
+            self.input.reserve(self.room);
+        }
+        let free = self.input.capacity() - self.input.len();
+        let read = ready!(pin!(self.stream.read_buf(&mut self.input)).poll(context))?;
+        if read == free && self.room < MOST_ROOM {
+            self.room *= 2;
+        }
+        Poll::Ready(Ok(read))
+    }
+}
+
+impl Output {
+    /// Takes in the next request.
+    fn load(&mut self, place: &Place, request: &Request) {
+        self.head.clear();
+        head::write(&mut self.head, place, request);
+        self.body = if request.body.len() > SMALL_BODY {
+            request.body.clone()
+        } else {
+            self.head.extend_from_slice(&request.body);
+            Bytes::new()
+        };
+        (self.head_left, self.left, self.trouble) = (0, None, None);
+        (self.has_begun, self.is_done) = (false, false);
+    }
+
+    /// Writes as far as that goes without waiting.
+    fn drive(&mut self, stream: &mut Stream, context: &mut Context<'_>) {
+        if !self.is_done
+            && self.trouble.is_none()
+            && let Poll::Ready(Err(error)) = self.poll(stream, context)
         {
-            self.driver = None;
+            self.trouble = Some(error);
         }
     }
 
-    /// Sends a request and waits for the head of its reply.
-    pub(super) async fn send(
-        &mut self,
-        request: Outgoing,
-    ) -> Result<Response<Incoming>, TrySendError<Outgoing>> {
-        let mut answer = pin!(self.sender.try_send_request(request));
-        poll_fn(|context| {
-            self.drive(context);
-            answer.as_mut().poll(context)
-        })
-        .await
-    }
-
-    /// How long after a moment its request had left.
-    pub(super) fn left_after(&self, start: Instant) -> Option<Duration> {
-        self.clock.left().map(|left| left.saturating_duration_since(start))
-    }
-
-    /// Whether it can carry the next request.
-    fn is_free(&self) -> bool {
-        self.driver.is_some() && self.sender.is_ready()
-    }
-}
-
-/// Where connections wait for a request.
-#[derive(Default)]
-pub(super) struct Home {
-    /// Those that have waited longest come first; each with the moment since when.
-    waiting: Mutex<VecDeque<(Link, Instant)>>,
-}
-
-impl Home {
-    /// The connection that has waited for the shortest time.
-    pub(super) fn take(&self) -> Option<Link> {
-        let mut waiting = self.waiting();
-        let (link, since) = waiting.pop_back()?;
-        if since.elapsed() < IDLE_LIMIT {
-            return Some(link);
+    fn poll(&mut self, stream: &mut Stream, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let mut stream = Pin::new(&mut *stream);
+            let head = &self.head[self.head_left..];
+            let wrote = match (head.is_empty(), self.body.is_empty()) {
+                (true, true) => {
+                    ready!(stream.poll_flush(context))?;
+                    self.is_done = true;
+                    return Poll::Ready(Ok(()));
+                }
+                (false, true) => stream.as_mut().poll_write(context, head),
+                (true, false) => stream.as_mut().poll_write(context, &self.body),
+                (false, false) => {
+                    let parts = [IoSlice::new(head), IoSlice::new(&self.body)];
+                    stream.as_mut().poll_write_vectored(context, &parts)
+                }
+            };
+            let wrote = ready!(wrote)?;
+            if wrote == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            (self.has_begun, self.left) = (true, Some(Instant::now()));
+            let of_head = wrote.min(head.len());
+            self.head_left += of_head;
+            self.body.advance(wrote - of_head);
         }
-        waiting.clear();
-        None
-    }
-
-    /// Takes back a connection whose answer has been read, if it can carry another request.
-    pub(super) fn put(&self, mut link: Link, context: &mut Context<'_>) {
-        // Most know by now that they are free; the others look whether they were closed.
-        if !link.is_free() {
-            link.drive(context);
-        }
-        if !link.is_free() {
-            return;
-        }
-        let now = Instant::now();
-        let mut waiting = self.waiting();
-        while waiting.front().is_some_and(|(_, since)| now.duration_since(*since) >= IDLE_LIMIT) {
-            waiting.pop_front();
-        }
-        waiting.push_back((link, now));
-    }
-
-    /// Takes in a connection that has carried nothing yet.
-    pub(super) fn keep(&self, link: Link) {
-        self.waiting().push_back((link, Instant::now()));
-    }
-
-    /// How many wait.
-    pub(super) fn len(&self) -> usize {
-        self.waiting().len()
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, VecDeque<(Link, Instant)>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

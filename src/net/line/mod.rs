@@ -8,7 +8,12 @@
 mod body;
 mod count;
 mod dial;
+mod fault;
+mod framing;
+mod head;
+mod home;
 mod link;
+mod place;
 mod secure;
 mod shared;
 mod spare;
@@ -19,34 +24,32 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http_body_util::Full;
 use hyper::client::conn::TrySendError;
-use hyper::header::HOST;
-use hyper::{Response, Uri};
+use hyper::header::ACCEPT_ENCODING;
 use tokio::time::Instant;
 use tower_http::BoxError;
-use url::Position;
 
 use crate::outcome::Connections;
 
 use self::body::Carrier;
 use self::count::Counts;
 use self::dial::Dialer;
-use self::link::{Home, Link};
-use self::shared::Trunks;
+use self::home::Home;
+use self::link::{Link, Unanswered};
+use self::place::Place;
+use self::shared::{Outgoing, Trunks};
 use self::spare::Spares;
 use super::connection::{Connection, HttpVersion, Reuse};
 use super::follow::Led;
 use super::probe::{Probe, TimedResolver};
-use super::{Error, HeaderValue, Method, Request, Url};
+use super::{Error, Method, Request, Url};
 
 pub(super) use self::body::LineBody;
 pub(super) use self::dial::DialError;
+pub(super) use self::fault::Fault;
+pub(super) use self::head::ReplyHead;
 pub(super) use self::unpack::{Unpacked, is_packed, unpack};
-
-/// A request as it goes to a connection.
-type Outgoing = hyper::Request<Full<Bytes>>;
 
 /// The connections to one place.
 pub(super) struct Line {
@@ -61,19 +64,10 @@ pub(super) struct Line {
     last: Mutex<Option<Arc<Place>>>,
 }
 
-/// An address in the forms that requests need.
-struct Place {
-    url: Url,
-    /// The whole of it, for HTTP/2 and for connecting.
-    whole: Uri,
-    /// From its path on, for HTTP/1.1.
-    path: Uri,
-    host: HeaderValue,
-}
-
 /// What came back.
 pub(super) struct Arrived {
-    pub(super) reply: Response<LineBody>,
+    pub(super) head: ReplyHead,
+    pub(super) body: LineBody,
     /// How long the request took to leave once it had a connection; absent where several may share one.
     pub(super) sent: Option<Duration>,
 }
@@ -100,85 +94,78 @@ impl Line {
     }
 
     /// Sends a request and waits for the head of its reply.
-    pub(super) async fn send(&self, request: Request) -> Result<Arrived, BoxError> {
+    pub(super) async fn send(&self, request: &Request) -> Result<Arrived, BoxError> {
         let place = self.place(&request.url)?;
-        let probe = Arc::clone(&request.journey.0);
-        let mut outgoing = hyper::Request::new(Full::new(request.body));
-        *outgoing.method_mut() = match request.method {
-            Method::Get => hyper::Method::GET,
-            Method::Post => hyper::Method::POST,
-        };
-        *outgoing.headers_mut() = request.headers;
-        unpack::accept_packed(outgoing.headers_mut());
-        let is_shared = match self.version {
+        let probe = &request.journey.0;
+        let may_share = match self.version {
             HttpVersion::One => false,
             HttpVersion::Two => true,
             // Without TLS there is nothing to negotiate by.
             HttpVersion::Negotiated => self.dialer.is_secure(),
         };
-        if is_shared {
-            outgoing.uri_mut().clone_from(&place.whole);
-            outgoing = match Box::pin(self.send_shared(outgoing, (&place, &probe))).await? {
-                Sent::Answered(arrived) => return Ok(arrived),
-                Sent::Refused(outgoing) => outgoing,
-            };
+        // What is rare is kept out of the future of every request, which is moved about.
+        if may_share && let Some(arrived) = Box::pin(self.send_shared(request, (&place, probe))).await? {
+            return Ok(arrived);
         }
-        self.send_alone(outgoing, (&place, &probe)).await
+        self.send_alone(request, (&place, probe)).await
     }
 
     /// Sends a request over a connection that carries nothing else meanwhile.
     async fn send_alone(
         &self,
-        mut outgoing: Outgoing,
+        request: &Request,
         (place, probe): (&Place, &Arc<Probe>),
     ) -> Result<Arrived, BoxError> {
-        outgoing.uri_mut().clone_from(&place.path);
-        outgoing.headers_mut().entry(HOST).or_insert_with(|| place.host.clone());
         // A connection that was kept may be found closed: what has not begun to leave goes over another one.
-        while let Some(mut link) = self.home.take() {
+        let start = Instant::now();
+        while let Some(mut link) = self.home.take(start) {
+            if !link.is_open().await {
+                continue;
+            }
             self.spares.top_up(&place.whole);
-            let start = Instant::now();
-            match link.send(outgoing).await {
-                Ok(reply) => return Ok(self.arrived(reply, link, start)),
-                Err(refused) => outgoing = unsent(refused)?,
+            match link.send(place, request).await {
+                Ok(head) => return Ok(self.arrived(head, link, start)),
+                Err(Unanswered::Unsent(_)) => {}
+                Err(Unanswered::Failed(fault)) => return Err(fault.into()),
             }
         }
         self.spares.top_up(&place.whole);
-        // What is rare is kept out of the future of every request, which is moved about.
         let stream = Box::pin(self.dialer.dial(&place.whole, probe)).await?;
-        let mut link = Link::new(stream, &self.counts).await?;
+        let mut link = Box::new(Link::new(stream, &self.counts));
         let start = Instant::now();
-        match link.send(outgoing).await {
-            Ok(reply) => Ok(self.arrived(reply, link, start)),
-            Err(refused) => Err(refused.into_error().into()),
+        match link.send(place, request).await {
+            Ok(head) => Ok(self.arrived(head, link, start)),
+            Err(Unanswered::Unsent(fault) | Unanswered::Failed(fault)) => Err(fault.into()),
         }
     }
 
-    fn arrived(&self, reply: Response<hyper::body::Incoming>, link: Link, start: Instant) -> Arrived {
+    fn arrived(&self, head: ReplyHead, link: Box<Link>, start: Instant) -> Arrived {
         self.counts.carries(1);
-        let sent = link.left_after(start);
+        let sent = link.left().map(|left| left.saturating_duration_since(start));
         let home = (self.reuse == Reuse::KeepAlive).then(|| Arc::clone(&self.home));
-        let reply = reply.map(|incoming| LineBody { incoming, carrier: Carrier::Link(link, home) });
-        Arrived { reply, sent }
+        Arrived { head, body: LineBody(Carrier::Alone(link, home)), sent }
     }
 
-    /// Sends a request over a connection that may carry others, unless the server knows none such.
+    /// Sends a request over a connection that may carry others; nothing where the server knows none such.
     async fn send_shared(
         &self,
-        mut outgoing: Outgoing,
+        request: &Request,
         (place, probe): (&Place, &Arc<Probe>),
-    ) -> Result<Sent, BoxError> {
+    ) -> Result<Option<Arrived>, BoxError> {
+        let mut outgoing = outgoing(request, place);
         loop {
             let seat = match self.reuse {
                 Reuse::KeepAlive => self.trunks.seat(&place.whole, probe).await?,
                 Reuse::Never => self.trunks.seat_alone(&place.whole, probe).await?,
             };
-            let Some(seat) = seat else { return Ok(Sent::Refused(outgoing)) };
+            let Some(seat) = seat else { return Ok(None) };
             match seat.send(outgoing).await {
                 Ok(reply) => {
-                    let carrier = Carrier::Seat(seat);
-                    let reply = reply.map(|incoming| LineBody { incoming, carrier });
-                    return Ok(Sent::Answered(Arrived { reply, sent: None }));
+                    let (parts, incoming) = reply.into_parts();
+                    let (status, headers) = (parts.status.as_u16(), parts.headers.into());
+                    let head = ReplyHead { status, version: "HTTP/2", headers };
+                    let body = LineBody(Carrier::Shared(incoming, seat));
+                    return Ok(Some(Arrived { head, body, sent: None }));
                 }
                 Err(refused) if seat.is_first => return Err(refused.into_error().into()),
                 Err(refused) => outgoing = unsent(refused)?,
@@ -192,9 +179,11 @@ impl Line {
     }
 
     /// The address in the forms that a request needs.
-    fn place(&self, url: &Url) -> Result<Arc<Place>, BoxError> {
+    fn place(&self, url: &Arc<Url>) -> Result<Arc<Place>, BoxError> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(place) = last.as_ref().filter(|place| place.url == *url) {
+        // Most have been made from one and the same.
+        let is_same = |place: &&Arc<Place>| Arc::ptr_eq(&place.url, url) || place.url == *url;
+        if let Some(place) = last.as_ref().filter(is_same) {
             return Ok(Arc::clone(place));
         }
         let place = Arc::new(Place::of(url)?);
@@ -209,28 +198,22 @@ impl fmt::Debug for Line {
     }
 }
 
-/// What became of a request that was to share a connection.
-enum Sent {
-    Answered(Arrived),
-    /// Given back: the server speaks HTTP/1.1 only.
-    Refused(Outgoing),
+/// A request as it goes to a connection over HTTP/2.
+fn outgoing(request: &Request, place: &Place) -> Outgoing {
+    let mut outgoing = Outgoing::new(Full::new(request.body.clone()));
+    *outgoing.method_mut() = match request.method {
+        Method::Get => hyper::Method::GET,
+        Method::Post => hyper::Method::POST,
+    };
+    outgoing.uri_mut().clone_from(&place.whole);
+    outgoing.headers_mut().clone_from(&request.headers);
+    outgoing.headers_mut().entry(ACCEPT_ENCODING).or_insert(unpack::ACCEPTED);
+    outgoing
 }
 
 /// The request that a connection gave back because nothing of it has left, or why it failed.
 fn unsent(mut refused: TrySendError<Outgoing>) -> Result<Outgoing, BoxError> {
     refused.take_message().ok_or_else(|| refused.into_error().into())
-}
-
-impl Place {
-    fn of(url: &Url) -> Result<Self, BoxError> {
-        let authority = &url[Position::BeforeHost..Position::AfterPort];
-        Ok(Self {
-            whole: Uri::try_from(url.as_str())?,
-            path: Uri::try_from(&url[Position::BeforePath..Position::AfterQuery])?,
-            host: HeaderValue::from_str(authority)?,
-            url: url.clone(),
-        })
-    }
 }
 
 #[cfg(test)]

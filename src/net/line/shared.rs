@@ -22,11 +22,14 @@ use tower_http::BoxError;
 
 use super::super::lane::IDLE_LIMIT;
 use super::super::probe::{Probe, connect};
-use super::Outgoing;
 use super::count::Counts;
 use super::dial::{DialError, Dialer};
-use super::link::{Home, Link};
+use super::home::Home;
+use super::link::Link;
 use super::stream::Stream;
+
+/// A request as it goes to a connection.
+pub(super) type Outgoing = hyper::Request<Full<Bytes>>;
 
 /// What comes of making a connection, for all who wait for it.
 type Making = BoxFuture<'static, Result<(), DialError>>;
@@ -184,7 +187,7 @@ async fn made(
 ) -> Result<Option<Arc<Trunk>>, BoxError> {
     let stream = dialer.make(address, probe).await?;
     if !stream.speaks_two && dialer.is_secure() {
-        home.keep(Link::new(stream, counts).await?);
+        home.keep(Link::new(stream, counts));
         return Ok(None);
     }
     trunk(stream, counts).await.map(Some)
@@ -196,12 +199,12 @@ async fn trunk(stream: Stream, counts: &Arc<Counts>) -> Result<Arc<Trunk>, BoxEr
     let mut builder = http2::Builder::new(TokioExecutor::new());
     // None until it has.
     builder.timer(TokioTimer::new()).initial_max_send_streams(0);
-    let clock = stream.clock();
+    let heard = stream.heard();
     let (sender, mut driver) = builder.handshake(TokioIo::new(stream)).await?;
     let open = counts.open();
     let takes = |most: usize| u64::try_from(most).unwrap_or(u64::MAX);
     // The library reads in a task of its own, which wakes nobody here; its settings are the first that a server sends.
-    clock.heard().await;
+    heard.notified().await;
     while driver.current_max_send_streams() == 0 {
         if let Some(ended) = (&mut driver).now_or_never() {
             let why = ended.err().and_then(|error| error.source().map(ToString::to_string));

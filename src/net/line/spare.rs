@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use super::super::probe::Probe;
 use super::count::Counts;
 use super::dial::Dialer;
-use super::link::{Home, Link};
+use super::home::Home;
+use super::link::Link;
 
 /// After a connection that could not be made, none is made ahead for so long: the requests that follow find out by
 /// themselves whether the server is back.
@@ -68,11 +69,7 @@ impl Spares {
                 making.under_way.fetch_sub(1, Ordering::Relaxed);
                 match made {
                     // Speaking HTTP/1.1 begins with the request.
-                    Ok(stream) => {
-                        if let Ok(link) = Link::new(stream, &counts).await {
-                            home.keep(link);
-                        }
-                    }
+                    Ok(stream) => home.keep(Link::new(stream, &counts)),
                     Err(_) => making.fail(),
                 }
             });

@@ -2,11 +2,12 @@
 
 use std::convert::Infallible;
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{join_all, select_all};
 use http_body_util::BodyExt;
-use hyper::server;
 use hyper::service::service_fn;
+use hyper::{Response, server};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -26,17 +27,20 @@ fn line(url: &Url) -> Line {
     Line::new(&Connection::default(), url, (resolver, None)).unwrap()
 }
 
-/// Sends a request and reads its answer to the end; how long the request took to leave.
-async fn ask(line: &Line, url: &Url) -> Result<Option<Duration>, BoxError> {
-    let request = Request {
+fn request(url: &Url) -> Request {
+    Request {
         method: Method::Post,
-        url: url.clone(),
+        url: url.clone().into(),
         headers: HeaderMap::new(),
         body: Bytes::from_static(b"{}"),
         journey: Journey::default(),
-    };
-    let Arrived { reply, sent } = line.send(request).await?;
-    assert_eq!(reply.into_body().collect().await?.to_bytes(), "ok");
+    }
+}
+
+/// Sends a request and reads its answer to the end; how long the request took to leave.
+async fn ask(line: &Line, url: &Url) -> Result<Option<Duration>, BoxError> {
+    let Arrived { body, sent, .. } = line.send(&request(url)).await?;
+    assert_eq!(body.collect().await?.to_bytes(), "ok");
     Ok(sent)
 }
 
@@ -133,11 +137,111 @@ async fn a_reply_that_breaks_off_is_an_error_and_its_connection_is_not_kept() {
     };
     let asking = async {
         let error = ask(&line, &url).await.unwrap_err();
-        assert!(error.is::<hyper::Error>(), "{error}");
+        assert!(error.is::<Fault>(), "{error}");
         ask(&line, &url).await.unwrap();
     };
     tokio::join!(serving, asking);
     assert_eq!(line.take_lines().made, 2);
+}
+
+#[tokio::test]
+async fn a_connection_over_which_something_came_unasked_carries_no_further_request() {
+    let (listener, url) = listen().await;
+    let line = line(&url);
+    let (told, heard) = tokio::sync::oneshot::channel();
+    let serving = async {
+        let (mut first, _) = listener.accept().await.unwrap();
+        answer(&mut first, "").await;
+        first.write_all(b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+        told.send(()).unwrap();
+        let (mut second, _) = listener.accept().await.unwrap();
+        answer(&mut second, "").await;
+        first
+    };
+    let asking = async {
+        ask(&line, &url).await.unwrap();
+        heard.await.unwrap();
+        round_trip().await;
+        ask(&line, &url).await.unwrap();
+    };
+    let _open = tokio::join!(serving, asking);
+    assert_eq!(line.take_lines().made, 2);
+}
+
+#[tokio::test]
+async fn an_answer_counts_although_its_server_has_not_read_the_whole_request() {
+    let (listener, url) = listen().await;
+    let line = line(&url);
+    let serving = async {
+        let (mut peer, _) = listener.accept().await.unwrap();
+        let _ = peer.read(&mut [0; 64]).await.unwrap();
+        peer.write_all(b"HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+        peer
+    };
+    let asking = async {
+        let request = Request { body: vec![b'x'; 64 << 20].into(), ..request(&url) };
+        let Arrived { head, body, .. } = line.send(&request).await.unwrap();
+        assert_eq!((head.status, body.collect().await.unwrap().to_bytes()), (413, Bytes::from_static(b"ok")));
+    };
+    let _open = tokio::join!(serving, asking);
+    assert_eq!(line.home.len(), 0, "the rest of the request would be read as the next one");
+}
+
+#[tokio::test]
+async fn a_large_request_arrives_whole() {
+    let (listener, url) = listen().await;
+    let line = line(&url);
+    let body: Vec<_> = (0..3_000_000_u32).map(|number| number.to_le_bytes()[0]).collect();
+    let serving = async {
+        let (mut peer, _) = listener.accept().await.unwrap();
+        let mut read = Vec::new();
+        let start = loop {
+            assert!(peer.read_buf(&mut read).await.unwrap() > 0);
+            let head = read.windows(4).position(|four| four == b"\r\n\r\n");
+            if let Some(start) = head.map(|end| end + 4).filter(|start| read.len() == start + body.len()) {
+                break start;
+            }
+        };
+        assert!(read[start..] == body);
+        peer.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+        peer
+    };
+    let asking = async {
+        let request = Request { body: body.clone().into(), ..request(&url) };
+        line.send(&request).await.unwrap().body.collect().await.unwrap();
+    };
+    let _open = tokio::join!(serving, asking);
+    assert_eq!(line.home.len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_is_the_same_wherever_it_was_cut() {
+    let (listener, url) = listen().await;
+    let line = line(&url);
+    let wire =
+        b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n\
+        1\r\no\r\n1;last\r\nk\r\n0\r\nx-trailer: y\r\n\r\n";
+    let serving = async {
+        let (mut peer, _) = listener.accept().await.unwrap();
+        for cut in 1..wire.len() {
+            let mut read = Vec::new();
+            while !read.ends_with(b"{}") {
+                assert!(peer.read_buf(&mut read).await.unwrap() > 0);
+            }
+            peer.write_all(&wire[..cut]).await.unwrap();
+            // What was written is with the client before the rest follows.
+            round_trip().await;
+            peer.write_all(&wire[cut..]).await.unwrap();
+        }
+        peer
+    };
+    let asking = async {
+        for _ in 1..wire.len() {
+            ask(&line, &url).await.unwrap();
+        }
+    };
+    let _open = tokio::join!(serving, asking);
+    assert_eq!(line.take_lines().made, 1);
 }
 
 #[tokio::test]
@@ -159,7 +263,7 @@ async fn connections_are_made_ahead_of_the_requests_that_will_need_them() {
     while line.home.len() < 3 {
         tokio::task::yield_now().await;
     }
-    let taken: Vec<_> = std::iter::from_fn(|| line.home.take()).collect();
+    let taken: Vec<_> = std::iter::from_fn(|| line.home.take(Instant::now())).collect();
     assert_eq!((taken.len(), line.take_lines()), (3, Connections { made: 3, most_open: 3, most_streams: 1 }));
 }
 

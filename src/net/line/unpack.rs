@@ -4,34 +4,32 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::task::{Context, Poll};
 
-use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
+use hyper::header::CONTENT_ENCODING;
 use hyper::{Request, Response};
 use tower_http::decompression::{Decompression, DecompressionBody};
 use tower_service::Service;
 
-use super::super::{HeaderMap, HeaderValue};
+use super::super::{HeaderValue, Headers};
 use super::body::LineBody;
 
-/// What can be undone.
-const ACCEPTED: HeaderValue = HeaderValue::from_static("zstd,gzip,deflate,br");
+/// What can be undone, said where the request does not say itself what it wants.
+pub(super) const ACCEPTED: HeaderValue = HeaderValue::from_static("zstd,gzip,deflate,br");
 
 /// A body that is undone while it is read.
 pub(in super::super) type Unpacked = DecompressionBody<LineBody>;
 
-/// Says what can be undone, unless the request says itself what it wants.
-pub(super) fn accept_packed(headers: &mut HeaderMap) {
-    headers.entry(ACCEPT_ENCODING).or_insert(ACCEPTED);
-}
-
 /// Whether a body is packed.
-pub(in super::super) fn is_packed(headers: &HeaderMap) -> bool {
-    headers.contains_key(CONTENT_ENCODING)
+pub(in super::super) fn is_packed(headers: &Headers) -> bool {
+    headers.text(CONTENT_ENCODING.as_str()).is_some()
 }
 
-/// A reply with its body undone, as far as its encoding is known.
-pub(in super::super) async fn unpack(reply: Response<LineBody>) -> Response<Unpacked> {
+/// A reply's headers and its body undone, as far as its encoding is known.
+pub(in super::super) async fn unpack(headers: &Headers, body: LineBody) -> (Headers, Unpacked) {
+    let mut reply = Response::new(body);
+    *reply.headers_mut() = headers.to_map();
     let Ok(reply) = Decompression::new(Once(Some(reply))).call(Request::new(())).await;
-    reply
+    let (head, body) = reply.into_parts();
+    (head.headers.into(), body)
 }
 
 /// Answers one request with a reply that is there already: the library undoes what a service answers.

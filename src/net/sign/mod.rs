@@ -257,7 +257,7 @@ mod tests {
     pub(super) fn request(url: &str) -> Request {
         let url = Url::parse(url).unwrap();
         let (headers, body, journey) = (HeaderMap::new(), "{\"a\":1}".into(), Journey::default());
-        Request { method: Method::Post, url, headers, body, journey }
+        Request { method: Method::Post, url: url.into(), headers, body, journey }
     }
 
     pub(super) fn moment() -> Moment {

@@ -21,7 +21,7 @@ fn signed(name: SchemeName, secrets: &[&str]) -> Request {
     };
     let mut request = Request {
         method: Method::Post,
-        url: Url::parse("http://relay.example:8080/model/a%3A0/b:1?z=%20&b=2&a=1&a-b=%2f").unwrap(),
+        url: Url::parse("http://relay.example:8080/model/a%3A0/b:1?z=%20&b=2&a=1&a-b=%2f").unwrap().into(),
         headers: HeaderMap::new(),
         body: Bytes::from_static(b"{\"prompt\":\"Hi\"}"),
         journey: Journey::default(),
