@@ -6,7 +6,9 @@ use std::path::Path;
 
 use baton::config::{Environment, Given, resolve};
 use baton::mock::{Options, Relay};
-use baton::net::{Compress, CompressRules, Compressor, Connection, Credential, HeaderMap, Journey};
+use baton::net::{
+    Compress, CompressRules, Compressor, Connection, Credential, HeaderMap, Journey, RequestHeaders,
+};
 use baton::net::{Method, Request, Scheme, Scope, Signer, SigningKey, Url};
 use baton::units::Secret;
 use bytes::Bytes;
@@ -28,7 +30,8 @@ fn main() {
     let mut headers = HeaderMap::new();
     headers.insert("content-type", "application/json".parse().expect("a value"));
     let journey = Journey::default();
-    let request = Request { method: Method::Post, url: url.into(), headers, body: body(), journey };
+    let request =
+        Request { method: Method::Post, url: url.into(), headers: headers.into(), body: body(), journey };
     parts(&mut criterion, &credential, &request);
     whole(&mut criterion, &credential, &request);
     criterion.final_summary();
@@ -97,7 +100,7 @@ fn parts(criterion: &mut Criterion, credential: &Credential, request: &Request) 
     let mut group = criterion.benchmark_group("dress");
     group.throughput(Throughput::Elements(1));
     group.bench_function("token", |bencher| {
-        let mut headers = HeaderMap::new();
+        let mut headers = RequestHeaders::default();
         bencher.iter(|| credential.apply(black_box(&request.url), &mut headers));
     });
     for (name, compressor) in compressors() {

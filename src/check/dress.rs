@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use flate2::{Compress, Crc, FlushCompress};
 
-use crate::net::{HeaderValue, Request};
+use crate::net::{HeaderName, HeaderValue, Request};
 
 /// What becomes of a body before it leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,9 @@ impl Dress {
         };
         request.body = body;
         if let Some(coding) = coding {
-            request.headers.insert("content-encoding", HeaderValue::from_static(coding));
+            request
+                .headers
+                .insert(HeaderName::from_static("content-encoding"), HeaderValue::from_static(coding));
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::mock::{Sighting, Sightings};
 use crate::net;
 use crate::net::{
     Body, Connection, Credential, HeaderMap, HeaderName, HeaderValue, Journey, Method, Pool, Request,
-    SignedBy, Signer, Transport, Url,
+    RequestHeaders, SignedBy, Signer, Transport, Url,
 };
 use crate::units::{Money, Rate};
 use crate::wire::{Dialect, Prompt};
@@ -280,7 +280,7 @@ impl Subject {
     /// Fetches a page beside the relay, without a key and by none of the relay's own ways.
     pub(super) async fn fetch(url: &Url) -> Result<Vec<u8>, Trouble> {
         let pool = Pool::new(&Connection::default(), url).map_err(Trouble::Net)?;
-        let (method, url, headers) = (Method::Get, url.clone(), HeaderMap::new());
+        let (method, url, headers) = (Method::Get, url.clone(), RequestHeaders::default());
         let request =
             Request { method, url: url.into(), headers, body: Bytes::new(), journey: Journey::default() };
         let reply = pool.send(request).await.map_err(Trouble::Net)?;

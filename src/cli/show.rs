@@ -19,7 +19,7 @@ pub(super) fn as_http(request: &Request, body: &[u8]) -> String {
     let address = shown_url(&request.url);
     let path = address.splitn(4, '/').nth(3).unwrap_or_default();
     let mut text = format!("{} /{path} HTTP/1.1\nhost: {}\n", request.method.name(), authority(request));
-    for (name, value) in &request.headers {
+    for (name, value) in request.headers.iter() {
         let _ = writeln!(text, "{name}: {}", shown(name, value));
     }
     let _ = writeln!(text, "content-length: {}\n\n{}", request.body.len(), String::from_utf8_lossy(body));
@@ -57,7 +57,8 @@ pub(super) struct Curl<'a> {
 /// The request as a curl command that a shell can run; a key from the environment is named, any other is masked.
 pub(super) fn as_curl(curl: Curl<'_>) -> String {
     let Curl { request, body, credential, flags } = curl;
-    let coding = request.headers.get("content-encoding").filter(|_| request.body != body);
+    let coding =
+        request.headers.get(&HeaderName::from_static("content-encoding")).filter(|_| request.body != body);
     let coding = coding.and_then(|coding| coding.to_str().ok());
     let body = quote(&String::from_utf8_lossy(body));
     // The programs that pack are called as their codings are.
@@ -67,7 +68,7 @@ pub(super) fn as_curl(curl: Curl<'_>) -> String {
         let joint = if flag.starts_with("--") { " \\\n  " } else { " " };
         let _ = write!(text, "{joint}{}", if flag.starts_with("--") { flag.clone() } else { quote(flag) });
     }
-    for (name, value) in &request.headers {
+    for (name, value) in request.headers.iter() {
         let variable = credential
             .filter(|credential| credential.header() == name && is_variable(credential.source()))
             .map(Credential::source);
@@ -315,7 +316,7 @@ fn counts(exchange: &Exchange, account: Account) -> String {
     parts.extend(saved(exchange.body()));
     parts.extend(account.cost.map(|cost| cost.to_string()));
     if let Some(stop) = &exchange.stop {
-        parts.push(stop.word.clone());
+        parts.push(stop.word.to_string());
     }
     parts.join(" · ")
 }
@@ -323,13 +324,13 @@ fn counts(exchange: &Exchange, account: Account) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::{HeaderMap, Journey, Method, Origin, Url};
+    use crate::net::{Journey, Method, Origin, RequestHeaders, Url};
 
     fn request() -> (Request, Credential) {
         let url = Url::parse("https://relay.example/v1/messages").unwrap();
-        let mut headers = HeaderMap::new();
-        headers.insert("x-tenant", "it's".parse().unwrap());
-        headers.insert("x-other-token", "planted".parse().unwrap());
+        let mut headers = RequestHeaders::default();
+        headers.insert(HeaderName::from_static("x-tenant"), "it's".parse().unwrap());
+        headers.insert(HeaderName::from_static("x-other-token"), "planted".parse().unwrap());
         let value = "Bearer planted".parse().unwrap();
         let name = HeaderName::from_static("authorization");
         let credential = Credential::new(name, value, Origin::of(&url), "ANTHROPIC_AUTH_TOKEN");
@@ -362,7 +363,7 @@ mod tests {
         assert!(text.contains(r"--header 'x-tenant: it'\''s'"), "{text}");
         assert!(!text.contains("planted"));
         let mut packed = request.clone();
-        packed.headers.insert("content-encoding", "gzip".parse().unwrap());
+        packed.headers.insert(HeaderName::from_static("content-encoding"), "gzip".parse().unwrap());
         packed.body = "packed".into();
         let text = as_curl(Curl { request: &packed, ..curl });
         assert!(text.starts_with(r#"printf %s '{"a":"it'\''s"}' | gzip -c | curl "#), "{text}");

@@ -15,7 +15,6 @@ use super::fold::Fold;
 use super::ids::Ids;
 use super::leave::Then;
 use super::mask::Mask;
-use super::patience::Patience;
 use super::reader::{Head, Reader, halted};
 use super::repair::Repairs;
 use super::route::{Heading, Itinerary};
@@ -115,7 +114,7 @@ impl<T: Transport> Client<T> {
         (exchange.marks.start, exchange.token) = (start, token);
         let scope = if call.stream { Scope::Stream } else { Scope::Whole };
         let deadlines = Deadlines { timeouts: &self.timeouts, began, start, scope };
-        let mut patience = Patience::new(deadlines, self.stop.as_deref()).recalled_by(ticket);
+        let mut patience = self.patience(deadlines).recalled_by(ticket);
         let journey = request.journey.clone();
         // Pinned here, so that it is not moved into the waiting: a future is as large as all that it may come to hold.
         let waited = patience.wait(Progress::default(), pin!(self.transport.send(request))).await;

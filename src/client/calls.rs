@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::net::{HeaderMap, HeaderName, HeaderValue, Method, Url};
+use crate::net::{HeaderMap, HeaderName, HeaderValue, Method, RequestHeaders, SharedHeaders, Url};
 use crate::wire::{Dialect, Shape, WireError, encode, encode_body};
 
 use super::address::join;
@@ -28,9 +28,9 @@ pub struct Calls {
 pub(super) struct Outfit {
     /// The dialect's headers and the user's own.
     pub(super) headers: HeaderMap,
-    /// The same with blanks where the ids of a request go, so that a copy of it has room for them.
-    blank: HeaderMap,
-    /// The names of those blanks; a user's own id is no blank.
+    /// The same as each request sends them.
+    shared: Arc<SharedHeaders>,
+    /// The names under which a request has its id beside them; not those of a user's own.
     ids: Vec<HeaderName>,
     /// The user's own id, where there is one.
     pub(super) own_id: Option<String>,
@@ -80,12 +80,9 @@ impl Outfit {
         // A user's own id is kept: somebody else may be waiting for it in a log.
         let names = names.iter().filter(|name| !headers.contains_key(**name));
         let ids: Vec<_> = names.map(|name| HeaderName::from_static(name)).collect();
-        let mut blank = headers.clone();
-        for name in &ids {
-            blank.insert(name, HeaderValue::from_static(""));
-        }
         let own_id = headers.get(ID_NAMES[0]).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        Self { headers, blank, ids, own_id }
+        let shared = Arc::new(headers.clone().into());
+        Self { headers, shared, ids, own_id }
     }
 
     /// The same with the user's own headers in place of those of the same name.
@@ -101,10 +98,10 @@ impl Outfit {
     }
 
     /// The headers of a request with this id.
-    pub(super) fn of_request(&self, id: &HeaderValue) -> HeaderMap {
-        let mut headers = self.blank.clone();
+    pub(super) fn of_request(&self, id: &HeaderValue) -> RequestHeaders {
+        let mut headers = RequestHeaders::sharing(Arc::clone(&self.shared));
         for name in &self.ids {
-            headers.insert(name, id.clone());
+            headers.insert(name.clone(), id.clone());
         }
         headers
     }

@@ -76,9 +76,14 @@ impl<T: Transport> Client<T> {
         (asked.elapsed(), ready.and_then(|ready| ready.map_err(Halt::Token)))
     }
 
+    /// Patience until these deadlines, or until this client is stopped.
+    pub(super) fn patience<'a>(&'a self, deadlines: Deadlines<'a>) -> Patience<'a> {
+        Patience::new(deadlines, (self.stop.as_deref(), &self.alarms))
+    }
+
     /// How long anything is waited for before the relay has anything to do with it.
     pub(super) fn outside(&self, began: Instant) -> Patience<'_> {
         let (timeouts, scope) = (&self.timeouts, Scope::Total);
-        Patience::new(Deadlines { timeouts, began, start: began, scope }, self.stop.as_deref())
+        self.patience(Deadlines { timeouts, began, start: began, scope })
     }
 }

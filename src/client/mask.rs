@@ -1,6 +1,6 @@
 //! Takes secrets that a relay echoes out of everything that is said about its failures.
 
-use crate::net::{HeaderMap, HeaderValue};
+use crate::net::{HeaderValue, RequestHeaders};
 use crate::units::MASK;
 use crate::wire::{ApiError, Event};
 
@@ -15,8 +15,9 @@ pub struct Mask(Vec<HeaderValue>);
 
 impl Mask {
     /// The values of all sensitive headers, a credential's scheme left off.
-    pub fn of(headers: &HeaderMap) -> Self {
-        Self(headers.values().filter(|value| value.is_sensitive()).cloned().collect())
+    pub fn of(headers: &RequestHeaders) -> Self {
+        let sensitive = headers.iter().filter(|(_, value)| value.is_sensitive());
+        Self(sensitive.map(|(_, value)| value.clone()).collect())
     }
 
     /// What must not be shown.
@@ -94,12 +95,12 @@ mod tests {
 
     #[test]
     fn a_secret_is_masked_with_and_without_its_scheme() {
-        let mut headers = HeaderMap::new();
+        let mut headers = crate::net::HeaderMap::new();
         let mut value: crate::net::HeaderValue = "Bearer sk-planted".parse().unwrap();
         value.set_sensitive(true);
         headers.insert("authorization", value);
         headers.insert("x-tenant", "blue".parse().unwrap());
-        let mask = Mask::of(&headers);
+        let mask = Mask::of(&headers.into());
         let mut error = ApiError { message: "bad key sk-planted for blue".to_owned(), ..ApiError::default() };
         error.code = Some("Bearer sk-planted".to_owned());
         mask.apply_to_error(&mut error);

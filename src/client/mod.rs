@@ -57,6 +57,7 @@ pub use self::watch::{Health, health};
 
 use self::attempt::Turn;
 use self::cache::Cache;
+use self::patience::Alarms;
 use self::repair::Repairs;
 
 /// What a sink is told while an exchange goes on.
@@ -100,6 +101,8 @@ pub struct Client<T> {
     signer: Option<Arc<Signer>>,
     /// Ends the exchange under way when notified.
     stop: Option<Arc<Notify>>,
+    /// Timers between two attempts.
+    alarms: Alarms,
     /// Learned from a relay that rejects `stream_options`; later calls leave them out from the start.
     usage_rejected: AtomicBool,
 }
@@ -120,6 +123,7 @@ impl<T: Transport> Client<T> {
             compressor: None,
             signer: None,
             stop: None,
+            alarms: Alarms::default(),
             usage_rejected: AtomicBool::new(false),
         }
     }

@@ -1,7 +1,9 @@
 //! How long an attempt waits for anything: its deadlines, a stop from outside, and what ended the waiting.
 
 use std::future::{Future, pending, poll_fn};
+use std::mem;
 use std::pin::{Pin, pin};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use tokio::sync::Notify;
@@ -35,13 +37,13 @@ pub(super) struct Patience<'a> {
     stop: Option<&'a Notify>,
     /// What calls it back from an endpoint that has fallen silent.
     ticket: Option<&'a Ticket<'a>>,
-    alarm: Alarm,
+    alarm: Alarm<'a>,
 }
 
 impl<'a> Patience<'a> {
     /// Patience until these deadlines or a stop.
-    pub(super) fn new(deadlines: Deadlines<'a>, stop: Option<&'a Notify>) -> Self {
-        Self { deadlines, stop, ticket: None, alarm: Alarm::default() }
+    pub(super) fn new(deadlines: Deadlines<'a>, (stop, alarms): (Option<&'a Notify>, &'a Alarms)) -> Self {
+        Self { deadlines, stop, ticket: None, alarm: Alarm { set: None, alarms } }
     }
 
     /// The same, until the endpoint is found silent; once something was generated, that calls nobody back.
@@ -56,7 +58,8 @@ impl<'a> Patience<'a> {
 
     /// The same for what is no fault of the relay's: only the total limit counts it.
     pub(super) fn of_total(&self) -> Self {
-        Self::new(Deadlines { scope: Scope::Total, ..self.deadlines }, self.stop)
+        let deadlines = Deadlines { scope: Scope::Total, ..self.deadlines };
+        Self::new(deadlines, (self.stop, self.alarm.alarms))
     }
 
     /// Waits for a future until the nearest deadline or a stop.
@@ -99,14 +102,40 @@ async fn abandoned(ticket: Option<&Ticket<'_>>) {
 }
 
 /// One timer for all waits of an attempt. Each chunk of a stream moves its deadlines to a later time; the timer is left
-/// where it was and set again only when it rings too early, since setting it costs more than the chunk's own events.
-#[derive(Debug, Default)]
-struct Alarm(Option<Pin<Box<Sleep>>>);
+/// where it was and set again only when it rings too early, since setting it costs more than the chunk's own events. The next
+/// attempt takes it over as it is, for the same reason.
+#[derive(Debug)]
+struct Alarm<'a> {
+    set: Option<Pin<Box<Sleep>>>,
+    /// Where it comes from and goes back to.
+    alarms: &'a Alarms,
+}
 
-impl Alarm {
+/// Timers that attempts have left; they stay set, and wake nobody who minds.
+#[derive(Debug, Default)]
+pub(super) struct Alarms(Mutex<Vec<Pin<Box<Sleep>>>>);
+
+impl Alarms {
+    fn left(&self) -> MutexGuard<'_, Vec<Pin<Box<Sleep>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if let Some(sleep) = mem::take(&mut self.set) {
+            self.alarms.left().push(sleep);
+        }
+    }
+}
+
+impl Alarm<'_> {
     /// Ready once the time has come.
     fn poll(&mut self, at: Instant, context: &mut Context<'_>) -> Poll<()> {
-        let sleep = self.0.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        let sleep = self.set.get_or_insert_with(|| {
+            let left = self.alarms.left().pop();
+            left.unwrap_or_else(|| Box::pin(sleep_until(at)))
+        });
         if sleep.deadline() > at {
             sleep.as_mut().reset(at);
         }
@@ -141,7 +170,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_timer_serves_deadlines_that_move_both_ways() {
         let start = Instant::now();
-        let mut alarm = Alarm::default();
+        let alarms = Alarms::default();
+        let mut alarm = Alarm { set: None, alarms: &alarms };
         for seconds in [60, 5, 90] {
             let at = start + Duration::from_secs(seconds);
             // A wait that something else ends leaves the timer set.
@@ -155,5 +185,23 @@ mod tests {
         let passed = start + Duration::from_secs(1);
         poll_fn(|context| alarm.poll(passed, context)).await;
         assert_eq!(start.elapsed(), Duration::from_secs(120));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timer_that_an_attempt_has_left_serves_the_next_one() {
+        let (start, alarms) = (Instant::now(), Alarms::default());
+        for (seconds, is_missed) in [(60, false), (30, true), (200, true), (201, false), (500, true)] {
+            let at = start + Duration::from_secs(seconds);
+            let mut alarm = Alarm { set: None, alarms: &alarms };
+            let missed = poll_fn(|context| alarm.poll(at, context));
+            // What it waits for comes a second too soon, or not at all.
+            let comes = if is_missed { Duration::MAX } else { Duration::from_millis(500) };
+            assert_eq!(tokio::time::timeout(comes, missed).await.is_ok(), is_missed, "{seconds}");
+            if is_missed {
+                assert_eq!(start.elapsed(), Duration::from_secs(seconds));
+            }
+            drop(alarm);
+            assert_eq!(alarms.left().len(), 1);
+        }
     }
 }

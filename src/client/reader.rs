@@ -242,7 +242,7 @@ impl Reader<'_> {
         }
         exchange.complete = true;
         if class == Class::Empty {
-            let stop = exchange.stop.as_ref().map(|stop| stop.word.clone());
+            let stop = exchange.stop.as_ref().map(|stop| stop.word.to_string());
             return exchange.fail(class, Trouble::NothingGenerated { stop });
         }
         exchange.class = class;

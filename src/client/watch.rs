@@ -74,7 +74,7 @@ pub async fn health(
     let mut headers = HeaderMap::new();
     headers.insert("user-agent", HeaderValue::from_static(concat!("baton/", env!("CARGO_PKG_VERSION"))));
     let (body, journey) = (bytes::Bytes::new(), Journey::default());
-    let request = Request { method: Method::Get, url: url.into(), headers, body, journey };
+    let request = Request { method: Method::Get, url: url.into(), headers: headers.into(), body, journey };
     let start = Instant::now();
     match timeout(limit, transport.send(request)).await {
         Ok(Ok(reply)) => {

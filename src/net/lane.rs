@@ -110,7 +110,9 @@ impl Lane {
             let _ = Arc::make_mut(&mut request.url).set_port(None);
         }
         for (name, value) in &self.headers {
-            request.headers.entry(name).or_insert_with(|| value.clone());
+            if !request.headers.contains(name) {
+                request.headers.insert(name.clone(), value.clone());
+            }
         }
         let outcome = match &self.road {
             Road::Line(line) => over_line(line, &request).await,
@@ -199,7 +201,7 @@ async fn over_library(client: &reqwest::Client, request: Request) -> Result<Repl
         Method::Post => reqwest::Method::POST,
     };
     let mut outgoing = reqwest::Request::new(method, Arc::unwrap_or_clone(request.url));
-    *outgoing.headers_mut() = request.headers;
+    *outgoing.headers_mut() = request.headers.to_map();
     if request.method == Method::Post {
         *outgoing.body_mut() = Some(request.body.into());
     }

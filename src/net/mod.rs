@@ -19,6 +19,7 @@ mod line;
 mod own_file;
 mod pool;
 mod probe;
+mod request_headers;
 pub mod route;
 #[cfg(test)]
 pub(crate) mod script;
@@ -54,6 +55,7 @@ pub use self::limit::{Ledger, LedgerError, RateScope, Refusal, TooLarge, Unknown
 pub use self::own_file::{make_folder_of, open_own};
 pub use self::pool::{Body, Pool, environment_proxy};
 pub use self::probe::Journey;
+pub use self::request_headers::{RequestHeaders, SharedHeaders};
 pub use self::sign::UnknownScheme;
 pub use self::sign::{BadName, KeyName, KeyNames, Scheme, SchemeName, Scope, ScopeName};
 pub use self::sign::{SignedBy, Signer, SigningKey};
@@ -67,7 +69,7 @@ pub struct Request {
     /// The absolute address.
     pub url: Arc<Url>,
     /// All headers but those that the HTTP library owns (`host`, `content-length`).
-    pub headers: HeaderMap,
+    pub headers: RequestHeaders,
     /// The body, exactly as it leaves; empty with [`Method::Get`].
     pub body: Bytes,
     /// Tells how far it has come.

@@ -138,7 +138,7 @@ pub struct Stop {
     /// The folded reason.
     pub kind: StopKind,
     /// The wire's own word, such as `end_turn` or `stop`.
-    pub word: String,
+    pub word: Cow<'static, str>,
 }
 
 /// The folded reasons for which an answer ends.

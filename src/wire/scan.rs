@@ -69,8 +69,14 @@ impl<'a> Scan<'a> {
 
     /// The first byte of what comes next.
     fn next(&mut self) -> Result<u8, Unsure> {
-        self.blanks();
-        self.byte().ok_or(Unsure)
+        match self.byte() {
+            // Answers are written without blanks.
+            Some(byte) if byte > b' ' => Ok(byte),
+            _ => {
+                self.blanks();
+                self.byte().ok_or(Unsure)
+            }
+        }
     }
 
     fn expect(&mut self, expected: u8) -> Result<(), Unsure> {
@@ -323,7 +329,10 @@ impl Items<'_, '_> {
         if std::mem::take(&mut self.is_first) {
             return Ok(true);
         }
-        self.scan.expect(b',')?;
+        if byte != b',' {
+            return Err(Unsure);
+        }
+        self.scan.at += 1;
         Ok(true)
     }
 }

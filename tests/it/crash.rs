@@ -69,7 +69,7 @@ fn settings(place: &str) -> Settings {
         let credential = settings.credential.as_ref().unwrap();
         credential.keeper().unwrap().reach_by(&Connection::default());
         runtime.block_on(credential.ready(&settings.base)).unwrap();
-        let mut headers = baton::net::HeaderMap::new();
+        let mut headers = baton::net::RequestHeaders::default();
         credential.apply(&settings.base, &mut headers);
         assert!(headers["authorization"].to_str().unwrap().ends_with(PLANTED), "the token was read");
     }

@@ -257,5 +257,5 @@ fn matched(exchange: &Exchange, answer: &AnswerOptions) -> Option<String> {
         FailOn::Refusal => stop.kind == StopKind::Refusal,
         FailOn::Filter => stop.kind == StopKind::Filter,
     });
-    named.then(|| stop.word.clone())
+    named.then(|| stop.word.to_string())
 }

@@ -92,7 +92,7 @@ impl Saved {
             status: self.status,
             relay_request_id: self.relay_request_id.clone(),
             model: self.model.clone(),
-            stop: self.stop.as_ref().map(|stop| stop.word.clone()),
+            stop: self.stop.as_ref().map(|stop| stop.word.to_string()),
             usage: [input, cache_read, cache_write, output, reasoning],
             tokens: (self.tokens.input, self.tokens.output, self.tokens.estimated),
             parts: self.parts.clone(),

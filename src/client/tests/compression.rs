@@ -1,6 +1,6 @@
 //! Compressed bodies over a scripted transport: which leave so, and what is learned from a refusal.
 
-use crate::net::{Coding, Compress, CompressRules, HeaderMap, Request};
+use crate::net::{Coding, Compress, CompressRules, HeaderMap, HeaderName, Request};
 use crate::outcome::BodySize;
 
 use super::*;
@@ -26,7 +26,10 @@ async fn run(client: &Client<Script>, call: &Call) -> Exchange {
 /// How each request that left was encoded.
 fn codings(client: &Client<Script>) -> Vec<String> {
     let coding = |request: &Request| {
-        let name = request.headers.get("content-encoding").map(|name| name.to_str().unwrap().to_owned());
+        let name = request
+            .headers
+            .get(&HeaderName::from_static("content-encoding"))
+            .map(|name| name.to_str().unwrap().to_owned());
         let text = match name.as_deref() {
             None => request.body.to_vec(),
             Some("gzip") => {

@@ -150,7 +150,7 @@ async fn get<T: Transport>(transport: &T, url: &Url, etag: Option<&str>) -> Resu
     let etag = etag.and_then(|etag| HeaderValue::from_str(etag).ok());
     headers.extend(etag.map(|etag| (IF_NONE_MATCH, etag)));
     let (url, body, journey) = (url.clone(), Bytes::new(), Journey::default());
-    let request = Request { method: Method::Get, url: url.into(), headers, body, journey };
+    let request = Request { method: Method::Get, url: url.into(), headers: headers.into(), body, journey };
     transport.send(request).await.map_err(|error| failure(&error))
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::net::{HeaderMap, HeaderName, HeaderValue, Url};
+use crate::net::{HeaderMap, HeaderName, HeaderValue, RequestHeaders, Url};
 
 use super::{AuthError, Keeper, ServiceToken};
 
@@ -82,7 +82,7 @@ impl Credential {
     }
 
     /// Puts the credential on a request to its own origin, in place of any other; elsewhere it adds nothing.
-    pub fn apply(&self, url: &Url, headers: &mut HeaderMap) {
+    pub fn apply(&self, url: &Url, headers: &mut RequestHeaders) {
         if self.origin.holds(url) {
             headers.insert(self.name.clone(), self.value());
         }
@@ -91,7 +91,12 @@ impl Credential {
     /// Puts in its place what stays the same while tokens come and go, to tell requests of different clients apart.
     pub fn identify(&self, url: &Url, headers: &mut HeaderMap) {
         let client = match &self.proof {
-            Proof::Fixed(_) => return self.apply(url, headers),
+            Proof::Fixed(value) => {
+                if self.origin.holds(url) {
+                    headers.insert(self.name.clone(), value.clone());
+                }
+                return;
+            }
             Proof::Token(keeper) => keeper.authority().client(),
             Proof::Signed(signer) => signer.client(),
         };
@@ -160,9 +165,9 @@ mod tests {
     }
 
     fn sent_to(credential: &Credential, url: &str) -> bool {
-        let mut headers = HeaderMap::new();
+        let mut headers = RequestHeaders::default();
         credential.apply(&Url::parse(url).unwrap(), &mut headers);
-        headers.contains_key("x-api-key")
+        headers.contains(&HeaderName::from_static("x-api-key"))
     }
 
     #[test]

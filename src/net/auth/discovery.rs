@@ -1,6 +1,8 @@
 //! The addresses of an authorization server, from its metadata (RFC 8414) where the profile does not name them.
 
-use crate::net::{Connection, HeaderMap, HttpVersion, Journey, Method, Pool, Request, Reuse, Trust, Url};
+use crate::net::{
+    Connection, HttpVersion, Journey, Method, Pool, Request, RequestHeaders, Reuse, Trust, Url,
+};
 use crate::outcome::Class;
 
 use super::grant::exchange;
@@ -60,7 +62,7 @@ pub(super) async fn endpoints(
         let request = Request {
             method,
             url: url.into(),
-            headers: HeaderMap::new(),
+            headers: RequestHeaders::default(),
             body: bytes::Bytes::new(),
             journey,
         };

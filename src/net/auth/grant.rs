@@ -9,7 +9,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
-use crate::net::{Error, HeaderMap, HeaderValue, Headers, Journey, Method, Request, Transport, Url};
+use crate::net::{
+    Error, HeaderMap, HeaderName, HeaderValue, Headers, Journey, Method, Request, Transport, Url,
+};
 use crate::outcome::Class;
 use crate::units::{MASK, Secret, Span};
 
@@ -165,14 +167,14 @@ async fn post<T: Transport>(
     headers.extend(basic.map(|basic| (reqwest::header::AUTHORIZATION, basic)));
     let body = Serializer::new(String::new()).extend_pairs(fields).finish().into();
     let (method, url, journey) = (Method::Post, url.clone(), Journey::default());
-    exchange(transport, Request { method, url: url.into(), headers, body, journey }).await
+    exchange(transport, Request { method, url: url.into(), headers: headers.into(), body, journey }).await
 }
 
 /// Sends a request and reads its answer to the end.
 pub(super) async fn exchange<T: Transport>(transport: &T, mut request: Request) -> Result<Answer, Failure> {
-    request.headers.insert("accept", HeaderValue::from_static("application/json"));
+    request.headers.insert(HeaderName::from_static("accept"), HeaderValue::from_static("application/json"));
     let agent = concat!("baton/", env!("CARGO_PKG_VERSION"));
-    request.headers.insert("user-agent", HeaderValue::from_static(agent));
+    request.headers.insert(HeaderName::from_static("user-agent"), HeaderValue::from_static(agent));
     let (journey, url) = (request.journey.clone(), super::shown_url(&request.url));
     let answer = async {
         let mut reply = transport.send(request).await?;

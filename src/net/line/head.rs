@@ -1,6 +1,5 @@
 //! The heads of HTTP/1.1: writes a request's, reads a reply's (RFC 9112, sections 2 to 6).
 
-use std::io::Write;
 use std::mem::MaybeUninit;
 
 use bytes::BytesMut;
@@ -8,6 +7,7 @@ use httparse::{ParserConfig, Response, Status};
 use hyper::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 
 use super::super::headers::{Field, Headers};
+use super::super::request_headers::write_line;
 use super::super::{HeaderName, Method, Request};
 use super::fault::Fault;
 use super::framing::Framing;
@@ -49,33 +49,21 @@ impl WireHead {
 /// Appends the head of a request.
 pub(super) fn write(out: &mut Vec<u8>, place: &Place, request: &Request) {
     let Request { method, headers, body, .. } = request;
-    out.reserve(place.target.len() + place.host.len() + 48 * (headers.len() + 3));
     out.extend_from_slice(method.name().as_bytes());
     out.extend_from_slice(place.target.as_bytes());
-    let (mut names_host, mut says_packing) = (false, false);
-    for (name, value) in headers {
-        names_host |= *name == HOST;
-        says_packing |= *name == ACCEPT_ENCODING;
-        line(out, name.as_str(), value.as_bytes());
-    }
-    if !names_host {
+    headers.write(out);
+    if !headers.contains(&HOST) {
         out.extend_from_slice(place.host.as_bytes());
     }
-    if !says_packing {
-        line(out, ACCEPT_ENCODING.as_str(), ACCEPTED.as_bytes());
+    if !headers.contains(&ACCEPT_ENCODING) {
+        write_line(out, &ACCEPT_ENCODING, &ACCEPTED);
     }
     // What has no body by its nature needs no word on it.
     if *method == Method::Post || !body.is_empty() {
-        // Writing to memory does not fail.
-        let _ = write!(out, "{CONTENT_LENGTH}: {}\r\n", body.len());
+        out.extend_from_slice(b"content-length: ");
+        out.extend_from_slice(itoa::Buffer::new().format(body.len()).as_bytes());
+        out.extend_from_slice(b"\r\n");
     }
-    out.extend_from_slice(b"\r\n");
-}
-
-fn line(out: &mut Vec<u8>, name: &str, value: &[u8]) {
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");
 }
 
@@ -164,7 +152,7 @@ fn length(digits: &[u8]) -> Option<u64> {
 mod tests {
     use bytes::Bytes;
 
-    use super::super::super::{HeaderValue, Journey, Url};
+    use super::super::super::{HeaderMap, HeaderValue, Journey, Url};
     use super::*;
 
     fn request(method: Method, headers: &[(&'static str, &'static str)], body: &'static str) -> String {
@@ -174,7 +162,8 @@ mod tests {
         let headers = headers
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
-        let (headers, body) = (headers.collect(), Bytes::from_static(body.as_bytes()));
+        let headers: HeaderMap = headers.collect();
+        let (headers, body) = (headers.into(), Bytes::from_static(body.as_bytes()));
         let mut out = Vec::new();
         write(&mut out, &place, &Request { method, url, headers, body, journey: Journey::default() });
         String::from_utf8(out).unwrap()

@@ -206,7 +206,7 @@ fn outgoing(request: &Request, place: &Place) -> Outgoing {
         Method::Post => hyper::Method::POST,
     };
     outgoing.uri_mut().clone_from(&place.whole);
-    outgoing.headers_mut().clone_from(&request.headers);
+    *outgoing.headers_mut() = request.headers.to_map();
     outgoing.headers_mut().entry(ACCEPT_ENCODING).or_insert(unpack::ACCEPTED);
     outgoing
 }

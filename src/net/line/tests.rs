@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Barrier;
 
-use super::super::{HeaderMap, Journey, Route};
+use super::super::{Journey, RequestHeaders, Route};
 use super::*;
 
 async fn listen() -> (TcpListener, Url) {
@@ -31,7 +31,7 @@ fn request(url: &Url) -> Request {
     Request {
         method: Method::Post,
         url: url.clone().into(),
-        headers: HeaderMap::new(),
+        headers: RequestHeaders::default(),
         body: Bytes::from_static(b"{}"),
         journey: Journey::default(),
     }

@@ -196,7 +196,7 @@ impl Moment {
 
 /// Host and port as the `Host` header has them.
 fn host(request: &Request) -> &str {
-    match request.headers.get("host").and_then(|host| host.to_str().ok()) {
+    match request.headers.get(&HeaderName::from_static("host")).and_then(|host| host.to_str().ok()) {
         Some(own) => own,
         None => &request.url[Position::BeforeHost..Position::AfterPort],
     }
@@ -252,11 +252,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::net::{HeaderMap, Journey, Method};
+    use crate::net::{Journey, Method, RequestHeaders};
 
     pub(super) fn request(url: &str) -> Request {
         let url = Url::parse(url).unwrap();
-        let (headers, body, journey) = (HeaderMap::new(), "{\"a\":1}".into(), Journey::default());
+        let (headers, body, journey) = (RequestHeaders::default(), "{\"a\":1}".into(), Journey::default());
         Request { method: Method::Post, url: url.into(), headers, body, journey }
     }
 
@@ -321,7 +321,7 @@ mod tests {
         assert_eq!(host(&request("http://[::1]:8080/v1")), "[::1]:8080");
         assert_eq!(target(&request("http://relay.example/v1?b&a#c").url), "/v1?b&a");
         let mut own = request("http://relay.example/v1");
-        own.headers.insert("host", HeaderValue::from_static("other.example"));
+        own.headers.insert(HeaderName::from_static("host"), HeaderValue::from_static("other.example"));
         assert_eq!(host(&own), "other.example");
     }
 }

@@ -1,7 +1,7 @@
 //! What a look at a source brings, over scripted answers.
 
-use crate::net::Error as Failure;
 use crate::net::script::{Script, Step, Turn};
+use crate::net::{Error as Failure, HeaderName};
 
 use super::super::fetch::{Look, Signed, look, verify};
 use super::*;
@@ -46,7 +46,10 @@ async fn looked(turns: Vec<Turn>, operator: &Operator, etag: Option<&str>) -> (L
     let by = operator.subscription();
     let look = look(&script, &by.sites[0], &by.key, etag).await;
     let told = |request: &crate::net::Request| {
-        let tag = request.headers.get("if-none-match").map_or("", |tag| tag.to_str().unwrap());
+        let tag = request
+            .headers
+            .get(&HeaderName::from_static("if-none-match"))
+            .map_or("", |tag| tag.to_str().unwrap());
         format!("{}{tag}", request.url.path())
     };
     let seen = script.seen.borrow().iter().map(told).collect();

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 
 use super::*;
-use crate::net::{HeaderMap, Journey, Method, Request, Scheme, Scope, Signer, SigningKey, Url};
+use crate::net::{HeaderName, Journey, Method, Request, RequestHeaders, Scheme, Scope};
+use crate::net::{Signer, SigningKey, Url};
 
 const NEW: &str = "the-new-key-0123456789";
 const OLD: &str = "the-old-key-0123456789";
@@ -22,7 +23,7 @@ fn signed(name: SchemeName, secrets: &[&str]) -> Request {
     let mut request = Request {
         method: Method::Post,
         url: Url::parse("http://relay.example:8080/model/a%3A0/b:1?z=%20&b=2&a=1&a-b=%2f").unwrap().into(),
-        headers: HeaderMap::new(),
+        headers: RequestHeaders::default(),
         body: Bytes::from_static(b"{\"prompt\":\"Hi\"}"),
         journey: Journey::default(),
     };
@@ -33,7 +34,7 @@ fn signed(name: SchemeName, secrets: &[&str]) -> Request {
 /// The request as a server sees it.
 fn arrived(request: &Request, target: &str) -> Parts {
     let mut arrived = hyper::Request::post(target).body(()).unwrap();
-    arrived.headers_mut().clone_from(&request.headers);
+    *arrived.headers_mut() = request.headers.to_map();
     arrived.headers_mut().insert("host", HeaderValue::from_static("relay.example:8080"));
     arrived.into_parts().0
 }
@@ -70,7 +71,7 @@ fn a_changed_byte_of_the_body_or_the_address_is_refused() {
         let elsewhere = arrived(&request, "/model/a%3A0/b:2?z=%20&b=2&a=1&a-b=%2f");
         assert_eq!(guard.check(&elsewhere, &request.body), Err(SignatureFault::Mismatch), "{scheme}");
         let mut renewed = arrived(&request, TARGET);
-        renewed.headers.insert("x-nonce", HeaderValue::from_static("another"));
+        renewed.headers.insert(HeaderName::from_static("x-nonce"), HeaderValue::from_static("another"));
         assert_eq!(guard.check(&renewed, &request.body), Err(SignatureFault::Mismatch), "{scheme}");
         assert_eq!(guard.check(&head, &request.body), Ok(()), "{scheme}");
     }
@@ -124,7 +125,7 @@ fn what_is_not_signed_or_by_somebody_else_is_refused() {
         let stranger = Signatures::new(scheme, keys("writer", &[NEW]));
         let head = arrived(&request, TARGET);
         assert_eq!(stranger.check(&head, &request.body), Err(SignatureFault::Key), "{scheme}");
-        request.headers.clear();
+        request.headers = RequestHeaders::default();
         let missing = guard(scheme, &[NEW]).check(&arrived(&request, TARGET), &request.body);
         assert!(matches!(missing, Err(SignatureFault::Missing(_))), "{scheme}");
     }
