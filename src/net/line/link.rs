@@ -85,7 +85,7 @@ impl Link {
         }
     }
 
-    /// Sends a request and waits for the head of its reply; over a connection that has waited, only if it is still open.
+    /// Sends a request and waits for the head of its reply.
     pub(super) async fn send(&mut self, place: &Place, request: &Request) -> Result<ReplyHead, Unanswered> {
         self.output.load(place, request);
         let answer = poll_fn(|context| self.poll_head(context)).await;
@@ -121,10 +121,12 @@ impl Link {
 
     /// Prepares it to wait for its next request; whether there can be one.
     pub(super) fn rest(&mut self) -> bool {
+        let is_free =
+            self.keeps && self.output.is_done && self.framing == Framing::Ended && self.input.is_empty();
         if self.room > LEAST_ROOM {
             (self.input, self.room) = (BytesMut::new(), LEAST_ROOM);
         }
-        self.keeps && self.output.is_done && self.framing == Framing::Ended && self.input.is_empty()
+        is_free
     }
 
     /// Sends what can be sent, and reads the head of the reply.

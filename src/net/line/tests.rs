@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Barrier;
 
 use super::super::{Journey, RequestHeaders, Route};
+use super::stream::Stream;
 use super::*;
 
 async fn listen() -> (TcpListener, Url) {
@@ -166,6 +167,24 @@ async fn a_connection_over_which_something_came_unasked_carries_no_further_reque
     };
     let _open = tokio::join!(serving, asking);
     assert_eq!(line.take_lines().made, 2);
+}
+
+#[tokio::test]
+async fn what_follows_an_answer_uncalled_for_ends_its_connection_however_large_the_answer_was() {
+    let url: Arc<Url> = Arc::new("http://relay.example/v1".parse().unwrap());
+    for (size, rest, is_kept) in
+        [(2, "", true), (1 << 20, "", true), (2, "HTTP", false), (1 << 20, "HTTP", false)]
+    {
+        let (near, mut far) = tokio::io::duplex(4 << 20);
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {size}\r\n\r\n");
+        far.write_all(&[head.as_bytes(), &vec![b'x'; size], rest.as_bytes()].concat()).await.unwrap();
+        let mut link = Box::new(Link::new(Stream::new(near, false), &Arc::default()));
+        assert!(link.send(&Place::of(&url).unwrap(), &request(&url)).await.is_ok());
+        let home = Arc::<Home>::default();
+        let body = LineBody(Carrier::Alone(link, Some(Arc::clone(&home))));
+        assert_eq!(body.collect().await.unwrap().to_bytes().len(), size);
+        assert_eq!(home.len(), usize::from(is_kept), "{size}, {rest}");
+    }
 }
 
 #[tokio::test]
