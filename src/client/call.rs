@@ -118,7 +118,7 @@ impl Call {
 
     /// The dialect's headers and the user's own.
     pub(super) fn headers(&self) -> &HeaderMap {
-        &self.outfit.headers
+        self.outfit.shared.map()
     }
 
     /// The body, as it leaves where nothing is repaired.

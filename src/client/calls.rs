@@ -27,9 +27,7 @@ pub struct Calls {
 #[derive(Debug, Clone)]
 pub(super) struct Outfit {
     /// The dialect's headers and the user's own.
-    pub(super) headers: HeaderMap,
-    /// The same as each request sends them.
-    shared: Arc<SharedHeaders>,
+    pub(super) shared: Arc<SharedHeaders>,
     /// The names under which a request has its id beside them; not those of a user's own.
     ids: Vec<HeaderName>,
     /// The user's own id, where there is one.
@@ -81,13 +79,12 @@ impl Outfit {
         let names = names.iter().filter(|name| !headers.contains_key(**name));
         let ids: Vec<_> = names.map(|name| HeaderName::from_static(name)).collect();
         let own_id = headers.get(ID_NAMES[0]).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let shared = Arc::new(headers.clone().into());
-        Self { headers, shared, ids, own_id }
+        Self { shared: Arc::new(headers.into()), ids, own_id }
     }
 
     /// The same with the user's own headers in place of those of the same name.
     pub(super) fn with(&self, own: &HeaderMap, method: Method) -> Arc<Self> {
-        let mut headers = self.headers.clone();
+        let mut headers = self.shared.map().clone();
         for name in own.keys() {
             headers.remove(name);
         }

@@ -1,7 +1,6 @@
 //! How long an attempt waits for anything: its deadlines, a stop from outside, and what ended the waiting.
 
 use std::future::{Future, pending, poll_fn};
-use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -123,7 +122,7 @@ impl Alarms {
 
 impl Drop for Alarm<'_> {
     fn drop(&mut self) {
-        if let Some(sleep) = mem::take(&mut self.set) {
+        if let Some(sleep) = self.set.take() {
             self.alarms.left().push(sleep);
         }
     }

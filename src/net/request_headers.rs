@@ -39,6 +39,13 @@ impl From<HeaderMap> for SharedHeaders {
     }
 }
 
+impl SharedHeaders {
+    /// All of them as a map.
+    pub fn map(&self) -> &HeaderMap {
+        &self.map
+    }
+}
+
 impl From<HeaderMap> for RequestHeaders {
     fn from(map: HeaderMap) -> Self {
         Self::sharing(Arc::new(map.into()))
